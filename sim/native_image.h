@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The native kernel image: what an ELF shared object of compiled kernels exports to the simulator.
+ *
+ * An image is code and runs with the rights of the process that loads it. It exports one symbol, XHAL_NATIVE_IMAGE_SYMBOL, a
+ * const xhal_native_image. A kernel is entered once for each work-group; inside, the image itself loops (or runs fibers) over
+ * the work-items of the group, so that kernels without barriers vectorise across work-items.
+ *
+ * Pointer resolution. Device addresses are not backed in the host's view; the bytes of device address p lie at
+ * p + backing_distance when p - window_base < window_size (unsigned), every other pointer is a host pointer and is used
+ * unchanged. An image resolves a pointer once where it enters the kernel: as an argument, or loaded from memory.
+ */
+#ifndef XHAL_NATIVE_IMAGE_H_
+#define XHAL_NATIVE_IMAGE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XHAL_NATIVE_IMAGE_SYMBOL "xhal_native_image_v1"
+#define XHAL_NATIVE_IMAGE_MAGIC UINT64_C(0x314754414e4c4858) /* "XHLNATG1" read as little endian */
+
+enum {
+  XHAL_NATIVE_PARAM_VALUE = 0, /* size bytes, copied */
+  XHAL_NATIVE_PARAM_GLOBAL = 1, /* a pointer to memory; size 8 */
+  XHAL_NATIVE_PARAM_LOCAL = 2 /* local memory of a size given at launch; size 0 here */
+};
+
+/* Bits of xhal_native_param.access, for GLOBAL. */
+enum { XHAL_NATIVE_ACCESS_READ = 1, XHAL_NATIVE_ACCESS_WRITE = 2 };
+
+typedef struct xhal_native_param {
+  const char* name;
+  uint32_t kind;
+  uint32_t access;
+  uint32_t size;
+  uint32_t alignment;
+} xhal_native_param;
+
+/* What one work-group sees. Filled by the driver; the image only reads it, but for `trapped`. */
+typedef struct xhal_native_frame {
+  uint64_t window_base;
+  uint64_t window_size;
+  uint64_t backing_distance;
+  uint32_t group_id[3];
+  uint32_t group_count[3];
+  uint32_t group_size[3];
+  uint32_t trapped; /* the kernel sets it to 1 to raise an asynchronous failure; the driver then stops the launch */
+  /* One pointer a parameter: VALUE: to its bytes; GLOBAL: to an 8-byte word that holds the unresolved pointer; LOCAL: to the
+   * local memory itself, 128-byte aligned, one block a work-group in flight. */
+  const void* const* arguments;
+  /* Called by a kernel that spins on memory, so that the driver can yield the processor. Returns non-zero when the launch has been
+   * abandoned (device reset, teardown): the kernel must then return. */
+  uint32_t (*relax)(void* relax_context);
+  void* relax_context;
+  /* Scratch for fibers, owned by the calling worker and kept between groups: null at first, filled by the image through
+   * `scratch_free` conventions: the driver calls *scratch_free(*scratch) before the worker ends. */
+  void** scratch;
+  void (**scratch_free)(void*);
+} xhal_native_frame;
+
+typedef struct xhal_native_kernel {
+  const char* name;
+  void (*run_group)(xhal_native_frame* frame);
+  const xhal_native_param* params;
+  uint32_t param_count;
+  uint32_t max_group_size; /* of all dimensions together */
+  uint32_t static_local_bytes; /* local memory declared inside the kernel */
+  uint32_t uses_barrier;
+} xhal_native_kernel;
+
+typedef struct xhal_native_image {
+  uint64_t magic;
+  uint32_t struct_size; /* sizeof(xhal_native_image) */
+  uint32_t kernel_struct_size; /* sizeof(xhal_native_kernel): stride of kernels */
+  const char* target; /* "x86-64-v2", "x86-64-v3", "x86-64-v4" */
+  const xhal_native_kernel* kernels;
+  uint32_t kernel_count;
+  uint32_t reserved;
+} xhal_native_image;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
