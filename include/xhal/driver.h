@@ -29,19 +29,22 @@ typedef struct xhal_functions {
 } xhal_functions_t;
 
 #define XHAL_MAX_LAYERS 16
-#define XHAL_TABLE_LIVE 0x4c414858u /* "XHAL" */
-#define XHAL_TABLE_DEAD 0x44414544u /* "DEAD" */
+#define XHAL_TABLE_LIVE 0x4c414858u   /* "XHAL" */
+#define XHAL_TABLE_DEAD 0x44414544u   /* "DEAD" */
+#define XHAL_TABLE_FORKED 0x4b524f46u /* "FORK" */
 
 /*
- * What the first word of a handle points to: made by libxhal, one for each driver of each instance, never unmapped. The part before
- * `functions` is frozen. When the instance is destroyed, or its process forks, libxhal overwrites the functions in place by ones
- * that refuse, so that the call path needs no check for either.
+ * What the first word of a handle points to: made by libxhal, one for each handle type of each driver of each instance, never unmapped.
+ * The part before `functions` is frozen. Only the slots whose first parameter is a handle of this type are live, the others refuse with
+ * INVALID_HANDLE: so the one jump through it checks the type as well. When the instance is destroyed, or its process forks, libxhal
+ * overwrites the functions in place by ones that refuse, so that the call path needs no check for either.
+ * docs/decisions/0002-call-path.md has the reasons. `driver` and `layer_state` are equal in all tables of a driver and instance.
  */
 typedef struct xhal_table {
   uint32_t state;                     /* XHAL_TABLE_x */
-  uint32_t reserved;
+  uint32_t type;                      /* of the handles that point here, from XHAL_HANDLE_LIST; 0 in the dead table */
   void* host_context;                 /* libxhal's */
-  const struct xhal_functions* driver;/* what the driver itself gave, below all layers */
+  const struct xhal_functions* driver;/* what the driver itself gave, below all layers; complete: no slot is null */
   void* layer_state[XHAL_MAX_LAYERS]; /* by the slot that a layer was told in attach */
   xhal_functions_t functions;
 } xhal_table_t;
@@ -132,7 +135,11 @@ typedef struct xhal_driver_interface {
   const char* version;
   /* One object for each instance. Opens no vendor context and starts no thread. */
   xhal_result_t (*open)(const xhal_driver_open_t* params, xhal_driver_t* out_driver);
-  /* Stops everything; afterwards no thread of it touches memory of the application. Never called in a forked child. */
+  /*
+   * Stops everything, turns the headers of all its handles dead; afterwards no thread of it touches memory of the application. Not called
+   * in a forked child once the instance was activated. Inside a host function CALL_FORBIDDEN, having changed nothing; any other error is
+   * logged and the driver counts as closed.
+   */
   xhal_result_t (*close)(xhal_driver_t driver);
 } xhal_driver_interface_t;
 
