@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A child process with a deadline. Drivers are only ever loaded in children.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace xhal::tools {
+
+struct ChildResult {
+  enum class Ending { kExited, kSignalled, kTimedOut, kNotStarted };
+  Ending ending = Ending::kNotStarted;
+  int code = 0;        // exit code, signal number, or errno when it was not started
+  std::string answer;  // what it wrote to kAnswerDescriptor
+  std::string noise;   // the end of what it wrote to stdout and stderr
+};
+
+// Where a worker writes its answer: stdout belongs to whatever a driver prints.
+inline constexpr int kAnswerDescriptor = 3;
+
+// Runs `arguments` (arguments[0] is the program) with stdin closed, and waits at most `deadline`; then the child's whole process group is
+// killed. Output beyond the limits is dropped, so a child that prints for ever harms nobody.
+ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::milliseconds deadline);
+
+// To be called first in a worker: it dies with its parent.
+void die_with_parent();
+
+// This program's own file.
+std::string self_path();
+
+// "crashed with SIGSEGV", "did not answer within 5 s and was killed", "exited with code 3".
+std::string describe_ending(const ChildResult& result, std::chrono::milliseconds deadline);
+std::string signal_name(int number);
+
+}  // namespace xhal::tools

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// xhal-info: what is in the machine, and why a driver is or is not there. docs/xhal-info.md is its manual.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "build_info.h"
+#include "common/child_process.hpp"
+#include "common/exit_codes.hpp"
+#include "common/search.hpp"
+#include "common/terminal.hpp"
+#include "describe.hpp"
+#include "probe.hpp"
+#include "render.hpp"
+
+namespace {
+
+using nlohmann::json;
+using xhal::info::Look;
+using namespace xhal::tools;
+
+constexpr std::string_view kTool = "xhal-info";
+
+struct Options {
+  bool as_json = false;
+  bool why = false;
+  bool topology = false;
+  bool features = false;
+  std::optional<uint32_t> device;
+  double timeout_seconds = 10;
+  Selection selection;
+  xhal::info::DescribeOptions describe;
+  std::string probe_worker;
+};
+
+std::string version_text() {
+  return fmt::format("xhal-info {} (ABI {}.{}.{}, commit {}{})", xhal::build::version(), XHAL_ABI_MAJOR, XHAL_ABI_MINOR,
+                     XHAL_ABI_REVISION, xhal::build::commit(), xhal::build::dirty() ? ", modified" : "");
+}
+
+json candidates_json(const std::vector<FoundCandidate>& candidates) {
+  json result = json::array();
+  for (const FoundCandidate& c : candidates) {
+    result.push_back({{"decision", decision_name(c.decision)}, {"kind", c.is_layer ? "layer" : "driver"}, {"name", printable(c.name)},
+                      {"origin", c.origin}, {"manifest_path", printable(c.manifest_path)}, {"library_path", printable(c.library_path)},
+                      {"emulated", c.emulated}, {"result", xhal_result_name(c.result)}, {"reason", printable(c.reason)}});
+  }
+  return result;
+}
+
+json make_report(const Options& options, const SearchResult& search) {
+  json report = {
+      {"schema", "xhal-info/1"},
+      {"version", xhal::build::version()},
+      {"commit", xhal::build::commit()},
+      {"abi", {{"major", XHAL_ABI_MAJOR}, {"minor", XHAL_ABI_MINOR}, {"revision", XHAL_ABI_REVISION}}},
+      {"drivers", json::array()},
+  };
+  const std::chrono::milliseconds deadline(static_cast<long long>(options.timeout_seconds * 1000));
+  for (const FoundCandidate& candidate : search.selected_drivers()) {
+    report["drivers"].push_back(xhal::info::probe_driver(candidate, options.describe, deadline));
+  }
+  if (options.why) report["candidates"] = candidates_json(search.candidates);
+  return report;
+}
+
+int print_one_device(const Options& options, const json& report, const Look& look) {
+  size_t number = 0;
+  for (const json& driver : report["drivers"]) {
+    for (const json& device : driver["devices"]) {
+      if (number++ != *options.device) continue;
+      fmt::print("{}", options.as_json ? device.dump(2) + "\n" : render_device(driver, device, look));
+      return kExitOk;
+    }
+  }
+  print_error(kTool, number == 0 ? fmt::format("there is no device {}: no device was found; see xhal-info --why", *options.device)
+                                 : fmt::format("there is no device {}: devices are 0 to {}", *options.device, number - 1));
+  return number == 0 ? kExitNothing : kExitUsage;
+}
+
+int verdict(const json& report) {
+  bool any_device = false;
+  for (const json& driver : report["drivers"]) {
+    if (driver["status"] != "ok") return kExitMisbehaved;
+    any_device = any_device || !driver["devices"].empty();
+  }
+  return any_device ? kExitOk : kExitNothing;
+}
+
+int run(const Options& options) {
+  const Look look{use_color(stdout) && !options.as_json, terminal_width(stdout, 160)};
+  if (options.features) {
+    fmt::print("{}", render_features(look));
+    return kExitOk;
+  }
+  const SearchResult search = search_drivers(options.selection);
+  if (search.result < 0) {
+    print_error(kTool, search.text);
+    if (options.why) fmt::print("{}", render_why(search.candidates, look));
+    return kExitUsage;
+  }
+  if (options.why && !options.as_json) {
+    fmt::print("{}", render_why(search.candidates, look));
+    fmt::print("\n");
+  }
+  const json report = make_report(options, search);
+  if (options.device) return print_one_device(options, report, look);
+  if (options.as_json) {
+    fmt::print("{}\n", report.dump(2, ' ', false, json::error_handler_t::replace));
+  } else {
+    fmt::print("{}", options.topology ? render_topology(report, look) : render_overview(report, look));
+  }
+  return verdict(report);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe becomes an exit code instead of a death
+  Options options;
+  CLI::App app{"Shows drivers and devices, and why a driver is or is not there.", "xhal-info"};
+  app.footer("Exit codes: 0 fine, 1 a driver misbehaved, 2 wrong input, 3 no device, 4 a defect of this tool.");
+  app.set_version_flag("--version", version_text());
+  app.add_flag("--json", options.as_json, "print JSON (schema: share/xhal/schemas/xhal-info.schema.json)");
+  app.add_flag("--why", options.why, "tell every decision of the search for drivers and layers");
+  app.add_flag("--topology", options.topology, "print the matrix of links between devices");
+  app.add_flag("--features", options.features, "print what the features mean");
+  app.add_flag("--memory", options.describe.memory, "ask for free memory too; this may open the device");
+  app.add_option("--device", options.device, "everything about one device, counted over all drivers");
+  app.add_option("--backend", options.selection.backends, "look at this driver only (repeatable)")->delimiter(',');
+  app.add_option("--driver", options.selection.driver_paths, "a driver's manifest or library (repeatable)");
+  app.add_option("--timeout", options.timeout_seconds, "seconds a driver may take to answer")->check(CLI::Range(0.01, 3600.0));
+  app.add_option("--probe-worker", options.probe_worker)->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    print_error(kTool, fmt::format("{}; see xhal-info --help", error.what()));
+    return kExitUsage;
+  }
+  try {
+    if (!options.probe_worker.empty()) return xhal::info::run_probe_worker(options.probe_worker, options.describe);
+    const int code = run(options);
+    if (!flush_output()) {
+      print_error(kTool, "the output could not be written");
+      return kExitInternal;
+    }
+    return code;
+  } catch (const std::exception& error) {
+    print_error(kTool, fmt::format("defect: {}; please report it", error.what()));
+    return kExitInternal;
+  }
+}

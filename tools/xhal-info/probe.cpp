@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <sstream>
+#include <vector>
+
+#include "common/child_process.hpp"
+#include "common/exit_codes.hpp"
+#include "common/terminal.hpp"
+
+namespace xhal::info {
+namespace {
+
+using nlohmann::json;
+
+// One line of the answer; a parent that has gone is no reason to fail.
+void tell(const json& line) {
+  const std::string text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  size_t written = 0;
+  while (written < text.size()) {
+    const ssize_t count = write(tools::kAnswerDescriptor, text.data() + written, text.size() - written);
+    if (count <= 0) return;
+    written += static_cast<size_t>(count);
+  }
+}
+
+void tell_stage(const char* stage) { tell({{"stage", stage}}); }
+
+template <class Handle, class Enumerate>
+std::vector<Handle> enumerate(const char* entry, Enumerate call) {
+  uint32_t count = 0;
+  xhal_result_t result = call(0, nullptr, &count);
+  std::vector<Handle> handles(result < 0 ? 0 : std::min<uint32_t>(count, 4096));
+  if (!handles.empty()) result = call(static_cast<uint32_t>(handles.size()), handles.data(), &count);
+  if (result < 0) throw Failure{entry, result, tools::last_error_text(result)};
+  return handles;
+}
+
+json describe_all(xhal_instance_t instance, const DescribeOptions& options) {
+  const auto drivers = enumerate<xhal_driver_t>("xhal_instance_get_drivers", [&](uint32_t n, xhal_driver_t* out, uint32_t* count) {
+    return xhal_instance_get_drivers(instance, n, out, count);
+  });
+  if (drivers.empty()) throw Failure{"xhal_instance_create", XHAL_ERROR_DRIVER_FAILED, "the driver was left out"};
+  tell_stage("enumerate");
+  const auto devices = enumerate<xhal_device_t>("xhal_driver_get_devices", [&](uint32_t n, xhal_device_t* out, uint32_t* count) {
+    return xhal_driver_get_devices(drivers.front(), n, out, count);
+  });
+  tell_stage("properties");
+  json result = describe_driver(drivers.front());
+  result["devices"] = json::array();
+  for (xhal_device_t device : devices) result["devices"].push_back(describe_device(device, devices, options));
+  return result;
+}
+
+}  // namespace
+
+int run_probe_worker(const std::string& load_path, const DescribeOptions& options) {
+  tools::die_with_parent();
+  tell_stage("load");
+  const char* path = load_path.c_str();
+  xhal_instance_desc_t desc{};
+  desc.struct_size = sizeof(desc);
+  desc.abi_minor = XHAL_ABI_MINOR;
+  desc.driver_paths = &path;
+  desc.driver_path_count = 1;
+  desc.drivers = "";
+  desc.layers = "";
+  xhal_instance_t instance = nullptr;
+  const xhal_result_t created = xhal_instance_create(&desc, &instance);
+  if (created < 0) {
+    tell({{"error", tools::last_error_text(created)}, {"code", xhal_result_name(created)}});
+    return tools::kExitMisbehaved;
+  }
+  int code = tools::kExitOk;
+  try {
+    tell({{"result", describe_all(instance, options)}});
+  } catch (const Failure& failure) {
+    tell({{"error", fmt::format("{}: {}", failure.entry, failure.text)}, {"code", xhal_result_name(failure.result)}});
+    code = tools::kExitMisbehaved;
+  }
+  tell_stage("close");
+  xhal_instance_destroy(instance);
+  tell_stage("exit");
+  return code;
+}
+
+json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions& options, std::chrono::milliseconds deadline) {
+  std::vector<std::string> arguments = {tools::self_path(), "--probe-worker", candidate.load_path()};
+  if (options.memory) arguments.emplace_back("--memory");
+  const tools::ChildResult child = tools::run_child(arguments, deadline);
+
+  json driver = {{"name", candidate.name},
+                 {"emulated", candidate.emulated},
+                 {"manifest_path", candidate.manifest_path},
+                 {"library_path", candidate.library_path},
+                 {"devices", json::array()}};
+  std::string stage = "start";
+  std::string error;
+  bool answered = false;
+  std::istringstream lines(child.answer);
+  for (std::string text; std::getline(lines, text);) {
+    const json line = json::parse(text, nullptr, false);
+    if (!line.is_object()) continue;
+    stage = line.value("stage", stage);
+    if (line.contains("error")) error = fmt::format("{} [{}]", line["error"].get<std::string>(), line.value("code", ""));
+    if (line.contains("result")) {
+      driver.update(line["result"]);
+      answered = true;
+    }
+  }
+  using Ending = tools::ChildResult::Ending;
+  if (child.ending == Ending::kExited && child.code == 0 && answered) {
+    driver["status"] = "ok";
+    driver["message"] = "";
+  } else if (!error.empty()) {
+    driver["status"] = "failed";
+    driver["message"] = tools::printable(error);
+  } else {
+    const std::string noise = tools::printable(child.noise.substr(0, 200));
+    driver["status"] = child.ending == Ending::kTimedOut ? "timed_out" : child.ending == Ending::kSignalled ? "crashed" : "failed";
+    driver["message"] = fmt::format("{} in {}{}{}", tools::describe_ending(child, deadline), stage, noise.empty() ? "" : "; it said: ", noise);
+  }
+  return driver;
+}
+
+}  // namespace xhal::info
