@@ -69,7 +69,7 @@ bool drain(Descriptor& from, std::string& to, size_t limit, bool keep_tail) {
   if (count < 0) return errno == EAGAIN || errno == EINTR;
   if (count == 0) return false;
   to.append(buffer.data(), static_cast<size_t>(count));
-  if (to.size() > limit) keep_tail ? to.erase(0, to.size() - limit) : to.resize(limit);
+  if (to.size() > limit) to.erase(keep_tail ? 0 : limit, to.size() - limit);
   return true;
 }
 
@@ -127,9 +127,12 @@ ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::mi
       timed_out = true;
       break;
     }
-    std::array<pollfd, 3> fds{{{answer.read.get(), POLLIN, 0}, {noise.read.get(), POLLIN, 0}, {exit_signal.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> fds{
+        {{answer.read.get(), POLLIN, 0}, {noise.read.get(), POLLIN, 0}, {exit_signal.get(), POLLIN, 0}}};
     const auto step = exit_signal.get() >= 0 ? left : std::min<long long>(left, 5);
-    if (poll(fds.data(), fds.size(), static_cast<int>(std::min<long long>(step, 1 << 30))) < 0 && errno != EINTR) break;
+    if (poll(fds.data(), fds.size(), static_cast<int>(std::min<long long>(step, 1 << 30))) < 0 &&
+        errno != EINTR)
+      break;
     if (fds[0].revents != 0 && !drain(answer.read, result.answer, kMaxAnswer, false)) answer.read.close();
     if (fds[1].revents != 0 && !drain(noise.read, result.noise, kNoiseTail, true)) noise.read.close();
     ended = waitpid(pid, &status, WNOHANG) == pid;
@@ -158,9 +161,7 @@ ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::mi
   return result;
 }
 
-void die_with_parent() {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
+void die_with_parent() { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 std::string self_path() {
   std::array<char, 4096> buffer{};
@@ -175,11 +176,15 @@ std::string signal_name(int number) {
 
 std::string describe_ending(const ChildResult& result, std::chrono::milliseconds deadline) {
   switch (result.ending) {
-    case ChildResult::Ending::kExited: return fmt::format("exited with code {}", result.code);
-    case ChildResult::Ending::kSignalled: return fmt::format("crashed with {}", signal_name(result.code));
+    case ChildResult::Ending::kExited:
+      return fmt::format("exited with code {}", result.code);
+    case ChildResult::Ending::kSignalled:
+      return fmt::format("crashed with {}", signal_name(result.code));
     case ChildResult::Ending::kTimedOut:
-      return fmt::format("did not answer within {} s and was killed", static_cast<double>(deadline.count()) / 1000.0);
-    case ChildResult::Ending::kNotStarted: return fmt::format("could not be started: {}", std::strerror(result.code));
+      return fmt::format("did not answer within {} s and was killed",
+                         static_cast<double>(deadline.count()) / 1000.0);
+    case ChildResult::Ending::kNotStarted:
+      return fmt::format("could not be started: {}", std::strerror(result.code));
   }
   return "ended";
 }

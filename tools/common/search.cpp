@@ -63,19 +63,26 @@ SearchResult search_drivers(const Selection& selection) {
 
 const char* decision_name(uint32_t decision) {
   switch (decision) {
-    case XHAL_CANDIDATE_SELECTED: return "selected";
-    case XHAL_CANDIDATE_NOT_ASKED: return "not asked for";
-    case XHAL_CANDIDATE_SHADOWED: return "shadowed";
-    case XHAL_CANDIDATE_REFUSED: return "refused";
-    case XHAL_CANDIDATE_ABSENT: return "absent";
-    default: return "unknown";
+    case XHAL_CANDIDATE_SELECTED:
+      return "selected";
+    case XHAL_CANDIDATE_NOT_ASKED:
+      return "not asked for";
+    case XHAL_CANDIDATE_SHADOWED:
+      return "shadowed";
+    case XHAL_CANDIDATE_REFUSED:
+      return "refused";
+    case XHAL_CANDIDATE_ABSENT:
+      return "absent";
+    default:
+      return "unknown";
   }
 }
 
 std::string last_error_text(xhal_result_t result) {
   xhal_error_t error{};
   error.struct_size = sizeof(error);
-  if (xhal_error_get_last(&error) == XHAL_SUCCESS && error.code == result && error.text[0] != '\0') return error.text;
+  if (xhal_error_get_last(&error) == XHAL_SUCCESS && error.code == result && error.text[0] != '\0')
+    return error.text;
   return fmt::format("{} ({})", xhal_result_text(result), xhal_result_name(result));
 }
 

@@ -23,7 +23,9 @@ struct FoundCandidate {
   std::string reason;
 
   // What names this driver to xhal_instance_create: its manifest, or the library given without one.
-  [[nodiscard]] const std::string& load_path() const { return manifest_path.empty() ? library_path : manifest_path; }
+  [[nodiscard]] const std::string& load_path() const {
+    return manifest_path.empty() ? library_path : manifest_path;
+  }
 };
 
 struct Selection {

@@ -49,8 +49,9 @@ bool is_zero(std::span<const uint8_t> bytes) {
 }
 
 json dtype_names(uint64_t mask) {
-  static constexpr std::array kNames = {"bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f16", "bf16",
-                                        "f32", "f64", "c64", "c128", "f8_e4m3", "f8_e5m2"};
+  static constexpr std::array kNames = {"bool", "i8",  "u8",   "i16",     "u16",    "i32",
+                                        "u32",  "i64", "u64",  "f16",     "bf16",   "f32",
+                                        "f64",  "c64", "c128", "f8_e4m3", "f8_e5m2"};
   json names = json::array();
   for (size_t bit = 0; bit < 64; ++bit) {
     if ((mask >> bit & 1) == 0) continue;
@@ -60,8 +61,9 @@ json dtype_names(uint64_t mask) {
 }
 
 json copy_direction_names(uint32_t mask) {
-  static constexpr std::array kNames = {"pageable_to_device", "device_to_pageable", "pinned_to_device", "device_to_pinned",
-                                        "device_to_device", "host_to_host", "device_to_peer"};
+  static constexpr std::array kNames = {"pageable_to_device", "device_to_pageable", "pinned_to_device",
+                                        "device_to_pinned",   "device_to_device",   "host_to_host",
+                                        "device_to_peer"};
   json names = json::array();
   for (size_t bit = 0; bit < 32; ++bit) {
     if ((mask >> bit & 1) == 0) continue;
@@ -72,11 +74,11 @@ json copy_direction_names(uint32_t mask) {
 
 json feature_table(xhal_device_t device) {
   json features = json::object();
-#define XHAL_FEATURE(NAME, lower, bit, since, needs, maturity, description)                        \
-  {                                                                                                \
-    uint32_t claimed = 0;                                                                          \
-    require("xhal_device_has_feature", xhal_device_has_feature(device, bit, &claimed));            \
-    features[#lower] = claimed != 0;                                                               \
+#define XHAL_FEATURE(NAME, lower, bit, since, needs, maturity, description)             \
+  {                                                                                     \
+    uint32_t claimed = 0;                                                               \
+    require("xhal_device_has_feature", xhal_device_has_feature(device, bit, &claimed)); \
+    features[#lower] = claimed != 0;                                                    \
   }
 #include "xhal/features.def"
 #undef XHAL_FEATURE
@@ -92,8 +94,9 @@ json image_formats(xhal_device_t device) {
   for (xhal_image_format_t& format : formats) format.struct_size = sizeof(format);
   if (count > 0) {
     uint32_t total = 0;
-    require("xhal_device_get_image_formats",
-            xhal_device_get_image_formats(device, count, sizeof(xhal_image_format_t), formats.data(), &total));
+    require(
+        "xhal_device_get_image_formats",
+        xhal_device_get_image_formats(device, count, sizeof(xhal_image_format_t), formats.data(), &total));
   }
   json result = json::array();
   for (const xhal_image_format_t& format : formats) {
@@ -191,11 +194,13 @@ json describe_driver(xhal_driver_t driver) {
       {"native_runtime_version", text(p.native_runtime_version)},
       {"library_path", text(p.library_path)},
       {"manifest_path", text(p.manifest_path)},
-      {"visible_devices", {{"variable", text(p.visible_devices_variable)}, {"effect", text(p.visible_devices_effect)}}},
+      {"visible_devices",
+       {{"variable", text(p.visible_devices_variable)}, {"effect", text(p.visible_devices_effect)}}},
   };
 }
 
-json describe_device(xhal_device_t device, const std::vector<xhal_device_t>& peers, const DescribeOptions& options) {
+json describe_device(xhal_device_t device, const std::vector<xhal_device_t>& peers,
+                     const DescribeOptions& options) {
   xhal_device_properties_t properties{};
   properties.struct_size = sizeof(properties);
   require("xhal_device_get_properties", xhal_device_get_properties(device, &properties));

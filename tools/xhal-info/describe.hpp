@@ -20,6 +20,7 @@ struct Failure {
 };
 
 nlohmann::json describe_driver(xhal_driver_t driver);
-nlohmann::json describe_device(xhal_device_t device, const std::vector<xhal_device_t>& peers, const DescribeOptions& options);
+nlohmann::json describe_device(xhal_device_t device, const std::vector<xhal_device_t>& peers,
+                               const DescribeOptions& options);
 
 }  // namespace xhal::info

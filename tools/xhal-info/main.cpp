@@ -40,16 +40,23 @@ struct Options {
 };
 
 std::string version_text() {
-  return fmt::format("xhal-info {} (ABI {}.{}.{}, commit {}{})", xhal::build::version(), XHAL_ABI_MAJOR, XHAL_ABI_MINOR,
-                     XHAL_ABI_REVISION, xhal::build::commit(), xhal::build::dirty() ? ", modified" : "");
+  return fmt::format("xhal-info {} (ABI {}.{}.{}, commit {}{})", xhal::build::version(), XHAL_ABI_MAJOR,
+                     XHAL_ABI_MINOR, XHAL_ABI_REVISION, xhal::build::commit(),
+                     xhal::build::dirty() ? ", modified" : "");
 }
 
 json candidates_json(const std::vector<FoundCandidate>& candidates) {
   json result = json::array();
   for (const FoundCandidate& c : candidates) {
-    result.push_back({{"decision", decision_name(c.decision)}, {"kind", c.is_layer ? "layer" : "driver"}, {"name", printable(c.name)},
-                      {"origin", c.origin}, {"manifest_path", printable(c.manifest_path)}, {"library_path", printable(c.library_path)},
-                      {"emulated", c.emulated}, {"result", xhal_result_name(c.result)}, {"reason", printable(c.reason)}});
+    result.push_back({{"decision", decision_name(c.decision)},
+                      {"kind", c.is_layer ? "layer" : "driver"},
+                      {"name", printable(c.name)},
+                      {"origin", c.origin},
+                      {"manifest_path", printable(c.manifest_path)},
+                      {"library_path", printable(c.library_path)},
+                      {"emulated", c.emulated},
+                      {"result", xhal_result_name(c.result)},
+                      {"reason", printable(c.reason)}});
   }
   return result;
 }
@@ -79,8 +86,11 @@ int print_one_device(const Options& options, const json& report, const Look& loo
       return kExitOk;
     }
   }
-  print_error(kTool, number == 0 ? fmt::format("there is no device {}: no device was found; see xhal-info --why", *options.device)
-                                 : fmt::format("there is no device {}: devices are 0 to {}", *options.device, number - 1));
+  print_error(
+      kTool,
+      number == 0
+          ? fmt::format("there is no device {}: no device was found; see xhal-info --why", *options.device)
+          : fmt::format("there is no device {}: devices are 0 to {}", *options.device, number - 1));
   return number == 0 ? kExitNothing : kExitUsage;
 }
 
@@ -125,7 +135,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe becomes an exit code instead of a death
   Options options;
   CLI::App app{"Shows drivers and devices, and why a driver is or is not there.", "xhal-info"};
-  app.footer("Exit codes: 0 fine, 1 a driver misbehaved, 2 wrong input, 3 no device, 4 a defect of this tool.");
+  app.footer(
+      "Exit codes: 0 fine, 1 a driver misbehaved, 2 wrong input, 3 no device, 4 a defect of this tool.");
   app.set_version_flag("--version", version_text());
   app.add_flag("--json", options.as_json, "print JSON (schema: share/xhal/schemas/xhal-info.schema.json)");
   app.add_flag("--why", options.why, "tell every decision of the search for drivers and layers");
@@ -133,9 +144,11 @@ int main(int argc, char** argv) {
   app.add_flag("--features", options.features, "print what the features mean");
   app.add_flag("--memory", options.describe.memory, "ask for free memory too; this may open the device");
   app.add_option("--device", options.device, "everything about one device, counted over all drivers");
-  app.add_option("--backend", options.selection.backends, "look at this driver only (repeatable)")->delimiter(',');
+  app.add_option("--backend", options.selection.backends, "look at this driver only (repeatable)")
+      ->delimiter(',');
   app.add_option("--driver", options.selection.driver_paths, "a driver's manifest or library (repeatable)");
-  app.add_option("--timeout", options.timeout_seconds, "seconds a driver may take to answer")->check(CLI::Range(0.01, 3600.0));
+  app.add_option("--timeout", options.timeout_seconds, "seconds a driver may take to answer")
+      ->check(CLI::Range(0.01, 3600.0));
   app.add_option("--probe-worker", options.probe_worker)->group("");
   try {
     app.parse(argc, argv);
@@ -145,7 +158,8 @@ int main(int argc, char** argv) {
     return kExitUsage;
   }
   try {
-    if (!options.probe_worker.empty()) return xhal::info::run_probe_worker(options.probe_worker, options.describe);
+    if (!options.probe_worker.empty())
+      return xhal::info::run_probe_worker(options.probe_worker, options.describe);
     const int code = run(options);
     if (!flush_output()) {
       print_error(kTool, "the output could not be written");

@@ -41,14 +41,17 @@ std::vector<Handle> enumerate(const char* entry, Enumerate call) {
 }
 
 json describe_all(xhal_instance_t instance, const DescribeOptions& options) {
-  const auto drivers = enumerate<xhal_driver_t>("xhal_instance_get_drivers", [&](uint32_t n, xhal_driver_t* out, uint32_t* count) {
-    return xhal_instance_get_drivers(instance, n, out, count);
-  });
-  if (drivers.empty()) throw Failure{"xhal_instance_create", XHAL_ERROR_DRIVER_FAILED, "the driver was left out"};
+  const auto drivers = enumerate<xhal_driver_t>("xhal_instance_get_drivers",
+                                                [&](uint32_t n, xhal_driver_t* out, uint32_t* count) {
+                                                  return xhal_instance_get_drivers(instance, n, out, count);
+                                                });
+  if (drivers.empty())
+    throw Failure{"xhal_instance_create", XHAL_ERROR_DRIVER_FAILED, "the driver was left out"};
   tell_stage("enumerate");
-  const auto devices = enumerate<xhal_device_t>("xhal_driver_get_devices", [&](uint32_t n, xhal_device_t* out, uint32_t* count) {
-    return xhal_driver_get_devices(drivers.front(), n, out, count);
-  });
+  const auto devices = enumerate<xhal_device_t>(
+      "xhal_driver_get_devices", [&](uint32_t n, xhal_device_t* out, uint32_t* count) {
+        return xhal_driver_get_devices(drivers.front(), n, out, count);
+      });
   tell_stage("properties");
   json result = describe_driver(drivers.front());
   result["devices"] = json::array();
@@ -79,7 +82,9 @@ int run_probe_worker(const std::string& load_path, const DescribeOptions& option
   try {
     tell({{"result", describe_all(instance, options)}});
   } catch (const Failure& failure) {
-    tell({{"error", fmt::format("{}: {}", failure.entry, failure.text)}, {"code", xhal_result_name(failure.result)}});
+    const bool named = failure.text.starts_with(failure.entry);
+    tell({{"error", named ? failure.text : fmt::format("{}: {}", failure.entry, failure.text)},
+          {"code", xhal_result_name(failure.result)}});
     code = tools::kExitMisbehaved;
   }
   tell_stage("close");
@@ -88,7 +93,8 @@ int run_probe_worker(const std::string& load_path, const DescribeOptions& option
   return code;
 }
 
-json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions& options, std::chrono::milliseconds deadline) {
+json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions& options,
+                  std::chrono::milliseconds deadline) {
   std::vector<std::string> arguments = {tools::self_path(), "--probe-worker", candidate.load_path()};
   if (options.memory) arguments.emplace_back("--memory");
   const tools::ChildResult child = tools::run_child(arguments, deadline);
@@ -106,7 +112,8 @@ json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions&
     const json line = json::parse(text, nullptr, false);
     if (!line.is_object()) continue;
     stage = line.value("stage", stage);
-    if (line.contains("error")) error = fmt::format("{} [{}]", line["error"].get<std::string>(), line.value("code", ""));
+    if (line.contains("error"))
+      error = fmt::format("{} [{}]", line["error"].get<std::string>(), line.value("code", ""));
     if (line.contains("result")) {
       driver.update(line["result"]);
       answered = true;
@@ -121,8 +128,11 @@ json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions&
     driver["message"] = tools::printable(error);
   } else {
     const std::string noise = tools::printable(child.noise.substr(0, 200));
-    driver["status"] = child.ending == Ending::kTimedOut ? "timed_out" : child.ending == Ending::kSignalled ? "crashed" : "failed";
-    driver["message"] = fmt::format("{} in {}{}{}", tools::describe_ending(child, deadline), stage, noise.empty() ? "" : "; it said: ", noise);
+    driver["status"] = child.ending == Ending::kTimedOut    ? "timed_out"
+                       : child.ending == Ending::kSignalled ? "crashed"
+                                                            : "failed";
+    driver["message"] = fmt::format("{} in {}{}{}", tools::describe_ending(child, deadline), stage,
+                                    noise.empty() ? "" : "; it said: ", noise);
   }
   return driver;
 }

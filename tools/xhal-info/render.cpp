@@ -76,7 +76,8 @@ std::string render_columns(const std::vector<std::vector<std::string>>& rows, co
     size_t column = 0;
     for (size_t i = 0; i < row.size(); ++i) {
       const bool last = i + 1 == row.size();
-      const size_t left = static_cast<size_t>(look.width) > column + 8 ? static_cast<size_t>(look.width) - column : 8;
+      const size_t left =
+          static_cast<size_t>(look.width) > column + 8 ? static_cast<size_t>(look.width) - column : 8;
       const std::string cell = last ? cut(row[i], left) : row[i];
       line += cell;
       if (!last) {
@@ -92,14 +93,17 @@ std::string render_columns(const std::vector<std::vector<std::string>>& rows, co
 
 std::string render_overview(const json& report, const Look& look) {
   std::vector<std::vector<std::string>> rows;
-  rows.push_back({styled("DEVICE", Style::kBold, look.color), "DRIVER", "NAME", "ARCH", "MEMORY", "UNITS", "FEATURES", "STATE"});
+  rows.push_back({styled("DEVICE", Style::kBold, look.color), "DRIVER", "NAME", "ARCH", "MEMORY", "UNITS",
+                  "FEATURES", "STATE"});
   std::string troubles;
   size_t number = 0;
   for (const json& driver : report["drivers"]) {
-    const std::string name = driver["name"].get<std::string>() + (driver["emulated"].get<bool>() ? " (EMULATED)" : "");
+    const std::string name =
+        driver["name"].get<std::string>() + (driver["emulated"].get<bool>() ? " (EMULATED)" : "");
     for (const json& device : driver["devices"]) {
       rows.push_back({std::to_string(number++), name, device["name"], device["architecture"],
-                      human_bytes(device["memory_bytes"].get<uint64_t>()), std::to_string(device["unit_count"].get<uint64_t>()),
+                      human_bytes(device["memory_bytes"].get<uint64_t>()),
+                      std::to_string(device["unit_count"].get<uint64_t>()),
                       std::to_string(claimed_features(device)), status_cell(driver, look)});
     }
     if (driver["devices"].empty() && driver["status"] == "ok") {
@@ -107,7 +111,8 @@ std::string render_overview(const json& report, const Look& look) {
     }
     if (driver["status"] != "ok") {
       rows.push_back({"-", name, "-", "-", "-", "-", "-", status_cell(driver, look)});
-      troubles += fmt::format("{}: {}\n", driver["name"].get<std::string>(), driver["message"].get<std::string>());
+      troubles +=
+          fmt::format("{}: {}\n", driver["name"].get<std::string>(), driver["message"].get<std::string>());
     }
   }
   if (report["drivers"].empty()) {
@@ -127,8 +132,10 @@ std::string render_why(const std::vector<tools::FoundCandidate>& candidates, con
     const Style style = candidate.decision == XHAL_CANDIDATE_SELECTED  ? Style::kGreen
                         : candidate.decision == XHAL_CANDIDATE_REFUSED ? Style::kRed
                                                                        : Style::kDim;
-    const std::string place = tools::printable(candidate.manifest_path.empty() ? candidate.library_path : candidate.manifest_path);
-    rows.push_back({styled(tools::decision_name(candidate.decision), style, look.color), candidate.is_layer ? "layer" : "driver",
+    const std::string place =
+        tools::printable(candidate.manifest_path.empty() ? candidate.library_path : candidate.manifest_path);
+    rows.push_back({styled(tools::decision_name(candidate.decision), style, look.color),
+                    candidate.is_layer ? "layer" : "driver",
                     candidate.name.empty() ? "-" : tools::printable(candidate.name), candidate.origin,
                     candidate.reason.empty() ? place : place + ": " + tools::printable(candidate.reason)});
   }
@@ -169,14 +176,16 @@ std::string render_topology(const json& report, const Look& look) {
 }
 
 std::string render_features(const Look& look) {
-  std::vector<std::vector<std::string>> rows = {{styled("FEATURE", Style::kBold, look.color), "NEEDS", "STATE", "WHAT IT IS"}};
+  std::vector<std::vector<std::string>> rows = {
+      {styled("FEATURE", Style::kBold, look.color), "NEEDS", "STATE", "WHAT IT IS"}};
 #define XHAL_FEATURE(NAME, lower, bit, since, needs, maturity, description) \
   rows.push_back({#lower, #needs, #maturity, description});
 #include "xhal/features.def"
 #undef XHAL_FEATURE
   for (size_t i = 1; i < rows.size(); ++i) {
     for (size_t column = 1; column <= 2; ++column) {
-      for (char& letter : rows[i][column]) letter = static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter + 32 : letter);
+      for (char& letter : rows[i][column])
+        letter = static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter + 32 : letter);
     }
   }
   return render_columns(rows, look);

@@ -20,7 +20,8 @@ std::string value_text(const std::string& key, const json& value) {
   }
   if (value.is_object()) {
     std::string text;
-    for (const auto& [name, item] : value.items()) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value_text(name, item));
+    for (const auto& [name, item] : value.items())
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value_text(name, item));
     return text;
   }
   const bool is_bytes = key.find("bytes") != std::string::npos && value.is_number_unsigned();
@@ -46,7 +47,8 @@ std::string render_device(const json& driver, const json& device, const Look& lo
 
   json identity = json::object();
   for (const auto& [key, value] : device.items()) {
-    const bool own_section = key == "features" || key == "behaviour" || key == "limits" || key == "links" || key == "image_formats";
+    const bool own_section = key == "features" || key == "behaviour" || key == "limits" || key == "links" ||
+                             key == "image_formats";
     if (!own_section) identity[key] = value;
   }
   section(out, "device", identity, look);
@@ -56,7 +58,9 @@ std::string render_device(const json& driver, const json& device, const Look& lo
   out += tools::styled("features", tools::Style::kBold, look.color) + "\n";
   for (const auto& [name, claimed] : device["features"].items()) {
     const bool yes = claimed.get<bool>();
-    out += fmt::format("  {} {}\n", tools::styled(yes ? "+" : "-", yes ? tools::Style::kGreen : tools::Style::kDim, look.color), name);
+    out += fmt::format(
+        "  {} {}\n",
+        tools::styled(yes ? "+" : "-", yes ? tools::Style::kGreen : tools::Style::kDim, look.color), name);
   }
   out += tools::styled("image formats, best first", tools::Style::kBold, look.color) + "\n";
   for (const json& format : device["image_formats"]) {

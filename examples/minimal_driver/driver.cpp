@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// The exported symbol, the table, driver and device.
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "minimal.hpp"
+#include "xhal/kit/driver.hpp"
+#include "xhal/kit/handles.hpp"
+#include "xhal/kit/structs.hpp"
+
+namespace minimal {
+namespace {
+
+using namespace xhal::kit;
+
+template <size_t N>
+void put(char (&field)[N], const char* text) {
+  std::strncpy(field, text, N - 1);
+}
+
+xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out) {
+  if (const xhal_result_t result = apply_options("minimal", {params->options, params->option_count}, {});
+      result < 0)
+    return result;
+  auto driver = std::unique_ptr<Driver>(new (std::nothrow) Driver);
+  if (driver == nullptr) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
+  driver->host_context = params->host_context;
+  driver->handle = make_handle<xhal_driver_t>(driver.get());
+  driver->device.driver = driver.get();
+  driver->device.handle = make_handle<xhal_device_t>(&driver->device);
+  Stream& stream = driver->device.default_stream;
+  stream.device = &driver->device;
+  stream.is_default = true;
+  stream.id = services().next_id();
+  stream.handle = make_handle<xhal_stream_t>(&stream);
+  *out = driver.release()->handle;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t close(xhal_driver_t handle) {
+  const std::unique_ptr<Driver> driver(object_of<Driver>(handle));
+  release_all(driver->device);
+  free_handle(driver->device.default_stream.handle);
+  free_handle(driver->device.handle);
+  free_handle(handle);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_driver_properties(xhal_driver_t, xhal_driver_properties_t* out) {
+  if (const xhal_result_t result = check_out_struct(out); result < 0) return result;
+  xhal_driver_properties_t properties{};
+  properties.abi_minor = XHAL_ABI_MINOR;
+  properties.abi_revision = XHAL_ABI_REVISION;
+  put(properties.name, "minimal");
+  put(properties.version, "1.0");
+  put(properties.vendor, "xhal examples");
+  put(properties.library_path, library_path());
+  put(properties.manifest_path, manifest_path());
+  write_struct(properties, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t* out, uint32_t* out_count) {
+  if (out_count == nullptr || (out == nullptr && capacity > 0)) return XHAL_ERROR_INVALID_ARGUMENT;
+  if (capacity > 0) out[0] = object_of<Driver>(driver)->device.handle;
+  *out_count = 1;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_extension(xhal_driver_t, const char* name, uint32_t, const void** out) {
+  if (name == nullptr || out == nullptr) return XHAL_ERROR_INVALID_ARGUMENT;
+  return fail(XHAL_ERROR_NOT_FOUND, "the minimal driver has no extension table '%s'", name);
+}
+
+xhal_result_t get_properties(xhal_device_t, xhal_device_properties_t* out) {
+  if (const xhal_result_t result = check_out_struct(out); result < 0) return result;
+  xhal_device_properties_t p{};
+  p.kind = XHAL_DEVICE_KIND_CPU;
+  std::memcpy(p.uuid, "xhal-minimal-dev", sizeof(p.uuid));
+  p.pci_domain = p.pci_bus = p.pci_device = p.pci_function = XHAL_PCI_UNKNOWN;
+  p.numa_node = XHAL_NUMA_UNKNOWN;
+  put(p.name, "Minimal host device");
+  put(p.vendor, "xhal examples");
+  put(p.architecture, "host");
+  p.memory_bytes = kMemoryBytes;
+  p.memory_granularity = 1;
+  p.dtype_mask = UINT64_C(1) << XHAL_DTYPE_U8;
+  p.unit_count = 1;
+  p.address_bits = 64;
+  p.features[0] = UINT64_C(1) << XHAL_FEATURE_CORE;
+  p.is_synchronous = 1;
+  p.fault_scope = XHAL_FAULT_SCOPE_DEVICE;  // nothing in it can fail later
+  p.fault_recovery = XHAL_RECOVERY_NONE;
+  p.free_waits = XHAL_FREE_WAITS_NEVER;
+  p.copy_blocks = 0x7f;  // every direction: that is what synchronous means
+  p.host_function_blocks = XHAL_BLOCKS_NONE;
+  p.default_stream_kind = XHAL_DEFAULT_STREAM_INDEPENDENT;
+  p.max_allocation_bytes = kMemoryBytes;
+  p.memory_alignment = kAlignment;
+  // Limits of launches that it does not have; the contract wants none of them zero.
+  p.max_group_items = p.max_local_bytes = p.preferred_group_multiple = p.max_argument_bytes =
+      p.max_arguments = 1;
+  std::fill_n(p.max_group_size, 3, 1U);
+  std::fill_n(p.max_group_count, 3, 1U);
+  write_struct(p, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t has_feature(xhal_device_t, uint32_t feature, uint32_t* out) {
+  if (out == nullptr) return XHAL_ERROR_INVALID_ARGUMENT;
+  *out = feature == XHAL_FEATURE_CORE ? 1 : 0;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_image_formats(xhal_device_t, uint32_t capacity, uint32_t stride, xhal_image_format_t* out,
+                                uint32_t* out_count) {
+  if (out_count == nullptr || (out == nullptr && capacity > 0) || stride < sizeof(*out))
+    return XHAL_ERROR_INVALID_ARGUMENT;
+  *out_count = 0;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t is_active(xhal_device_t device, uint32_t* out) {
+  if (out == nullptr) return XHAL_ERROR_INVALID_ARGUMENT;
+  *out = object_of<Device>(device)->active ? 1 : 0;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_link(xhal_device_t, xhal_device_t, xhal_link_t* out) {
+  if (const xhal_result_t result = check_out_struct(out); result < 0) return result;
+  xhal_link_t link{};
+  link.kind = XHAL_LINK_SELF;
+  link.direct_copy = 1;
+  write_struct(link, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_fault(xhal_device_t, xhal_fault_t* out) {
+  if (const xhal_result_t result = check_out_struct(out); result < 0) return result;
+  xhal_fault_t healthy{};
+  healthy.scope = XHAL_FAULT_SCOPE_DEVICE;
+  healthy.recovery = XHAL_RECOVERY_NONE;
+  write_struct(healthy, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t reset(xhal_device_t) {
+  return fail(XHAL_ERROR_UNSUPPORTED, "the minimal device never fails and has no reset");
+}
+
+// Slots that are not named stay null and refuse.
+constexpr xhal_functions_t make_functions() {
+  xhal_functions_t f{};
+  f.struct_size = sizeof(f);
+  f.abi_revision = XHAL_ABI_REVISION;
+  f.driver_get_properties = get_driver_properties;
+  f.driver_get_devices = get_devices;
+  f.driver_get_extension = get_extension;
+  f.driver_get_pointer_attributes = get_pointer_attributes;
+  f.device_get_properties = get_properties;
+  f.device_has_feature = has_feature;
+  f.device_get_image_formats = get_image_formats;
+  f.device_is_active = is_active;
+  f.device_get_memory_info = get_memory_info;
+  f.device_get_link = get_link;
+  f.device_synchronize = device_synchronize;
+  f.device_get_default_stream = get_default_stream;
+  f.device_get_fault = get_fault;
+  f.device_reset = reset;
+  f.stream_create = stream_create;
+  f.stream_destroy = stream_destroy;
+  f.stream_get_info = stream_get_info;
+  f.stream_get_device = stream_get_device;
+  f.stream_query = stream_query;
+  f.stream_synchronize = stream_synchronize;
+  f.stream_wait_event = stream_wait_event;
+  f.stream_host_function = stream_host_function;
+  f.event_create = event_create;
+  f.event_destroy = event_destroy;
+  f.event_record = event_record;
+  f.event_query = event_query;
+  f.event_synchronize = event_synchronize;
+  f.event_get_elapsed = event_get_elapsed;
+  f.memory_allocate = memory_allocate;
+  f.memory_free = memory_free;
+  f.memory_copy = memory_copy;
+  f.memory_fill = memory_fill;
+  return f;
+}
+
+}  // namespace
+
+const xhal_functions_t kFunctions = make_functions();
+
+void activate(Device& device) {
+  if (device.active.exchange(true)) return;
+  services().activated(device.driver->host_context);
+}
+
+}  // namespace minimal
+
+extern "C" XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
+                                                           xhal_driver_interface_t* out) {
+  return xhal::kit::negotiate(host, out,
+                              {"minimal", "1.0", minimal::open, minimal::close, &minimal::kFunctions});
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// xhal-info as its users meet it, over a driver that misbehaves where it is told to.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "run_program.hpp"
+
+namespace {
+
+using nlohmann::json;
+using xhal::test::ProgramOptions;
+using xhal::test::ProgramResult;
+using xhal::test::run_program;
+
+const std::string kTool = XHAL_INFO_PROGRAM;
+const std::string kFake = XHAL_FAKE_MANIFEST;
+const std::string kJsonSchema = XHAL_INFO_SCHEMA;
+const std::string kValidator = XHAL_JSONSCHEMA;
+
+ProgramResult info(std::vector<std::string> arguments, ProgramOptions options = {}) {
+  arguments.insert(arguments.begin(), kTool);
+  return run_program(arguments, options);
+}
+
+ProgramResult info_on_fake(const std::string& mode, std::vector<std::string> arguments = {}) {
+  arguments.insert(arguments.end(), {"--driver", kFake});
+  return info(arguments, {.environment = {{"FAKE_DRIVER_MODE", mode}}});
+}
+
+bool is_one_line(const std::string& text) {
+  return !text.empty() && text.back() == '\n' && std::count(text.begin(), text.end(), '\n') == 1;
+}
+
+TEST(XhalInfo, ListsAWellBehavedDriverAndLabelsItEmulated) {
+  const ProgramResult result = info_on_fake("");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_NE(result.out.find("fake (EMULATED)"), std::string::npos) << result.out;
+  EXPECT_EQ(result.err, "");
+}
+
+TEST(XhalInfo, NeverPrintsControlBytesOfADriver) {
+  for (const char* mode : {"", "garbage:properties", "unterminated"}) {
+    for (const char* view : {"--json", "--topology", "--why"}) {
+      const ProgramResult result = info_on_fake(mode, {view});
+      EXPECT_EQ(result.exit_code, 0) << mode << " " << view << result.out << result.err;
+      EXPECT_EQ(result.out.find('\x1b'), std::string::npos) << mode << " " << view;
+      EXPECT_EQ(result.out.find('\xff'), std::string::npos) << mode << " " << view;
+    }
+  }
+}
+
+struct Misbehaviour {
+  const char* mode;
+  const char* status;
+  const char* says;
+};
+
+class XhalInfoOnBadDriver : public testing::TestWithParam<Misbehaviour> {};
+
+TEST_P(XhalInfoOnBadDriver, IsALineInTheTableAndExitCodeOne) {
+  const ProgramResult result = info_on_fake(GetParam().mode, {"--json", "--timeout", "1"});
+  EXPECT_EQ(result.exit_code, 1) << result.out << result.err;
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report["drivers"].size(), 1U);
+  EXPECT_EQ(report["drivers"][0]["status"], GetParam().status);
+  const std::string message = report["drivers"][0]["message"];
+  EXPECT_NE(message.find(GetParam().says), std::string::npos) << message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryStep, XhalInfoOnBadDriver,
+    testing::Values(Misbehaviour{"crash:load", "crashed", "SIGSEGV in load"},
+                    Misbehaviour{"crash:negotiate", "crashed", "SIGSEGV in load"},
+                    Misbehaviour{"crash:open", "crashed", "SIGSEGV in load"},
+                    Misbehaviour{"crash:enumerate", "crashed", "SIGSEGV in"},
+                    Misbehaviour{"crash:properties", "crashed", "SIGSEGV in properties"},
+                    Misbehaviour{"crash:close", "crashed", "SIGSEGV in close"},
+                    Misbehaviour{"hang:load", "timed_out", "did not answer within 1 s"},
+                    Misbehaviour{"hang:enumerate", "timed_out", "did not answer within 1 s"},
+                    Misbehaviour{"hang:close", "timed_out", "in close"},
+                    Misbehaviour{"exit:open", "failed", "exited with code 7 in load"},
+                    Misbehaviour{"exit:properties", "failed", "exited with code 7 in properties"}),
+    [](const auto& info_of) {
+      std::string name = info_of.param.mode;
+      std::replace(name.begin(), name.end(), ':', '_');
+      return name;
+    });
+
+TEST(XhalInfo, ADriverThatLiesAboutItsCountHarmsNobody) {
+  const ProgramResult result = info_on_fake("many", {"--json", "--timeout", "20"});
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_EQ(json::parse(result.out)["drivers"][0]["status"], "failed");
+}
+
+TEST(XhalInfo, NoDeviceIsExitCodeThree) {
+  EXPECT_EQ(info_on_fake("none").exit_code, 3);
+  const ProgramResult empty =
+      info({}, {.environment = {{"XHAL_DRIVERS", ""}, {"XHAL_DRIVER_PATH", "/nonexistent"}}});
+  const ProgramResult one = info_on_fake("none", {"--device", "0"});
+  EXPECT_EQ(one.exit_code, 3);
+  EXPECT_TRUE(is_one_line(one.err)) << one.err;
+}
+
+TEST(XhalInfo, WrongInputIsOneLineAndExitCodeTwo) {
+  const std::vector<std::vector<std::string>> inputs = {
+      {"--no-such-option"},
+      {"--backend", "no_such_driver"},
+      {"--driver", "/no/such/file.json"},
+      {"--driver", "/etc/passwd"},
+      {"--driver", "/dev"},
+      {"--device", "minus"},
+      {"--device", "-1"},
+      {"--timeout", "0"},
+      {"--driver", kFake, "--device", "1"},
+      {"surplus"},
+  };
+  for (const auto& input : inputs) {
+    const ProgramResult result = info(input);
+    std::string words;
+    for (const std::string& word : input) words += word + " ";
+    EXPECT_EQ(result.exit_code, 2) << words << result.out << result.err;
+    EXPECT_TRUE(is_one_line(result.err)) << words << ": " << result.err;
+  }
+}
+
+TEST(XhalInfo, OutOfRangeDeviceTellsTheRange) {
+  const ProgramResult result = info_on_fake("", {"--device", "5"});
+  EXPECT_NE(result.err.find("0 to 0"), std::string::npos) << result.err;
+}
+
+TEST(XhalInfo, ShowsOneDeviceWhole) {
+  const ProgramResult result = info_on_fake("", {"--device", "0"});
+  EXPECT_EQ(result.exit_code, 0);
+  for (const char* word : {"uuid", "fault_scope", "max_local_bytes", "+ core", "- graph", "unknown (60)"}) {
+    EXPECT_NE(result.out.find(word), std::string::npos) << word << "\n" << result.out;
+  }
+}
+
+TEST(XhalInfo, WhyTellsOfBadManifestsAndGoesOn) {
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / ("why" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "a_broken.json") << "{ \"xhal_manifest\": ";
+  std::ofstream(folder / "b_empty.json") << "";
+  std::filesystem::copy_file(kFake,
+                             folder / "c_lost.json");  // its library is relative to the folder it came from
+  const ProgramResult result =
+      info({"--why"},
+           {.environment = {{"XHAL_DRIVER_PATH", folder.string() + ":" + kFake}, {"XHAL_DRIVERS", "fake"}}});
+  for (const char* word :
+       {"a_broken.json", "b_empty.json", "c_lost.json", "refused", "selected", "XHAL_DRIVER_PATH"}) {
+    EXPECT_NE(result.out.find(word), std::string::npos) << word << "\n" << result.out;
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(XhalInfo, AnOutputThatCannotBeWrittenIsAnError) {
+  EXPECT_EQ(info({"--driver", kFake, "--json"}, {.stdout_path = "/dev/full"}).exit_code, 4);
+  const ProgramResult closed = info({"--driver", kFake, "--json"}, {.stdout_path = "-"});
+  EXPECT_EQ(closed.exit_code, 4);
+  EXPECT_TRUE(is_one_line(closed.err)) << closed.err;
+}
+
+TEST(XhalInfo, NarrowAndPlainSurroundings) {
+  const ProgramResult result =
+      info({"--driver", kFake},
+           {.environment = {{"COLUMNS", "40"}, {"LC_ALL", "C"}, {"NO_COLOR", "1"}, {"TERM", "xterm"}}});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out.find('\x1b'), std::string::npos);
+}
+
+TEST(XhalInfo, VersionNamesAbiAndCommit) {
+  const ProgramResult result = info({"--version"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_NE(result.out.find("ABI 0."), std::string::npos);
+  EXPECT_NE(result.out.find("commit "), std::string::npos);
+}
+
+// What --json prints is checked by a validator that we did not write.
+void expect_valid(const std::string& text) {
+  const std::string path = testing::TempDir() + "/report" + std::to_string(getpid()) + ".json";
+  std::ofstream(path) << text;
+  const ProgramResult result = run_program({kValidator, "-i", path, kJsonSchema});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err << text;
+  std::filesystem::remove(path);
+}
+
+TEST(XhalInfoJson, ValidatesWhateverTheDriverDoes) {
+  for (const char* mode :
+       {"", "none", "many", "garbage:open", "crash:open", "exit:enumerate", "unterminated"}) {
+    SCOPED_TRACE(mode);
+    expect_valid(info_on_fake(mode, {"--json", "--why", "--timeout", "20"}).out);
+  }
+}
+
+TEST(XhalInfoJson, TheValidatorRefusesWhatIsWrong) {
+  const std::string path = testing::TempDir() + "/wrong" + std::to_string(getpid()) + ".json";
+  std::ofstream(path) << R"({"schema": "xhal-info/1", "drivers": []})";
+  EXPECT_NE(run_program({kValidator, "-i", path, kJsonSchema}).exit_code, 0);
+  std::filesystem::remove(path);
+}
+
+TEST(XhalInfoSim, ListsTwoDevicesWithEveryIdentityField) {
+  const ProgramResult result = info({"--backend", "sim", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  expect_valid(result.out);
+  const json driver = json::parse(result.out)["drivers"][0];
+  ASSERT_EQ(driver["devices"].size(), 2U);
+  EXPECT_NE(driver["devices"][0]["uuid"], driver["devices"][1]["uuid"]);
+  for (const json& device : driver["devices"]) {
+    for (const char* field : {"name", "architecture", "uuid", "pci", "numa_node", "memory_bytes",
+                              "unit_count", "dtypes", "parent_uuid", "partition", "address_bits"}) {
+      EXPECT_TRUE(device.contains(field)) << field;
+    }
+    EXPECT_FALSE(device["active"].get<bool>()) << "looking at a device must not open it";
+    EXPECT_TRUE(device["features"]["kernel"].get<bool>());
+  }
+}
+
+TEST(XhalInfoSim, ABadNeighbourDisturbsNobody) {
+  const ProgramResult result = info({"--backend", "sim", "--driver", kFake, "--json", "--timeout", "5"},
+                                    {.environment = {{"FAKE_DRIVER_MODE", "crash:open"}}});
+  EXPECT_EQ(result.exit_code, 1);
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report["drivers"].size(), 2U) << result.out;
+  for (const json& driver : report["drivers"]) {
+    EXPECT_EQ(driver["status"], driver["name"] == "sim" ? "ok" : "crashed");
+  }
+}
+
+}  // namespace
