@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// An instance: the drivers that it opened, each with its layers, tables and devices.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "library.hpp"
+#include "log.hpp"
+#include "tables.hpp"
+
+namespace xhal::host {
+
+struct AttachedLayer {
+  const Library* library = nullptr;
+  void* state = nullptr;
+  xhal_functions_t next{};  // what it calls on; valid until detach
+};
+
+// One driver of one instance. The order of its life: attach, open, enumerate; close, detach.
+struct OpenDriver {
+  const Library* library = nullptr;
+  xhal_driver_t handle = nullptr;
+  TableBlock* block = nullptr;
+  std::vector<std::unique_ptr<AttachedLayer>> layers;  // the innermost first
+  xhal_functions_t outermost{};                        // what the tables' slots are made from
+  std::vector<xhal_device_t> devices;                  // stamped
+};
+
+class Instance {
+ public:
+  std::vector<std::unique_ptr<OpenDriver>> drivers;
+  std::vector<xhal_driver_t> driver_handles;
+  std::vector<xhal_device_t> devices;  // of all drivers, driver by driver
+  LogSink log;
+
+  // Makes the two lists above from the drivers.
+  void gather();
+  // Closes from the last opened to the first. CALL_FORBIDDEN (the caller is a host function of that driver) stops it: the drivers that
+  // are still open go on working.
+  xhal_result_t close();
+};
+
+// What an instance handle points to. Type-stable, like the handles of drivers.
+struct InstanceSlot {
+  InstanceSlot() { table.table.type = XHAL_TYPE_instance; }
+  xhal_handle_header_t header{};
+  HostTable table{};  // all slots refuse: no entry of the table takes an instance. Its state is what counts.
+  InstanceSlot* next_free = nullptr;
+  Instance* instance() const { return static_cast<Instance*>(header.object); }
+};
+
+}  // namespace xhal::host

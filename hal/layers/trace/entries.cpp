@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "entries.hpp"
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
+#include "attachment.hpp"
+#include "xhal/kit/driver.hpp"
+#include "xhal/kit/structs.hpp"
+
+namespace xhal::trace {
+namespace {
+
+enum class Entry : uint32_t {
+#define XHAL_ENTRY(feature, since, name, ...) name,
+#include "xhal/entry_points.def"
+};
+
+// ---- What each call means for the trace --------------------------------------------------------------------------------------
+
+enum class Role {
+  kPlain,         // a slice on the caller's track
+  kSubmission,    // and one on the stream's
+  kRecord,        // a submission that is no work of its own
+  kAnswer,        // success tells that work is done
+  kWait,          // an answer that may block: its begin is written before it does
+  kDestroy,       // of a stream or event
+  kProperties,    // tells a device's name
+};
+
+constexpr Role role_of(Entry entry) {
+  switch (entry) {
+    case Entry::memory_copy:
+    case Entry::memory_fill:
+    case Entry::memory_copy_region:
+    case Entry::memory_prefetch:
+    case Entry::stream_wait_event:
+    case Entry::stream_host_function:
+    case Entry::stream_wait_value:
+    case Entry::stream_write_value:
+    case Entry::kernel_launch:
+    case Entry::graph_exec_launch:
+    case Entry::pool_allocate:
+    case Entry::pool_free:
+    case Entry::stream_signal_semaphore:
+    case Entry::stream_wait_semaphore:
+      return Role::kSubmission;
+    case Entry::event_record:
+      return Role::kRecord;
+    case Entry::stream_query:
+    case Entry::event_query:
+      return Role::kAnswer;
+    case Entry::stream_synchronize:
+    case Entry::event_synchronize:
+    case Entry::device_synchronize:
+      return Role::kWait;
+    case Entry::stream_destroy:
+    case Entry::event_destroy:
+      return Role::kDestroy;
+    case Entry::device_get_properties:
+      return Role::kProperties;
+    default:
+      return Role::kPlain;
+  }
+}
+
+// Calls that take a stream and submit nothing. Every other one that takes a stream must be named above: a call that is added to the
+// list does not compile until someone has decided what it is.
+constexpr bool takes_stream_but_submits_nothing(Entry entry) {
+  switch (entry) {
+    case Entry::stream_get_info:
+    case Entry::stream_get_device:
+    case Entry::stream_begin_capture:
+    case Entry::stream_end_capture:
+    case Entry::stream_get_capture_info:
+    case Entry::stream_get_native:
+      return true;
+    default:
+      return false;
+  }
+}
+
+template <class... Parameters>
+constexpr bool takes_stream(xhal_result_t (* /*slot*/)(Parameters...)) {
+  return (std::same_as<Parameters, xhal_stream_t> || ...);
+}
+
+#define XHAL_ENTRY(feature, since, name, ...)                                                                   \
+  static_assert(!takes_stream(decltype(xhal_functions_t::name){}) || role_of(Entry::name) != Role::kPlain ||    \
+                    takes_stream_but_submits_nothing(Entry::name),                                              \
+                #name " takes a stream: say in role_of what it is");
+#include "xhal/entry_points.def"
+
+// ---- Arguments ---------------------------------------------------------------------------------------------------------------
+
+template <class T>
+void in_argument(EventText& /*text*/, std::string_view /*key*/, const T* /*value*/) {}
+
+void in_argument(EventText& text, std::string_view key, const char* value) {
+  if (value != nullptr) text.argument(key, std::string_view(value, strnlen(value, 256)));
+}
+
+void in_argument(EventText& text, std::string_view /*key*/, const xhal_launch_t* value) {
+  xhal_launch_t launch;
+  if (kit::read_struct(value, launch) != XHAL_SUCCESS) return;
+  const auto shape = [&](std::string_view key, const uint32_t (&size)[3]) {
+    text.argument(key, std::to_string(size[0]) + " x " + std::to_string(size[1]) + " x " + std::to_string(size[2]));
+  };
+  shape("group_count", launch.group_count);
+  shape("group_size", launch.group_size);
+  if (launch.correlation_id != 0) text.argument("application_correlation", launch.correlation_id);
+}
+
+void in_argument(EventText& text, std::string_view /*key*/, const xhal_memory_desc_t* value) {
+  xhal_memory_desc_t desc;
+  if (kit::read_struct(value, desc) != XHAL_SUCCESS) return;
+  text.argument("kind", desc.kind);
+  text.argument("size", desc.size);
+}
+
+// Function pointers tell nobody anything.
+template <class Result, class... Parameters>
+void in_argument(EventText& /*text*/, std::string_view /*key*/, Result (* /*function*/)(Parameters...)) {}
+
+#define XHAL_TRACE_ARGUMENT_H(type, name) text.argument(#name, static_cast<const void*>(name));
+#define XHAL_TRACE_ARGUMENT_V(ctype, name) text.argument(#name, name);
+#define XHAL_TRACE_ARGUMENT_A(ctype, name) text.argument(#name, static_cast<const void*>(name));
+#define XHAL_TRACE_ARGUMENT_IN(ctype, name) in_argument(text, #name, name);
+#define XHAL_TRACE_ARGUMENT_INO(ctype, name) in_argument(text, #name, name);
+#define XHAL_TRACE_ARGUMENT_OUT(ctype, name)
+#define XHAL_TRACE_ARGUMENT_OUTO(ctype, name)
+#define XHAL_TRACE_ARGUMENT_OUTH(type, name)
+#define XHAL_TRACE_ARGUMENT_OUTHA(type, name, capacity, count)
+#define XHAL_TRACE_ARGUMENT_(kind, ...) XHAL_TRACE_ARGUMENT_##kind(__VA_ARGS__)
+#define XHAL_TRACE_ARGUMENT(tuple) XHAL_TRACE_ARGUMENT_ tuple
+
+// The argument of a type among all arguments.
+template <class Wanted, class First, class... Rest>
+Wanted pick(First first, Rest... rest) {
+  if constexpr (std::same_as<Wanted, First>) {
+    return first;
+  } else {
+    return pick<Wanted>(rest...);
+  }
+}
+
+// ---- One call ----------------------------------------------------------------------------------------------------------------
+
+std::string_view result_name(xhal_result_t result) {
+  switch (result) {
+#define XHAL_TRACE_NAME(name, value, text) \
+  case name:                               \
+    return #name;
+    XHAL_RESULT_LIST(XHAL_TRACE_NAME)
+#undef XHAL_TRACE_NAME
+    default:
+      return "XHAL_UNKNOWN_RESULT";
+  }
+}
+
+void end_of_call(EventText& text, Attachment& attachment, xhal_result_t result, uint64_t correlation) {
+  text.argument("result", result_name(result));
+  if (correlation != 0) text.argument("correlation", correlation);
+  text.argument("driver", attachment.driver_name());
+}
+
+template <Entry kEntry, class... Arguments>
+std::vector<Promise> promise(Attachment& attachment, Arguments... arguments) {
+  if constexpr (kEntry == Entry::event_query || kEntry == Entry::event_synchronize) {
+    return attachment.promise_of_event(pick<xhal_event_t>(arguments...));
+  } else if constexpr (kEntry == Entry::device_synchronize) {
+    return attachment.promise_of_device(pick<xhal_device_t>(arguments...));
+  } else {
+    return attachment.promise_of_stream(pick<xhal_stream_t>(arguments...));
+  }
+}
+
+template <Entry kEntry, class... Arguments>
+std::string operation_name(Attachment& attachment, std::string_view entry, Arguments... arguments) {
+  if constexpr (kEntry == Entry::kernel_launch) {
+    return attachment.kernel_name(pick<xhal_kernel_t>(arguments...));
+  } else {
+    return std::string(entry);
+  }
+}
+
+// `call` goes on to the next layer or the driver; `given` holds the arguments' text. What the layer itself asks the driver is asked
+// before the call, so that the thread's last error is the call's own.
+template <Entry kEntry, class Call, class... Arguments>
+xhal_result_t traced(Attachment& attachment, std::string_view name, EventText& given, const Call& call,
+                     Arguments... arguments) {
+  constexpr Role kRole = role_of(kEntry);
+  constexpr bool kSubmits = kRole == Role::kSubmission || kRole == Role::kRecord;
+  constexpr bool kAnswers = kRole == Role::kAnswer || kRole == Role::kWait;
+  const Track track = calling_thread();
+  uint64_t correlation = 0;
+  std::string operation;
+  std::vector<Promise> promises;
+  if constexpr (kSubmits) {
+    correlation = kit::services().next_id();
+    operation = operation_name<kEntry>(attachment, name.substr(sizeof("xhal_") - 1), arguments...);
+    attachment.ensure_known(pick<xhal_stream_t>(arguments...));
+  }
+  if constexpr (kRole == Role::kRecord) {
+    attachment.record_begins(pick<xhal_event_t>(arguments...), pick<xhal_stream_t>(arguments...));
+  }
+  if constexpr (kAnswers) promises = promise<kEntry>(attachment, arguments...);
+
+  const uint64_t begin = now_ns();
+  if constexpr (kRole == Role::kWait) {
+    EventText text;
+    text.begin('B', name, track, begin);
+    text.category("call");
+    text.arguments_of(given);
+    text.end();
+    attachment.write(text, begin, Flush::kNow);  // so that a call that hangs is seen
+  }
+  const xhal_result_t result = call();
+  const uint64_t end = now_ns();
+
+  EventText text;
+  if constexpr (kRole == Role::kWait) {
+    text.begin('E', name, track, end);
+    text.category("call");
+  } else {
+    text.begin('X', name, track, begin);
+    text.duration(end - begin);
+    text.category("call");
+    text.arguments_of(given);
+  }
+  end_of_call(text, attachment, result, correlation);
+  text.end();
+  attachment.write(text, end, result < 0 ? Flush::kNow : Flush::kWhenDue);
+
+  if constexpr (kSubmits) {
+    if constexpr (kRole == Role::kRecord) attachment.record_ends(pick<xhal_event_t>(arguments...), result >= 0);
+    if (result >= 0) {
+      given.argument("correlation", correlation);
+      attachment.submitted({pick<xhal_stream_t>(arguments...), operation, correlation, begin, end, kRole != Role::kRecord},
+                           given);
+    }
+  }
+  if constexpr (kAnswers) {
+    if (result == XHAL_SUCCESS) attachment.keep(promises, name, begin, end);
+  }
+  if constexpr (kEntry == Entry::stream_destroy) {
+    if (result >= 0) attachment.destroyed(pick<xhal_stream_t>(arguments...), end);
+  }
+  if constexpr (kEntry == Entry::event_destroy) {
+    if (result >= 0) attachment.destroyed(pick<xhal_event_t>(arguments...));
+  }
+  if constexpr (kRole == Role::kProperties) {
+    if (const auto* out = pick<xhal_device_properties_t*>(arguments...);
+        result >= 0 && out->struct_size >= offsetof(xhal_device_properties_t, vendor)) {
+      attachment.learn_device(*out);
+    }
+  }
+  return result;
+}
+
+uint32_t layer_slot = 0;
+
+template <class Handle>
+Attachment& attachment_of(Handle handle) {
+  return *static_cast<Attachment*>(XHAL_LAYER_STATE(handle, layer_slot));
+}
+
+#define XHAL_ENTRY(feature, since, name, ...)                                                     \
+  xhal_result_t trace_##name(XHAL_PARAMS(__VA_ARGS__)) {                                          \
+    Attachment& attachment = attachment_of(XHAL_FIRST_NAME(__VA_ARGS__));                         \
+    const auto call = [&] { return attachment.next().name(XHAL_ARGUMENTS(__VA_ARGS__)); };        \
+    if (!attachment.recording()) return call();                                                   \
+    EventText text;                                                                               \
+    XHAL_PP_EACH(XHAL_TRACE_ARGUMENT, __VA_ARGS__)                                                \
+    return traced<Entry::name>(attachment, "xhal_" #name, text, call, XHAL_ARGUMENTS(__VA_ARGS__)); \
+  }
+#include "xhal/entry_points.def"
+
+}  // namespace
+
+void intercept_all(xhal_functions_t& functions, uint32_t capacity, uint32_t slot) {
+  layer_slot = slot;
+  // An older host's table is shorter than the list of this build.
+#define XHAL_ENTRY(feature, since, name, ...) \
+  if (offsetof(xhal_functions_t, name) + sizeof(functions.name) <= capacity) functions.name = trace_##name;
+#include "xhal/entry_points.def"
+}
+
+}  // namespace xhal::trace
