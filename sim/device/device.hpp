@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// A simulated device: its streams, events and modules, its failure and its reset.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/event.hpp"
+#include "engine/stream.hpp"
+#include "kernels/image.hpp"
+#include "memory/memory.hpp"
+#include "xhal/driver.h"
+
+namespace xhal::sim {
+
+class Device;
+class Instance;
+struct Module;
+
+// What a handle of an event points to.
+class DeviceEvent final : public Event, public std::enable_shared_from_this<DeviceEvent> {
+ public:
+  DeviceEvent(Device& owner, bool takes_time);
+  Device& device;
+  xhal_event_t handle = nullptr;
+};
+
+struct Kernel {
+  Device& device;
+  const uint32_t epoch;
+  const std::shared_ptr<const Image> image;
+  const KernelCode& code;
+  xhal_kernel_t handle = nullptr;
+};
+
+struct Module {
+  Device& device;
+  const uint32_t epoch;
+  const std::shared_ptr<const Image> image;
+  xhal_module_t handle = nullptr;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Kernel>> kernels;  // those that were asked for
+};
+
+class Device final : public StreamHost {
+ public:
+  Device(Instance& machine, uint32_t number);
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  ~Device();
+
+  Instance& instance;
+  const uint32_t index;
+  xhal_device_t handle = nullptr;
+
+  [[nodiscard]] bool is_active() const { return active_.load(std::memory_order_acquire); }
+  xhal_result_t activate();
+  // How often it was reset: what was made in another epoch can only be destroyed and freed.
+  [[nodiscard]] uint32_t epoch() const;
+
+  // ---- Objects. The makers throw std::bad_alloc.
+  xhal_stream_t make_stream();
+  void destroy(Stream& stream);
+  [[nodiscard]] xhal_stream_t default_stream() const { return default_handle_; }
+  xhal_event_t make_event(bool timed);
+  void destroy(DeviceEvent& event);
+  xhal_module_t make_module(std::shared_ptr<const Image> image);
+  void destroy(Module& module);
+  // Null when the module has no such kernel.
+  static xhal_kernel_t kernel_of(Module& module, std::string_view name);
+
+  // ---- Waiting and failing.
+  xhal_result_t synchronize(uint64_t timeout_ns);
+  [[nodiscard]] const Fault* fault() const { return fault_.load(std::memory_order_acquire); }
+  void reset();
+  void add_pending(Memory::Pending& out);
+
+  // ---- The instance's end: all streams first, then wait for all.
+  void stop();
+  void wait_until_stopped();
+
+  // ---- StreamHost
+  Scheduler& scheduler() override;
+  ProgressPool& progresses() override;
+  FaultLog& faults() override;
+  void failed(const Fault* fault) override;
+  void went_idle() override;
+  void forget(Stream& stream) override;
+  Window window() const override;
+
+ private:
+  // Positions of everything submitted to the streams that exist.
+  [[nodiscard]] std::vector<Position> submitted();
+
+  std::atomic<bool> active_{false};
+  std::atomic<const Fault*> fault_{nullptr};
+  std::mutex reset_mutex_;
+
+  std::mutex streams_mutex_;
+  std::condition_variable stream_left_;
+  std::unordered_map<Stream*, xhal_stream_t> streams_;  // null: destroyed and finishing its work, or the default one
+  Stream* default_stream_ = nullptr;
+  xhal_stream_t default_handle_ = nullptr;
+
+  std::mutex objects_mutex_;
+  std::unordered_map<DeviceEvent*, std::shared_ptr<DeviceEvent>> events_;
+  std::unordered_map<Module*, std::unique_ptr<Module>> modules_;
+};
+
+}  // namespace xhal::sim

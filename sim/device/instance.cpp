@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/instance.hpp"
+
+#include <string>
+
+#include "engine/thread_scheduler.hpp"
+#include "xhal/kit/driver.hpp"
+#include "xhal/kit/handles.hpp"
+
+namespace xhal::sim {
+
+Instance::Instance(const Options& wanted, void* context)
+    : options(wanted),
+      host_context(context),
+      window(Window::of_process()),
+      staging(options.staging_bytes),
+      memory(window, {options.devices, options.memory_bytes, options.pinned_bytes}),
+      scheduler(std::make_unique<ThreadScheduler>()) {
+  devices.reserve(options.devices);
+  for (uint32_t i = 0; i < options.devices; ++i) devices.push_back(std::make_unique<Device>(*this, i));
+}
+
+Instance::~Instance() {
+  for (const auto& device : devices) device->stop();
+  for (const auto& device : devices) device->wait_until_stopped();
+  scheduler.reset();  // its threads leave the streams' and devices' memory alone from here on
+  devices.clear();
+  if (handle != nullptr) kit::free_handle(handle);
+}
+
+xhal_result_t Instance::activate() {
+  if (active_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
+  const std::lock_guard lock(activate_mutex_);
+  if (active_.load(std::memory_order_relaxed)) return XHAL_SUCCESS;
+  kit::services().activated(host_context);
+  std::string note;
+  if (!window.reserve(note)) {
+    return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY, "the process has no address space left for device addresses");
+  }
+  if (!note.empty()) kit::services().log(host_context, XHAL_LOG_INFO, "sim", note.c_str());
+  active_.store(true, std::memory_order_release);
+  return XHAL_SUCCESS;
+}
+
+Memory::Pending Instance::pending() {
+  Memory::Pending pending;
+  for (const auto& device : devices) device->add_pending(pending);
+  return pending;
+}
+
+}  // namespace xhal::sim

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// One instance's simulated machine: its devices and what they share.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "device/device.hpp"
+#include "engine/fault.hpp"
+#include "engine/progress.hpp"
+#include "engine/scheduler.hpp"
+#include "memory/memory.hpp"
+#include "memory/staging.hpp"
+#include "memory/window.hpp"
+#include "options.hpp"
+#include "xhal/driver.h"
+
+namespace xhal::sim {
+
+class Instance {
+ public:
+  Instance(const Options& wanted, void* context);
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+  // Stops everything: work that has not run is dropped, work that runs is waited for.
+  ~Instance();
+
+  const Options options;
+  void* const host_context;
+  xhal_driver_t handle = nullptr;
+
+  Window& window;
+  ProgressPool progresses;
+  FaultLog faults;
+  StagingBudget staging;
+  Memory memory;
+  std::vector<std::unique_ptr<Device>> devices;
+  std::unique_ptr<Scheduler> scheduler;
+
+  // Before anything that does not survive a fork. Errors: OUT_OF_HOST_MEMORY.
+  xhal_result_t activate();
+  // Positions of all work that is submitted and not done.
+  [[nodiscard]] Memory::Pending pending();
+
+ private:
+  std::atomic<bool> active_{false};
+  std::mutex activate_mutex_;
+};
+
+}  // namespace xhal::sim

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulator's one exported symbol, and opening and closing.
+#include <memory>
+
+#include "entries/entry.hpp"
+#include "version.hpp"
+
+namespace xhal::sim {
+namespace {
+
+xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out_driver) {
+  if (params == nullptr || out_driver == nullptr) return refuse_null(params == nullptr ? "params" : "out_driver");
+  return guarded([&] {
+    Options options;
+    const std::span given(params->options, params->options != nullptr ? params->option_count : 0);
+    if (const xhal_result_t result = read_options(given, options); result < 0) return result;
+    auto instance = std::make_unique<Instance>(options, params->host_context);
+    instance->handle = kit::make_handle<xhal_driver_t>(instance.get());
+    if (instance->handle == nullptr) throw std::bad_alloc();
+    *out_driver = instance.release()->handle;
+    return xhal_result_t{XHAL_SUCCESS};
+  });
+}
+
+xhal_result_t close(xhal_driver_t driver) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  return guarded([&] {
+    delete &instance_of(driver);
+    return XHAL_SUCCESS;
+  });
+}
+
+const xhal_functions_t& table() {
+  static const xhal_functions_t kTable = [] {
+    xhal_functions_t functions = {};
+    functions.struct_size = sizeof(functions);
+    functions.abi_revision = XHAL_ABI_REVISION;
+    add_driver_entries(functions);
+    add_device_entries(functions);
+    add_stream_entries(functions);
+    add_event_entries(functions);
+    add_memory_entries(functions);
+    add_kernel_entries(functions);
+    return functions;
+  }();
+  return kTable;
+}
+
+}  // namespace
+}  // namespace xhal::sim
+
+XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, xhal_driver_interface_t* interface_out) {
+  using namespace xhal;
+  // Sets up what a fork must find whole before there is anything to fork with.
+  sim::Window::of_process();
+  return kit::negotiate(host, interface_out, {sim::kDriverName, sim::kDriverVersion, sim::open, sim::close, &sim::table()});
+}

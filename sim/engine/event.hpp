@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Events: generations that each name a position of a stream.
+//
+// Generation 0 is "never recorded". A record makes the next one current; whoever waits takes the position of the generation that
+// is current then, so that later records change nothing for it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
+#include "engine/progress.hpp"
+
+namespace xhal::sim {
+
+class Event {
+ public:
+  Event(uint32_t device_epoch, bool takes_time) : epoch(device_epoch), timed(takes_time) {}
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  const uint32_t epoch;  // of its device when it was made
+  const bool timed;
+
+  // Position of the current generation; its progress is null when there was no record. Lock-free.
+  [[nodiscard]] Position current() const;
+  [[nodiscard]] uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+
+  // Records take turns: whoever holds this lock submits what generation() + 1 stands for and publishes its position.
+  [[nodiscard]] std::mutex& record_mutex() { return record_mutex_; }
+  void publish(Position position);
+
+  // When a timed generation was reached. Generations may be reached in any order, on different streams; the latest counts.
+  void stamp(uint64_t generation, uint64_t ns);
+  // The time of the current generation, once it is done.
+  [[nodiscard]] std::optional<uint64_t> time() const;
+
+ private:
+  struct Mark {
+    std::atomic<const Progress*> progress{nullptr};
+    std::atomic<uint64_t> number{0};
+  };
+
+  std::mutex record_mutex_;
+  std::atomic<uint64_t> generation_{0};
+  Mark marks_[2];  // of the current generation and of the one being published
+  mutable std::mutex time_mutex_;
+  uint64_t time_generation_ = 0;
+  uint64_t time_ns_ = 0;
+};
+
+}  // namespace xhal::sim

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/move_bytes.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+namespace xhal::sim {
+namespace {
+
+// A few milliseconds of copying: how long a reset waits for a copy that runs.
+constexpr uint64_t kPiece = uint64_t{16} << 20;
+
+// The pattern repeated to 8 bytes: a multiple of every pattern's size, so that each piece starts with a whole pattern.
+uint64_t repeated(uint64_t pattern, uint32_t pattern_size) {
+  switch (pattern_size) {
+    case 1: return (pattern & 0xff) * 0x0101010101010101u;
+    case 2: return (pattern & 0xffff) * 0x0001000100010001u;
+    case 4: return (pattern & 0xffffffff) * 0x0000000100000001u;
+    default: return pattern;
+  }
+}
+
+void fill_words(std::byte* destination, uint64_t word, uint64_t size) {
+  // Copied from a small block: the library's memcpy has the widest stores of the machine, this file's instructions have not.
+  uint64_t block[256];
+  std::fill_n(block, std::min<uint64_t>(std::size(block), size / sizeof(word) + 1), word);
+  while (size > sizeof(block)) {
+    std::memcpy(destination, block, sizeof(block));
+    destination += sizeof(block);
+    size -= sizeof(block);
+  }
+  std::memcpy(destination, block, size);
+}
+
+}  // namespace
+
+bool move_bytes(std::byte* destination, const std::byte* source, uint64_t size, const std::atomic<bool>& abandoned) {
+  while (size > kPiece) {
+    std::memcpy(destination, source, kPiece);
+    destination += kPiece;
+    source += kPiece;
+    size -= kPiece;
+    if (abandoned.load(std::memory_order_relaxed)) return false;
+  }
+  std::memcpy(destination, source, size);
+  return true;
+}
+
+bool fill_bytes(std::byte* destination, uint64_t pattern, uint32_t pattern_size, uint64_t size,
+                const std::atomic<bool>& abandoned) {
+  const uint64_t word = repeated(pattern, pattern_size);
+  while (size != 0) {
+    const uint64_t piece = std::min(size, kPiece);
+    if (pattern_size == 1) {
+      std::memset(destination, static_cast<int>(word & 0xff), piece);
+    } else {
+      fill_words(destination, word, piece);
+    }
+    destination += piece;
+    size -= piece;
+    if (size != 0 && abandoned.load(std::memory_order_relaxed)) return false;
+  }
+  return true;
+}
+
+}  // namespace xhal::sim

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies and fills, in pieces between which they can be dropped.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace xhal::sim {
+
+// False when it was abandoned on the way.
+bool move_bytes(std::byte* destination, const std::byte* source, uint64_t size, const std::atomic<bool>& abandoned);
+// Repeats the low `pattern_size` bytes (1, 2, 4 or 8) of `pattern`; `size` is a multiple of it.
+bool fill_bytes(std::byte* destination, uint64_t pattern, uint32_t pattern_size, uint64_t size,
+                const std::atomic<bool>& abandoned);
+
+}  // namespace xhal::sim

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "device/properties.hpp"
+#include "entries/entry.hpp"
+#include "kernels/cpu_level.hpp"
+
+namespace xhal::sim {
+namespace {
+
+constexpr char kNativeFormat[] = "native";
+
+xhal_result_t get_properties(xhal_device_t device, xhal_device_properties_t* out) {
+  if (const xhal_result_t result = check_out("out_properties", out); result < 0) return result;
+  return guarded([&] {
+    kit::write_struct(properties_of(device_of(device)), out);
+    return XHAL_SUCCESS;
+  });
+}
+
+xhal_result_t has_feature(xhal_device_t, uint32_t feature, uint32_t* out_claimed) {
+  if (out_claimed == nullptr) return refuse_null("out_claimed");
+  *out_claimed = claims(feature) ? 1 : 0;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_image_formats(xhal_device_t, uint32_t capacity, uint32_t stride, xhal_image_format_t* out_formats,
+                                uint32_t* out_count) {
+  const auto targets = usable_targets();
+  const auto count = static_cast<uint32_t>(targets.size());
+  const auto element = [&](uint32_t i) {
+    return reinterpret_cast<xhal_image_format_t*>(reinterpret_cast<std::byte*>(out_formats) + size_t{stride} * i);
+  };
+  if (out_formats != nullptr && capacity != 0) {
+    if (stride < kit::kFirstSize<xhal_image_format_t>) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "stride is %u, a format has at least %u bytes", stride,
+                       kit::kFirstSize<xhal_image_format_t>);
+    }
+    for (uint32_t i = 0; i < std::min(capacity, count); ++i) {
+      if (const xhal_result_t result = check_out("out_formats[i]", element(i)); result < 0) return result;
+      if (element(i)->struct_size > stride) {
+        return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "out_formats[%u].struct_size is %u, above the stride %u", i,
+                         element(i)->struct_size, stride);
+      }
+    }
+  }
+  return enumerate(capacity, out_formats, out_count, count, [&](uint32_t i) {
+    xhal_image_format_t format = {};
+    std::snprintf(format.format, sizeof(format.format), "%s", kNativeFormat);
+    std::snprintf(format.target, sizeof(format.target), "%.*s", static_cast<int>(targets[i].size()), targets[i].data());
+    kit::write_struct(format, element(i));
+  });
+}
+
+xhal_result_t is_active(xhal_device_t device, uint32_t* out_active) {
+  if (out_active == nullptr) return refuse_null("out_active");
+  *out_active = device_of(device).is_active() ? 1 : 0;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_memory_info(xhal_device_t device, xhal_memory_info_t* out) {
+  if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
+  return guarded([&] {
+    Device& d = device_of(device);
+    const Memory::Info info = d.instance.memory.info(d.index);
+    xhal_memory_info_t value = {};
+    value.free_bytes = info.free_bytes;
+    value.total_bytes = info.total_bytes;
+    kit::write_struct(value, out);
+    return XHAL_SUCCESS;
+  });
+}
+
+xhal_result_t get_link(xhal_device_t device, xhal_device_t peer, xhal_link_t* out) {
+  if (const xhal_result_t result = check_out("out_link", out); result < 0) return result;
+  const bool self = &device_of(device) == &device_of(peer);
+  xhal_link_t link = {};
+  link.kind = self ? XHAL_LINK_SELF : XHAL_LINK_HOST_MEMORY;
+  link.peer_access = self ? 1 : 0;
+  link.direct_copy = self ? 1 : 0;
+  link.native_atomics = self ? 1 : 0;
+  kit::write_struct(link, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t synchronize(xhal_device_t device, uint64_t timeout_ns) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  return guarded([&] { return device_of(device).synchronize(timeout_ns); });
+}
+
+xhal_result_t get_default_stream(xhal_device_t device, xhal_stream_t* out_stream) {
+  if (out_stream == nullptr) return refuse_null("out_stream");
+  *out_stream = device_of(device).default_stream();
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_fault(xhal_device_t device, xhal_fault_t* out) {
+  if (const xhal_result_t result = check_out("out_fault", out); result < 0) return result;
+  xhal_fault_t value = {};
+  value.scope = XHAL_FAULT_SCOPE_STREAM;
+  value.recovery = XHAL_RECOVERY_RESET;
+  if (const Fault* fault = device_of(device).fault(); fault != nullptr) {
+    value.code = fault->code;
+    value.correlation_id = fault->correlation_id;
+    value.stream_id = fault->stream_id;
+    std::snprintf(value.entry, sizeof(value.entry), "%s", fault->entry);
+    std::snprintf(value.text, sizeof(value.text), "%s", fault->text.c_str());
+  }
+  kit::write_struct(value, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t reset(xhal_device_t device) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  return guarded([&] {
+    device_of(device).reset();
+    return XHAL_SUCCESS;
+  });
+}
+
+}  // namespace
+
+void add_device_entries(xhal_functions_t& functions) {
+  functions.device_get_properties = get_properties;
+  functions.device_has_feature = has_feature;
+  functions.device_get_image_formats = get_image_formats;
+  functions.device_is_active = is_active;
+  functions.device_get_memory_info = get_memory_info;
+  functions.device_get_link = get_link;
+  functions.device_synchronize = synchronize;
+  functions.device_get_default_stream = get_default_stream;
+  functions.device_get_fault = get_fault;
+  functions.device_reset = reset;
+}
+
+}  // namespace xhal::sim

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <cstring>
+
+#include "entries/entry.hpp"
+#include "version.hpp"
+
+namespace xhal::sim {
+namespace {
+
+xhal_result_t get_properties(xhal_driver_t, xhal_driver_properties_t* out) {
+  if (const xhal_result_t result = check_out("out_properties", out); result < 0) return result;
+  xhal_driver_properties_t properties = {};
+  properties.emulated = 1;
+  properties.abi_minor = XHAL_ABI_MINOR;
+  properties.abi_revision = XHAL_ABI_REVISION;
+  std::snprintf(properties.name, sizeof(properties.name), "%s", kDriverName);
+  std::snprintf(properties.version, sizeof(properties.version), "%s", kDriverVersion);
+  std::snprintf(properties.vendor, sizeof(properties.vendor), "xhal");
+  std::snprintf(properties.library_path, sizeof(properties.library_path), "%s", kit::library_path());
+  std::snprintf(properties.manifest_path, sizeof(properties.manifest_path), "%s", kit::manifest_path());
+  kit::write_struct(properties, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t* out_devices, uint32_t* out_count) {
+  const Instance& instance = instance_of(driver);
+  return enumerate(capacity, out_devices, out_count, static_cast<uint32_t>(instance.devices.size()),
+                   [&](uint32_t i) { out_devices[i] = instance.devices[i]->handle; });
+}
+
+xhal_result_t get_extension(xhal_driver_t, const char* name, uint32_t version, const void** out_table) {
+  if (name == nullptr) return refuse_null("name");
+  if (out_table == nullptr) return refuse_null("out_table");
+  return kit::fail(XHAL_ERROR_NOT_FOUND, "the simulator has no extension '%.64s' version %u", name, version);
+}
+
+xhal_result_t get_pointer_attributes(xhal_driver_t driver, const void* pointer, xhal_pointer_attributes_t* out) {
+  if (const xhal_result_t result = check_out("out_attributes", out); result < 0) return result;
+  return guarded([&] {
+    const Allocation found = instance_of(driver).memory.find(pointer);
+    xhal_pointer_attributes_t attributes = {};
+    attributes.kind = found.kind;
+    if (found.kind == XHAL_MEMORY_UNMANAGED) {
+      attributes.host_accessible = pointer != nullptr && !instance_of(driver).window.contains(reinterpret_cast<uint64_t>(pointer));
+      attributes.host_pointer = attributes.host_accessible != 0 ? const_cast<void*>(pointer) : nullptr;
+    } else {
+      const bool on_host = found.kind != XHAL_MEMORY_DEVICE;
+      attributes.device_index = found.device;
+      attributes.host_accessible = on_host ? 1 : 0;
+      attributes.size = found.size;
+      attributes.base = reinterpret_cast<void*>(found.base);
+      attributes.device_pointer = const_cast<void*>(pointer);
+      attributes.host_pointer = on_host ? const_cast<void*>(pointer) : nullptr;
+      attributes.allocation_id = found.id;
+    }
+    kit::write_struct(attributes, out);
+    return XHAL_SUCCESS;
+  });
+}
+
+}  // namespace
+
+void add_driver_entries(xhal_functions_t& functions) {
+  functions.driver_get_properties = get_properties;
+  functions.driver_get_devices = get_devices;
+  functions.driver_get_extension = get_extension;
+  functions.driver_get_pointer_attributes = get_pointer_attributes;
+}
+
+}  // namespace xhal::sim

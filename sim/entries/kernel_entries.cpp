@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "device/properties.hpp"
+#include "entries/entry.hpp"
+#include "entries/launch_check.hpp"
+#include "kernels/cpu_level.hpp"
+
+namespace xhal::sim {
+namespace {
+
+constexpr uint32_t kUnitGroupItems = 256;  // what a suggestion starts from: enough for every vector width
+
+xhal_result_t check_module_desc(const xhal_module_desc_t& given) {
+  if (given.flags != 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
+  if (given.format == nullptr) return refuse_null("desc->format");
+  const auto targets = usable_targets();
+  if (std::strcmp(given.format, "native") != 0) {
+    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE, "the device loads no images of format '%.32s', only 'native'", given.format);
+  }
+  if (given.target != nullptr && given.target[0] != '\0' &&
+      std::ranges::find(targets, std::string_view(given.target)) == targets.end()) {
+    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE, "this processor does not run images of target '%.64s'; the best is '%.*s'",
+                     given.target, static_cast<int>(targets.front().size()), targets.front().data());
+  }
+  if (given.options != nullptr && given.options[0] != '\0') {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->options is '%.64s'; native images are not compiled and take none",
+                     given.options);
+  }
+  if (given.image_size == 0) return kit::fail(XHAL_ERROR_INVALID_IMAGE, "the image is empty");
+  if (given.image == nullptr) return refuse_null("desc->image");
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, xhal_module_t* out_module) {
+  if (!claims(XHAL_FEATURE_KERNEL)) {
+    return kit::fail(XHAL_ERROR_UNSUPPORTED, "this processor is below x86-64-v2: the simulator offers no kernels on it");
+  }
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  xhal_module_desc_t given = {};
+  if (const xhal_result_t result = read("desc", desc, given); result < 0) return result;
+  if (out_module == nullptr) return refuse_null("out_module");
+  return guarded([&] {
+    if (const xhal_result_t result = check_module_desc(given); result < 0) return result;
+    Device& d = device_of(device);
+    if (const xhal_result_t result = d.activate(); result < 0) return result;
+    Image::Failure failure;
+    auto image = Image::load({static_cast<const std::byte*>(given.image), given.image_size},
+                             given.target != nullptr ? given.target : "", usable_targets(), failure);
+    if (image == nullptr) return kit::fail(failure.code, "native image: %s", failure.text.c_str());
+    *out_module = d.make_module(std::move(image));
+    return xhal_result_t{XHAL_SUCCESS};
+  });
+}
+
+xhal_result_t module_destroy(xhal_module_t module) {
+  return guarded([&] {
+    Module& m = module_of(module);
+    m.device.destroy(m);
+    return XHAL_SUCCESS;
+  });
+}
+
+xhal_result_t module_get_kernel(xhal_module_t module, const char* name, xhal_kernel_t* out_kernel) {
+  if (name == nullptr) return refuse_null("name");
+  if (out_kernel == nullptr) return refuse_null("out_kernel");
+  return guarded([&] {
+    Module& m = module_of(module);
+    if (const xhal_result_t result = check_epoch(m.device, m.epoch, "module"); result < 0) return result;
+    const xhal_kernel_t kernel = Device::kernel_of(m, name);
+    if (kernel == nullptr) return kit::fail(XHAL_ERROR_NOT_FOUND, "the module has no kernel '%.128s'", name);
+    *out_kernel = kernel;
+    return xhal_result_t{XHAL_SUCCESS};
+  });
+}
+
+xhal_result_t module_get_global(xhal_module_t, const char* name, void** out_pointer, uint64_t* out_size) {
+  if (name == nullptr) return refuse_null("name");
+  if (out_pointer == nullptr || out_size == nullptr) return refuse_null(out_pointer == nullptr ? "out_pointer" : "out_size");
+  return kit::fail(XHAL_ERROR_NOT_FOUND, "no global variable '%.128s': native images export kernels alone", name);
+}
+
+xhal_result_t kernel_get_info(xhal_kernel_t kernel, xhal_kernel_info_t* out) {
+  if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
+  const KernelCode& code = kernel_of(kernel).code;
+  xhal_kernel_info_t info = {};
+  info.parameter_count = static_cast<uint32_t>(code.params.size());
+  info.max_group_items = std::min(code.max_group_items, kMaxGroupItems);
+  info.preferred_group_multiple = preferred_group_multiple();
+  info.static_local_bytes = code.static_local_bytes;
+  std::snprintf(info.name, sizeof(info.name), "%s", code.name.c_str());
+  kit::write_struct(info, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t kernel_get_occupancy(xhal_kernel_t kernel, uint32_t group_items, uint64_t local_bytes, xhal_occupancy_t* out) {
+  if (const xhal_result_t result = check_out("out_occupancy", out); result < 0) return result;
+  if (group_items == 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "group_items is 0");
+  const KernelCode& code = kernel_of(kernel).code;
+  const uint32_t most = std::min(code.max_group_items, kMaxGroupItems);
+  const bool fits = group_items <= most && code.static_local_bytes <= kMaxLocalBytes &&
+                    local_bytes <= kMaxLocalBytes - code.static_local_bytes;
+  xhal_occupancy_t occupancy = {};
+  occupancy.groups_per_unit = fits ? 1 : 0;  // a unit is a processor and runs one group at a time
+  occupancy.suggested_group_items = std::min(most, kUnitGroupItems);
+  kit::write_struct(occupancy, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t kernel_launch(xhal_stream_t stream, xhal_kernel_t kernel, const xhal_launch_t* launch) {
+  Stream& s = stream_of(stream);
+  if (const xhal_result_t result = may_submit(s); result < 0) return result;
+  xhal_launch_t given;
+  if (const xhal_result_t result = read("launch", launch, given); result < 0) return result;
+  return guarded([&] {
+    const Kernel& k = kernel_of(kernel);
+    if (const xhal_result_t result = check_shape(k, s, given); result < 0) return result;
+    const Memory::View view(k.device.instance.memory);
+    if (const xhal_result_t result = check_arguments(k, given, view); result < 0) return result;
+    const auto fill = [&](auto& body) {
+      Launch& target = body.template emplace<LaunchOp>().launch;
+      target.image = k.image;
+      target.kernel = &k.code;
+      std::copy_n(given.group_count, 3, target.group_count);
+      std::copy_n(given.group_size, 3, target.group_size);
+      copy_arguments(k.code, given, target.arguments.reserve(k.code.argument_bytes, k.code.argument_alignment));
+    };
+    return told(s, s.submit("xhal_kernel_launch", given.correlation_id, fill));
+  });
+}
+
+}  // namespace
+
+void add_kernel_entries(xhal_functions_t& functions) {
+  functions.module_load = module_load;
+  functions.module_destroy = module_destroy;
+  functions.module_get_kernel = module_get_kernel;
+  functions.module_get_global = module_get_global;
+  functions.kernel_get_info = kernel_get_info;
+  functions.kernel_get_occupancy = kernel_get_occupancy;
+  functions.kernel_launch = kernel_launch;
+}
+
+}  // namespace xhal::sim

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "entries/entry.hpp"
+
+namespace xhal::sim {
+
+xhal_result_t told(const Stream& stream, xhal_result_t result) {
+  if (result >= 0) return result;
+  if (result == XHAL_ERROR_INVALID_HANDLE) {
+    return kit::fail(result, stream.is_default ? "the default stream's device is being reset"
+                                               : "the stream was made before its device was reset and can only be destroyed");
+  }
+  if (result == XHAL_ERROR_OUT_OF_HOST_MEMORY) {
+    return kit::fail(result, "the system gives no thread for the stream; use fewer streams");
+  }
+  const Fault* fault = stream.progress().fault();
+  return kit::fail(result, "%s", fault != nullptr ? fault->text.c_str() : "the stream has failed");
+}
+
+namespace {
+
+xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_stream_t* out_stream) {
+  xhal_stream_desc_t given = {};
+  if (const xhal_result_t result = read_optional("desc", desc, given); result < 0) return result;
+  if (out_stream == nullptr) return refuse_null("out_stream");
+  if (given.flags != 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
+  if (given.reserved != 0) return refuse_reserved("desc");
+  if (given.priority != 0) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->priority is %d; the device has no priorities, 0 is the only one",
+                     given.priority);
+  }
+  return guarded([&] {
+    Device& d = device_of(device);
+    if (const xhal_result_t result = d.activate(); result < 0) return result;
+    *out_stream = d.make_stream();
+    return xhal_result_t{XHAL_SUCCESS};
+  });
+}
+
+xhal_result_t destroy(xhal_stream_t stream) {
+  Stream& s = stream_of(stream);
+  if (s.is_default) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the default stream belongs to its device and is not destroyed");
+  }
+  return guarded([&] {
+    device_of(s).destroy(s);
+    return XHAL_SUCCESS;
+  });
+}
+
+xhal_result_t get_info(xhal_stream_t stream, xhal_stream_info_t* out) {
+  if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
+  const Stream& s = stream_of(stream);
+  xhal_stream_info_t info = {};
+  info.is_default = s.is_default ? 1 : 0;
+  info.device_index = device_of(s).index;
+  info.id = s.id;
+  kit::write_struct(info, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_device(xhal_stream_t stream, xhal_device_t* out_device) {
+  if (out_device == nullptr) return refuse_null("out_device");
+  *out_device = device_of(stream_of(stream)).handle;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t query(xhal_stream_t stream) {
+  const Stream& s = stream_of(stream);
+  if (s.is_stale()) return told(s, XHAL_ERROR_INVALID_HANDLE);
+  const Progress& progress = s.progress();
+  const xhal_result_t status = progress.status(progress.submitted());
+  return status < 0 ? kit::fail(status, "%s", progress.fault()->text.c_str()) : status;
+}
+
+xhal_result_t synchronize(xhal_stream_t stream, uint64_t timeout_ns) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  const Stream& s = stream_of(stream);
+  if (s.is_stale()) return told(s, XHAL_ERROR_INVALID_HANDLE);
+  return guarded([&] {
+    Scheduler& scheduler = s.host().scheduler();
+    const Progress& progress = s.progress();
+    const xhal_result_t status = await(progress, progress.submitted(), deadline_after(scheduler, timeout_ns), scheduler);
+    return status < 0 ? kit::fail(status, "%s", progress.fault()->text.c_str()) : status;
+  });
+}
+
+xhal_result_t wait_event(xhal_stream_t stream, xhal_event_t event, uint32_t flags) {
+  Stream& s = stream_of(stream);
+  if (const xhal_result_t result = may_submit(s); result < 0) return result;
+  if (flags != 0) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x; outside of a capture a wait takes none", flags);
+  }
+  return guarded([&] {
+    const DeviceEvent& e = event_of(event);
+    if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
+    return told(s, s.wait(e.current()));
+  });
+}
+
+xhal_result_t host_function(xhal_stream_t stream, xhal_host_fn function, void* user) {
+  Stream& s = stream_of(stream);
+  if (const xhal_result_t result = may_submit(s); result < 0) return result;
+  if (function == nullptr) return refuse_null("function");
+  return guarded([&] {
+    const auto fill = [&](auto& body) { body.template emplace<HostFunctionOp>(HostFunctionOp{function, user}); };
+    return told(s, s.submit("xhal_stream_host_function", 0, fill));
+  });
+}
+
+}  // namespace
+
+void add_stream_entries(xhal_functions_t& functions) {
+  functions.stream_create = create;
+  functions.stream_destroy = destroy;
+  functions.stream_get_info = get_info;
+  functions.stream_get_device = get_device;
+  functions.stream_query = query;
+  functions.stream_synchronize = synchronize;
+  functions.stream_wait_event = wait_event;
+  functions.stream_host_function = host_function;
+}
+
+}  // namespace xhal::sim

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/image.hpp"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "kernels/elf_check.hpp"
+
+namespace xhal::sim {
+namespace {
+
+constexpr uint32_t kMaxKernels = 65536;
+constexpr size_t kMaxName = 127;  // as xhal_kernel_info has room for
+
+bool write_all(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+std::string path_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+// The loader knows libraries by their path first. Should one that stayed behind have this path, another number is taken.
+int unknown_to_loader(int fd) {
+  while (fd >= 0) {
+    void* known = dlopen(path_of(fd).c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+    if (known == nullptr) return fd;
+    dlclose(known);
+    const int other = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+    close(fd);
+    fd = other;
+  }
+  return fd;
+}
+
+bool name_is_usable(const char* name) { return name != nullptr && name[0] != '\0' && strnlen(name, kMaxName + 1) <= kMaxName; }
+
+bool describe_parameters(const xhal_native_kernel& kernel, KernelCode& code, std::string& why) {
+  const std::string label = "kernel '" + code.name + "'";
+  if (kernel.param_count > kMaxArguments || (kernel.param_count != 0 && kernel.params == nullptr)) {
+    why = label + " has " + std::to_string(kernel.param_count) + " parameters, at most 64 are possible";
+    return false;
+  }
+  uint32_t offset = 0;
+  for (uint32_t i = 0; i < kernel.param_count; ++i) {
+    const xhal_native_param& param = kernel.params[i];
+    uint32_t size = sizeof(uint64_t);
+    uint32_t alignment = alignof(uint64_t);
+    if (param.kind == XHAL_NATIVE_PARAM_VALUE) {
+      size = param.size;
+      alignment = param.alignment;
+    } else if (param.kind != XHAL_NATIVE_PARAM_GLOBAL && param.kind != XHAL_NATIVE_PARAM_LOCAL) {
+      why = label + ", parameter " + std::to_string(i) + ": kind " + std::to_string(param.kind) + " is unknown";
+      return false;
+    }
+    if (size == 0 || size > kMaxArgumentBytes || alignment == 0 || alignment > kMaxArgumentAlignment ||
+        (alignment & (alignment - 1)) != 0) {
+      why = label + ", parameter " + std::to_string(i) + ": size or alignment is not possible";
+      return false;
+    }
+    offset = (offset + alignment - 1) / alignment * alignment;
+    code.offsets.push_back(offset);
+    offset += size;
+    code.argument_alignment = std::max(code.argument_alignment, alignment);
+    code.uses_local = code.uses_local || param.kind == XHAL_NATIVE_PARAM_LOCAL;
+    if (offset > kMaxArgumentBytes) {
+      why = label + ": its arguments are larger than 4096 bytes";
+      return false;
+    }
+    code.params.push_back(param);
+  }
+  code.argument_bytes = offset;
+  return true;
+}
+
+}  // namespace
+
+bool Image::describe(const xhal_native_image& image, std::vector<KernelCode>& out, std::string& why) {
+  const auto refuse = [&](std::string reason) {
+    why = std::move(reason);
+    return false;
+  };
+  if (image.magic != XHAL_NATIVE_IMAGE_MAGIC) return refuse("its description has a wrong magic number");
+  if (image.struct_size < sizeof(xhal_native_image) || image.kernel_struct_size < sizeof(xhal_native_kernel) ||
+      image.kernel_struct_size % alignof(xhal_native_kernel) != 0) {
+    return refuse("its description is of another version; build it with this version's recipe");
+  }
+  if (image.target == nullptr) return refuse("it does not say its target");
+  if (image.kernel_count > kMaxKernels || (image.kernel_count != 0 && image.kernels == nullptr)) {
+    return refuse("its table of kernels is damaged");
+  }
+  const auto* entry = reinterpret_cast<const std::byte*>(image.kernels);
+  for (uint32_t i = 0; i < image.kernel_count; ++i, entry += image.kernel_struct_size) {
+    const auto& kernel = *reinterpret_cast<const xhal_native_kernel*>(entry);
+    KernelCode code;
+    if (!name_is_usable(kernel.name)) return refuse("kernel " + std::to_string(i) + " has no name, or one above 127 characters");
+    code.name = kernel.name;
+    if (std::ranges::any_of(out, [&](const KernelCode& other) { return other.name == code.name; })) {
+      return refuse("it has two kernels '" + code.name + "'");
+    }
+    if (kernel.run_group == nullptr || kernel.max_group_size == 0) return refuse("kernel '" + code.name + "' cannot be run");
+    code.run_group = kernel.run_group;
+    code.max_group_items = kernel.max_group_size;
+    code.static_local_bytes = kernel.static_local_bytes;
+    if (!describe_parameters(kernel, code, why)) return false;
+    out.push_back(std::move(code));
+  }
+  return true;
+}
+
+std::shared_ptr<const Image> Image::load(std::span<const std::byte> bytes, std::string_view target,
+                                         std::span<const std::string_view> usable_targets, Failure& failure) {
+  const auto refuse = [&](xhal_result_t code, std::string text) {
+    failure = {code, std::move(text)};
+    return nullptr;
+  };
+  std::string why;
+  if (!check_elf(bytes, XHAL_NATIVE_IMAGE_SYMBOL, why)) return refuse(XHAL_ERROR_INVALID_IMAGE, why);
+
+  const auto image = std::make_shared<Image>();
+  image->fd_ = memfd_create("xhal-sim-image", MFD_CLOEXEC);
+  if (image->fd_ < 0 || !write_all(image->fd_, bytes)) {
+    return refuse(XHAL_ERROR_OUT_OF_HOST_MEMORY, std::string("the system gives no file in memory: ") + std::strerror(errno));
+  }
+  image->fd_ = unknown_to_loader(image->fd_);
+  if (image->fd_ < 0) return refuse(XHAL_ERROR_OUT_OF_HOST_MEMORY, "the process has no file descriptor left");
+  image->library_ = dlopen(path_of(image->fd_).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (image->library_ == nullptr) {
+    const char* reason = dlerror();
+    return refuse(XHAL_ERROR_INVALID_IMAGE, std::string("the system does not load it: ") + (reason != nullptr ? reason : "no reason"));
+  }
+  const auto* description = static_cast<const xhal_native_image*>(dlsym(image->library_, XHAL_NATIVE_IMAGE_SYMBOL));
+  if (description == nullptr) return refuse(XHAL_ERROR_INVALID_IMAGE, "it does not export " XHAL_NATIVE_IMAGE_SYMBOL);
+  if (!describe(*description, image->kernels_, why)) return refuse(XHAL_ERROR_INVALID_IMAGE, why);
+  const std::string_view own_target = description->target;
+  if (std::ranges::find(usable_targets, own_target) == usable_targets.end()) {
+    return refuse(XHAL_ERROR_UNSUPPORTED_IMAGE, "it is built for '" + std::string(own_target.substr(0, 64)) +
+                                                    "', which this processor does not run");
+  }
+  if (!target.empty() && target != own_target) {
+    return refuse(XHAL_ERROR_INVALID_IMAGE, "it is built for '" + std::string(own_target) + "', not for '" +
+                                                std::string(target.substr(0, 64)) + "' as was said");
+  }
+  return image;
+}
+
+Image::~Image() {
+  if (library_ != nullptr) dlclose(library_);
+  if (fd_ >= 0) close(fd_);
+}
+
+const KernelCode* Image::find(std::string_view name) const {
+  for (const KernelCode& kernel : kernels_) {
+    if (kernel.name == name) return &kernel;
+  }
+  return nullptr;
+}
+
+}  // namespace xhal::sim

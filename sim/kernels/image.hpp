@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loaded native image and its kernels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "native_image.h"
+#include "xhal/base.h"
+
+namespace xhal::sim {
+
+inline constexpr uint32_t kMaxArguments = 64;
+inline constexpr uint32_t kMaxArgumentBytes = 4096;
+inline constexpr uint32_t kMaxArgumentAlignment = 128;
+
+// One kernel as a launch needs it: the image's own description, checked, and where each argument lies in a launch's bytes.
+struct KernelCode {
+  std::string name;
+  void (*run_group)(xhal_native_frame*) = nullptr;
+  std::vector<xhal_native_param> params;
+  std::vector<uint32_t> offsets;  // VALUE: of its bytes; GLOBAL: of the pointer; LOCAL: of the size, 8 bytes
+  uint32_t argument_bytes = 0;
+  uint32_t argument_alignment = 16;
+  uint32_t max_group_items = 0;
+  uint32_t static_local_bytes = 0;
+  bool uses_local = false;
+};
+
+class Image {
+ public:
+  struct Failure {
+    xhal_result_t code = XHAL_SUCCESS;
+    std::string text;
+  };
+
+  // Loads the bytes as code of this process. `target` may be empty: then the image's own word counts. Null with `failure` filled.
+  static std::shared_ptr<const Image> load(std::span<const std::byte> bytes, std::string_view target,
+                                           std::span<const std::string_view> usable_targets, Failure& failure);
+
+  // Checks a description that an image exports. Kept apart from loading so that tests can lie to it.
+  static bool describe(const xhal_native_image& image, std::vector<KernelCode>& out, std::string& why);
+
+  Image() = default;
+  Image(const Image&) = delete;
+  Image& operator=(const Image&) = delete;
+  ~Image();
+
+  [[nodiscard]] const std::vector<KernelCode>& kernels() const { return kernels_; }
+  [[nodiscard]] const KernelCode* find(std::string_view name) const;
+
+ private:
+  int fd_ = -1;  // kept open: its number is the library's name, which the loader would take for the same library again
+  void* library_ = nullptr;
+  std::vector<KernelCode> kernels_;
+};
+
+}  // namespace xhal::sim

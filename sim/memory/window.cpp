@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/window.hpp"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <cstdio>
+
+namespace xhal::sim {
+
+// A child must find the lock free and the list whole. What its parent's arenas held stays taken: their backing is not the child's.
+struct WindowFork {
+  static Window& window() {
+    static Window* const kWindow = [] {
+      auto* window = new Window;
+      instance = window;
+      pthread_atfork([] { instance->mutex_.lock(); }, [] { instance->mutex_.unlock(); }, [] { instance->mutex_.unlock(); });
+      return window;
+    }();
+    return *kWindow;
+  }
+  static inline Window* instance = nullptr;
+};
+
+Window& Window::of_process() { return WindowFork::window(); }
+
+Window::~Window() {
+  if (mapping_ != nullptr) munmap(mapping_, 2 * size_ + kSliceAlignment);
+}
+
+bool Window::reserve(std::string& note) {
+  const std::lock_guard lock(mutex_);
+  if (mapping_ != nullptr) return true;
+  for (uint64_t size = wanted_; size >= kSmallestSize; size /= 2) {
+    // One mapping for both halves: their distance is the size. The rest is for aligning the first.
+    void* mapping = mmap(nullptr, 2 * size + kSliceAlignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapping == MAP_FAILED) continue;
+    mapping_ = mapping;
+    size_ = size;
+    const auto address = reinterpret_cast<uint64_t>(mapping);
+    base_ = (address + kSliceAlignment - 1) / kSliceAlignment * kSliceAlignment;
+    slices_ = FreeSpace({base_, base_ + size});
+    if (size != wanted_) {
+      char text[160];
+      std::snprintf(text, sizeof(text), "device addresses: reserved %llu MiB instead of %llu MiB, the address space has no more",
+                    static_cast<unsigned long long>(size >> 20), static_cast<unsigned long long>(wanted_ >> 20));
+      note = text;
+    }
+    return true;
+  }
+  return false;
+}
+
+std::optional<Interval> Window::take_slice(uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  const std::optional<uint64_t> begin = slices_.take(size, kSliceAlignment);
+  if (!begin.has_value()) return std::nullopt;
+  return Interval{*begin, *begin + size};
+}
+
+void Window::give_slice(Interval slice) {
+  const std::lock_guard lock(mutex_);
+  slices_.give(slice);
+}
+
+}  // namespace xhal::sim

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include "xhal/kit/driver.hpp"
+
+namespace xhal::sim {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kSmallestMemory = uint64_t{1} << 20;
+constexpr uint64_t kLargestMemory = uint64_t{64} << 30;
+
+std::string read_count(std::string_view text, uint32_t lowest, uint32_t highest, uint32_t& out) {
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < lowest || number > highest) {
+    return "must be a number from " + std::to_string(lowest) + " to " + std::to_string(highest);
+  }
+  out = number;
+  return "";
+}
+
+std::string read_size(std::string_view text, uint64_t lowest, uint64_t highest, uint64_t& out) {
+  uint64_t bytes = 0;
+  if (!kit::parse_bytes(text, bytes) || bytes < lowest || bytes > highest || bytes % kPage != 0) {
+    return "must be a multiple of 4096 bytes from " + std::to_string(lowest) + " to " + std::to_string(highest) +
+           "; k, m, g and t are units";
+  }
+  out = bytes;
+  return "";
+}
+
+uint64_t machine_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  return pages > 0 ? static_cast<uint64_t>(pages) * kPage : kLargestMemory;
+}
+
+uint32_t usable_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+  return count > 0 ? static_cast<uint32_t>(count) : 1;
+}
+
+}  // namespace
+
+xhal_result_t read_options(std::span<const xhal_key_value_t> given, Options& out) {
+  Options options;
+  const kit::OptionRule rules[] = {
+      {"devices", "number of devices", [&](std::string_view value) { return read_count(value, 1, 64, options.devices); }},
+      {"memory", "memory of each device",
+       [&](std::string_view value) { return read_size(value, kSmallestMemory, kLargestMemory, options.memory_bytes); }},
+      {"units", "compute units that a device tells of",
+       [&](std::string_view value) { return read_count(value, 1, 65536, options.units); }},
+      {"pinned", "pinned host memory of all devices together",
+       [&](std::string_view value) { return read_size(value, kPage, UINT64_MAX / 2, options.pinned_bytes); }},
+      {"staging", "memory for copies of pageable sources that wait in streams",
+       [&](std::string_view value) { return read_size(value, kPage, UINT64_MAX / 2, options.staging_bytes); }},
+  };
+  if (const xhal_result_t result = kit::apply_options("sim", given, rules); result < 0) return result;
+  if (options.units == 0) options.units = usable_processors();
+  if (options.pinned_bytes == 0) options.pinned_bytes = machine_memory();
+  if (options.staging_bytes == 0) options.staging_bytes = machine_memory() / 4 / kPage * kPage;
+  out = options;
+  return XHAL_SUCCESS;
+}
+
+}  // namespace xhal::sim

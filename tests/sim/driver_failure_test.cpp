@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <thread>
+
+#include "harness.hpp"
+
+namespace xhal::sim_test {
+namespace {
+
+constexpr uint64_t kLong = 60'000'000'000;
+
+class Failures : public testing::Test {
+ protected:
+  xhal_result_t trap(xhal_stream_t on, uint64_t correlation = 0, uint32_t groups = 1, uint64_t group = 0) {
+    return run(on, get_kernel(module, "trap"), {value(group)}, groups, 1, correlation);
+  }
+  xhal_fault_t fault(uint32_t index = 0) {
+    auto f = sized<xhal_fault_t>();
+    EXPECT_EQ(call().device_get_fault(machine.device(index), &f), XHAL_SUCCESS);
+    return f;
+  }
+  xhal_result_t fill(xhal_stream_t on, void* memory, unsigned char byte) { return call().memory_fill(on, memory, byte, 1, 64); }
+
+  struct Told {
+    std::atomic<int> calls{0};
+    std::atomic<xhal_result_t> status{12345};
+    static void note(void* user, xhal_result_t status) {
+      auto& told = *static_cast<Told*>(user);
+      told.status.store(status);
+      told.calls.fetch_add(1);
+    }
+  };
+
+  Machine machine;
+  xhal_device_t device = machine.device();
+  xhal_module_t module = load_test_image(device);
+  xhal_stream_t stream = make_stream(device);
+};
+
+TEST_F(Failures, SurfaceAtEveryQueryAndWaitOfTheStreamUntilRecovery) {
+  const xhal_event_t before = make_event(device);
+  const xhal_event_t behind = make_event(device);
+  const xhal_event_t timed = make_event(device, XHAL_EVENT_TIMING);
+  {
+    Gate gate(stream);
+    ASSERT_EQ(call().event_record(before, stream, 0), XHAL_SUCCESS);
+    ASSERT_EQ(trap(stream), XHAL_SUCCESS) << "the launch itself succeeds";
+    ASSERT_EQ(call().event_record(behind, stream, 0), XHAL_SUCCESS);
+    ASSERT_EQ(call().event_record(timed, stream, 0), XHAL_SUCCESS);
+  }
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(call().stream_synchronize(stream, kLong), XHAL_ERROR_LAUNCH_FAILED);
+    EXPECT_NE(last_text.find("trap"), std::string::npos) << last_text;
+    EXPECT_EQ(call().stream_query(stream), XHAL_ERROR_LAUNCH_FAILED);
+    EXPECT_EQ(call().device_synchronize(device, kLong), XHAL_ERROR_LAUNCH_FAILED);
+    EXPECT_EQ(call().event_query(behind), XHAL_ERROR_LAUNCH_FAILED);
+    EXPECT_EQ(call().event_synchronize(behind, kLong), XHAL_ERROR_LAUNCH_FAILED);
+    int64_t elapsed = 0;
+    EXPECT_EQ(call().event_get_elapsed(timed, timed, &elapsed), XHAL_ERROR_LAUNCH_FAILED);
+    EXPECT_EQ(call().event_query(before), XHAL_SUCCESS) << "recorded before it";
+  }
+  void* memory = allocate(device, 64);
+  EXPECT_EQ(fill(stream, memory, 1), XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(call().event_record(before, stream, 0), XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(call().stream_wait_event(stream, before, 0), XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(call().stream_host_function(stream, &Told::note, nullptr), XHAL_ERROR_LAUNCH_FAILED);
+  std::vector<char> host(64);
+  EXPECT_EQ(call().memory_copy(stream, memory, host.data(), 64), XHAL_ERROR_LAUNCH_FAILED);
+}
+
+TEST_F(Failures, AreToldWithTheirCause) {
+  EXPECT_EQ(fault().code, XHAL_SUCCESS);
+  const xhal_stream_t second = make_stream(device);
+  ASSERT_EQ(trap(stream, 4711, 5, 3), XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_synchronize(stream, kLong), XHAL_ERROR_LAUNCH_FAILED);
+  ASSERT_EQ(trap(second, 9), XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_synchronize(second, kLong), XHAL_ERROR_LAUNCH_FAILED);
+  auto info = sized<xhal_stream_info_t>();
+  ASSERT_EQ(call().stream_get_info(stream, &info), XHAL_SUCCESS);
+  for (int i = 0; i < 2; ++i) {
+    const xhal_fault_t f = fault();
+    EXPECT_EQ(f.code, XHAL_ERROR_LAUNCH_FAILED);
+    EXPECT_EQ(f.correlation_id, 4711u) << "the first one";
+    EXPECT_EQ(f.stream_id, info.id);
+    EXPECT_STREQ(f.entry, "xhal_kernel_launch");
+    EXPECT_NE(std::string(f.text).find("(3, 0, 0)"), std::string::npos) << f.text;
+    EXPECT_EQ(f.scope, static_cast<uint32_t>(XHAL_FAULT_SCOPE_STREAM));
+    EXPECT_EQ(f.recovery, static_cast<uint32_t>(XHAL_RECOVERY_RESET));
+  }
+}
+
+TEST_F(Failures, StayInTheirStream) {
+  const xhal_stream_t healthy = make_stream(device);
+  xhal_stream_t default_stream = nullptr;
+  ASSERT_EQ(call().device_get_default_stream(device, &default_stream), XHAL_SUCCESS);
+  ASSERT_EQ(trap(stream), XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_synchronize(stream, kLong), XHAL_ERROR_LAUNCH_FAILED);
+  void* memory = allocate(device, 64);
+  for (const xhal_stream_t other : {healthy, default_stream, make_stream(device)}) {
+    EXPECT_EQ(fill(other, memory, 3), XHAL_SUCCESS);
+    EXPECT_EQ(read_back<unsigned char>(other, memory, 64), std::vector<unsigned char>(64, 3));
+  }
+  EXPECT_EQ(call().device_synchronize(machine.device(1), kLong), XHAL_SUCCESS);
+  EXPECT_EQ(fault(1).code, XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_destroy(stream), XHAL_SUCCESS);
+}
+
+TEST_F(Failures, WorkBehindThemDoesNotRunHostFunctionsDo) {
+  void* memory = allocate(device, 64);
+  ASSERT_EQ(fill(stream, memory, 1), XHAL_SUCCESS);
+  expect_synchronized(stream);
+  Told told;
+  {
+    Gate gate(stream);
+    ASSERT_EQ(trap(stream), XHAL_SUCCESS);
+    ASSERT_EQ(fill(stream, memory, 2), XHAL_SUCCESS);
+    ASSERT_EQ(call().stream_host_function(stream, &Told::note, &told), XHAL_SUCCESS);
+  }
+  EXPECT_EQ(call().stream_synchronize(stream, kLong), XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(told.calls.load(), 1);
+  EXPECT_EQ(told.status.load(), XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(read_back<unsigned char>(make_stream(device), memory, 64), std::vector<unsigned char>(64, 1));
+}
+
+// The clause's letter: whoever is told of the failure finds that the functions behind it have run.
+TEST_F(Failures, AreNotToldBeforeTheHostFunctionsBehindThemRan) {
+  for (int round = 0; round < 50; ++round) {
+    const xhal_stream_t own = make_stream(device);
+    const xhal_event_t event = make_event(device);
+    Told first;
+    Told second;
+    ASSERT_EQ(trap(own), XHAL_SUCCESS);
+    const xhal_result_t accepted = call().stream_host_function(own, &Told::note, &first);
+    if (accepted == XHAL_SUCCESS) {
+      ASSERT_EQ(call().event_record(event, own, 0) >= 0, true) << "accepted or refused, never lost";
+      const bool queued = call().stream_host_function(own, &Told::note, &second) == XHAL_SUCCESS;
+      xhal_result_t status = XHAL_NOT_READY;
+      while ((status = call().stream_query(own)) == XHAL_NOT_READY) std::this_thread::yield();
+      EXPECT_EQ(status, XHAL_ERROR_LAUNCH_FAILED);
+      EXPECT_EQ(first.calls.load(), 1);
+      EXPECT_EQ(second.calls.load(), queued ? 1 : 0);
+    } else {
+      EXPECT_EQ(accepted, XHAL_ERROR_LAUNCH_FAILED);
+    }
+    EXPECT_EQ(call().stream_synchronize(own, kLong), XHAL_ERROR_LAUNCH_FAILED);
+    EXPECT_EQ(call().stream_destroy(own), XHAL_SUCCESS);
+  }
+}
+
+TEST_F(Failures, PoisonWhoWaitsForThemOnOtherDevicesToo) {
+  const xhal_stream_t waiting = make_stream(machine.device(1));
+  const xhal_event_t event = make_event(device);
+  void* memory = allocate(machine.device(1), 64);
+  ASSERT_EQ(fill(waiting, memory, 1), XHAL_SUCCESS);
+  expect_synchronized(waiting);
+  Told told;
+  {
+    Gate gate(stream);
+    ASSERT_EQ(trap(stream, 77), XHAL_SUCCESS);
+    ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS);
+    ASSERT_EQ(call().stream_wait_event(waiting, event, 0), XHAL_SUCCESS);
+    ASSERT_EQ(fill(waiting, memory, 2), XHAL_SUCCESS);
+    ASSERT_EQ(call().stream_host_function(waiting, &Told::note, &told), XHAL_SUCCESS);
+  }
+  EXPECT_EQ(call().stream_synchronize(waiting, kLong), XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(told.status.load(), XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(told.calls.load(), 1);
+  EXPECT_EQ(read_back<unsigned char>(make_stream(machine.device(1)), memory, 64), std::vector<unsigned char>(64, 1));
+  EXPECT_EQ(fault(1).correlation_id, 77u);
+  // Also when the failure is long over.
+  const xhal_stream_t late = make_stream(device);
+  ASSERT_EQ(call().stream_wait_event(late, event, 0), XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_synchronize(late, kLong), XHAL_ERROR_LAUNCH_FAILED);
+  // And when its stream is destroyed.
+  ASSERT_EQ(call().stream_destroy(stream), XHAL_SUCCESS);
+  EXPECT_EQ(call().event_query(event), XHAL_ERROR_LAUNCH_FAILED);
+}
+
+TEST_F(Failures, OfTheDefaultStreamAreOverAfterAReset) {
+  xhal_stream_t default_stream = nullptr;
+  ASSERT_EQ(call().device_get_default_stream(device, &default_stream), XHAL_SUCCESS);
+  ASSERT_EQ(trap(default_stream), XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_synchronize(default_stream, kLong), XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(call().device_reset(device), XHAL_SUCCESS);
+  EXPECT_EQ(fault().code, XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_query(default_stream), XHAL_SUCCESS);
+  xhal_stream_t same = nullptr;
+  ASSERT_EQ(call().device_get_default_stream(device, &same), XHAL_SUCCESS);
+  EXPECT_EQ(same, default_stream);
+  const xhal_module_t fresh = load_test_image(device);
+  void* memory = allocate(device, 400);
+  const uint32_t number = 6;
+  const uint64_t n = 100;
+  ASSERT_EQ(run(default_stream, get_kernel(fresh, "fill"), {sim_test::memory(memory), value(number), value(n)}, 1, 100), XHAL_SUCCESS);
+  EXPECT_EQ(read_back<uint32_t>(default_stream, memory, 100), std::vector<uint32_t>(100, 6));
+  EXPECT_EQ(call().device_synchronize(device, kLong), XHAL_SUCCESS);
+}
+
+TEST_F(Failures, AResetLeavesWhatWasMadeBeforeToBeDestroyedAlone) {
+  const xhal_event_t event = make_event(device);
+  const xhal_event_t timed = make_event(device, XHAL_EVENT_TIMING);
+  const xhal_kernel_t kernel = get_kernel(module, "empty");
+  void* memory = allocate(device, 64);
+  const xhal_stream_t others = make_stream(machine.device(1));
+  ASSERT_EQ(call().device_reset(device), XHAL_SUCCESS);
+  const xhal_stream_t fresh = make_stream(device);
+  EXPECT_EQ(call().stream_query(stream), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(call().stream_synchronize(stream, 0), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(call().stream_host_function(stream, &Told::note, nullptr), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(call().event_query(event), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(call().event_synchronize(event, 0), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(call().event_record(event, fresh, 0), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(call().stream_wait_event(others, event, 0), XHAL_ERROR_INVALID_HANDLE);
+  int64_t elapsed = 0;
+  EXPECT_EQ(call().event_get_elapsed(timed, timed, &elapsed), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(run(fresh, kernel, {}), XHAL_ERROR_INVALID_HANDLE);
+  xhal_kernel_t other_kernel = nullptr;
+  EXPECT_EQ(call().module_get_kernel(module, "fill", &other_kernel), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(fill(fresh, memory, 1), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(fill(others, memory, 1), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(call().stream_destroy(stream), XHAL_SUCCESS);
+  EXPECT_EQ(call().event_destroy(event), XHAL_SUCCESS);
+  EXPECT_EQ(call().module_destroy(module), XHAL_SUCCESS);
+  EXPECT_EQ(call().memory_free(device, memory), XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_query(others), XHAL_SUCCESS);
+}
+
+// A kernel that spins is told to return, what is queued is dropped, host functions run with CANCELLED, no wait hangs.
+TEST_F(Failures, AResetDropsHeldWork) {
+  auto* words = static_cast<uint32_t*>(allocate(device, 8, XHAL_MEMORY_PINNED));
+  std::atomic_ref<uint32_t>(words[0]).store(0);
+  std::atomic_ref<uint32_t>(words[1]).store(0);
+  const uint32_t never = 1;
+  const xhal_stream_t waiting = make_stream(machine.device(1));
+  const xhal_event_t event = make_event(device);
+  Told told;
+  Told told_elsewhere;
+  ASSERT_EQ(run(stream, get_kernel(module, "gate"), {memory(words), value(never), memory(words + 1)}), XHAL_SUCCESS);
+  ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS);
+  ASSERT_EQ(call().stream_host_function(stream, &Told::note, &told), XHAL_SUCCESS);
+  ASSERT_EQ(call().stream_wait_event(waiting, event, 0), XHAL_SUCCESS);
+  ASSERT_EQ(call().stream_host_function(waiting, &Told::note, &told_elsewhere), XHAL_SUCCESS);
+  std::thread waiter([&] { EXPECT_EQ(call().stream_synchronize(stream, kLong), XHAL_ERROR_CANCELLED); });
+  while (std::atomic_ref<uint32_t>(words[1]).load() == 0) std::this_thread::yield();
+  EXPECT_EQ(call().stream_synchronize(stream, 20'000'000), XHAL_TIMEOUT);
+  EXPECT_EQ(call().device_reset(device), XHAL_SUCCESS);
+  waiter.join();
+  EXPECT_EQ(told.calls.load(), 1);
+  EXPECT_EQ(told.status.load(), XHAL_ERROR_CANCELLED);
+  EXPECT_EQ(call().stream_synchronize(waiting, kLong), XHAL_ERROR_CANCELLED) << "what it waited for never happened";
+  EXPECT_EQ(told_elsewhere.status.load(), XHAL_ERROR_CANCELLED);
+  EXPECT_EQ(fault().code, XHAL_SUCCESS);
+}
+
+TEST_F(Failures, AResetMayRaceWithWork) {
+  xhal_stream_t default_stream = nullptr;
+  ASSERT_EQ(call().device_get_default_stream(device, &default_stream), XHAL_SUCCESS);
+  std::atomic<bool> stop{false};
+  std::atomic<int> submitted{0};
+  Told told;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      while (!stop.load()) {
+        if (call().stream_host_function(default_stream, &Told::note, &told) == XHAL_SUCCESS) submitted.fetch_add(1);
+        static_cast<void>(call().stream_synchronize(default_stream, 1'000'000));
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(call().device_reset(device), XHAL_SUCCESS);
+  stop.store(true);
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(call().device_reset(device), XHAL_SUCCESS);
+  EXPECT_EQ(told.calls.load(), submitted.load()) << "each exactly once";
+}
+
+}  // namespace
+}  // namespace xhal::sim_test

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams, their queue and their scheduler, without a device.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "engine/move_bytes.hpp"
+#include "engine/stream.hpp"
+#include "engine/thread_scheduler.hpp"
+
+namespace xhal::sim {
+namespace {
+
+class FakeHost final : public StreamHost {
+ public:
+  Scheduler& scheduler() override { return scheduler_; }
+  ProgressPool& progresses() override { return progresses_; }
+  FaultLog& faults() override { return faults_; }
+  void failed(const Fault*) override { failures.fetch_add(1); }
+  void went_idle() override { idles.fetch_add(1); }
+  void forget(Stream&) override {
+    left.fetch_add(1);
+    left.notify_all();
+  }
+  Window window() const override { return {}; }
+
+  std::atomic<int> failures{0};
+  std::atomic<int> idles{0};
+  std::atomic<int> left{0};
+
+ private:
+  ProgressPool progresses_;
+  FaultLog faults_;
+  ThreadScheduler scheduler_;  // last: its threads end first
+};
+
+// A stream that leaves at the end of the test and is waited for.
+class Streams {
+ public:
+  explicit Streams(FakeHost& host) : host_(host) {}
+  ~Streams() {
+    for (Stream* stream : streams_) {
+      if (!stream->leave()) {
+        delete stream;
+        host_.left.fetch_add(1);
+      }
+    }
+    for (int left = host_.left.load(); left < static_cast<int>(streams_.size()); left = host_.left.load()) host_.left.wait(left);
+  }
+  Stream& make() {
+    streams_.push_back(new Stream(host_, streams_.size() + 1, false));
+    return *streams_.back();
+  }
+
+ private:
+  FakeHost& host_;
+  std::vector<Stream*> streams_;
+};
+
+xhal_result_t call(Stream& stream, xhal_host_fn function, void* user) {
+  return stream.submit("test", 0, [&](auto& body) { body.template emplace<HostFunctionOp>(HostFunctionOp{function, user}); });
+}
+
+xhal_result_t synchronize(Stream& stream, Scheduler& scheduler) {
+  return await(stream.progress(), stream.progress().submitted(), kNever, scheduler);
+}
+
+struct Hold {
+  std::atomic<bool> open{false};
+  static void wait(void* user, xhal_result_t) { static_cast<Hold*>(user)->open.wait(false); }
+  void release() {
+    open.store(true);
+    open.notify_all();
+  }
+};
+
+TEST(OpQueue, KeepsOrderAcrossItsSegments) {
+  OpQueue queue;
+  uint64_t next_in = 0;
+  uint64_t next_out = 0;
+  EXPECT_EQ(queue.front(), nullptr);
+  for (int round = 0; round < 50; ++round) {
+    for (int i = 0; i < round * 7 % 90; ++i) {
+      queue.next_slot().number = ++next_in;
+      queue.publish();
+    }
+    for (int i = 0; i < round * 5 % 70 && queue.front() != nullptr; ++i) {
+      ASSERT_EQ(queue.front()->number, ++next_out);
+      queue.pop();
+    }
+  }
+  while (Op* op = queue.front()) {
+    ASSERT_EQ(op->number, ++next_out);
+    queue.pop();
+  }
+  EXPECT_EQ(next_in, next_out);
+  EXPECT_EQ(queue.pushed(), next_in);
+}
+
+TEST(OpQueue, ASlotThatIsNotPublishedIsGivenOutAgain) {
+  OpQueue queue;
+  for (int i = 0; i < 32; ++i) {
+    static_cast<void>(queue.next_slot());
+    queue.publish();
+  }
+  Op* slot = &queue.next_slot();
+  EXPECT_EQ(slot, &queue.next_slot());
+  for (int i = 0; i < 32; ++i) queue.pop();
+  EXPECT_EQ(queue.front(), nullptr);
+}
+
+TEST(MoveBytes, FillsExactlyItsBytesWithEveryPattern) {
+  const std::atomic<bool> go_on{false};
+  for (const uint32_t width : {1u, 2u, 4u, 8u}) {
+    for (uint64_t size = width; size < 10'000; size = size * 3 / width * width + width) {
+      std::vector<unsigned char> bytes(size + 32, 0xee);
+      const uint64_t pattern = 0x1122334455667788u;
+      ASSERT_TRUE(fill_bytes(reinterpret_cast<std::byte*>(bytes.data()) + 16, pattern, width, size, go_on));
+      for (size_t i = 0; i < 16; ++i) ASSERT_EQ(bytes[i], 0xee);
+      for (size_t i = 0; i < size; ++i) ASSERT_EQ(bytes[16 + i], (pattern >> (i % width * 8)) & 0xff) << width << " " << size;
+      for (size_t i = 0; i < 16; ++i) ASSERT_EQ(bytes[16 + size + i], 0xee);
+    }
+  }
+}
+
+TEST(MoveBytes, LargeOnesStopBetweenPiecesWhenAbandoned) {
+  const std::atomic<bool> abandoned{true};
+  std::vector<std::byte> from(40u << 20, std::byte{1});
+  std::vector<std::byte> to(from.size());
+  EXPECT_FALSE(move_bytes(to.data(), from.data(), from.size(), abandoned));
+  EXPECT_FALSE(fill_bytes(to.data(), 2, 8, to.size(), abandoned));
+  const std::atomic<bool> go_on{false};
+  EXPECT_TRUE(move_bytes(to.data(), from.data(), from.size(), go_on));
+  EXPECT_EQ(from, to);
+  EXPECT_TRUE(fill_bytes(to.data(), 0x0202, 2, to.size(), go_on));
+  EXPECT_EQ(to.front(), std::byte{2});
+  EXPECT_EQ(to.back(), std::byte{2});
+}
+
+TEST(Engine, ThreadsThatSubmitToOneStreamGetEachOperationExecutedOnce) {
+  FakeHost host;
+  Streams streams(host);
+  Stream& stream = streams.make();
+  uint64_t counter = 0;  // the lane's alone: no atomic, so that two lanes at once would show
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) {
+        ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter), XHAL_SUCCESS);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  ASSERT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
+  EXPECT_EQ(counter, 8000u);
+}
+
+TEST(Engine, AnOperationThatCannotBeMadeIsNotSubmitted) {
+  FakeHost host;
+  Streams streams(host);
+  Stream& stream = streams.make();
+  EXPECT_THROW(static_cast<void>(stream.submit("test", 0, [](auto&) { throw std::bad_alloc(); })), std::bad_alloc);
+  EXPECT_EQ(stream.progress().submitted(), 0u);
+  int ran = 0;
+  ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<int*>(user); }, &ran), XHAL_SUCCESS);
+  ASSERT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
+  EXPECT_EQ(ran, 1);
+}
+
+TEST(Engine, WorkDoneInTheLanesPlaceKeepsItsTurn) {
+  FakeHost host;
+  Streams streams(host);
+  Stream& stream = streams.make();
+  std::vector<int> order;
+  struct Step {
+    std::vector<int>* order;
+    int number;
+    static void run(void* user, xhal_result_t) {
+      auto& step = *static_cast<Step*>(user);
+      step.order->push_back(step.number);
+    }
+  };
+  Step first = {&order, 1};
+  Step third = {&order, 3};
+  ASSERT_EQ(call(stream, &Step::run, &first), XHAL_SUCCESS);
+  ASSERT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
+  Stream::Here here;
+  ASSERT_TRUE(stream.begin_here(here));
+  Stream::Here second;
+  EXPECT_FALSE(stream.begin_here(second)) << "two in the lane's place";
+  ASSERT_EQ(call(stream, &Step::run, &third), XHAL_SUCCESS);
+  EXPECT_EQ(stream.progress().status(here.number), XHAL_NOT_READY);
+  EXPECT_EQ(await(stream.progress(), stream.progress().submitted(), deadline_after(host.scheduler(), 1'000'000), host.scheduler()),
+            XHAL_TIMEOUT);
+  order.push_back(2);
+  stream.end_here(here);
+  ASSERT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+}
+
+TEST(Engine, AnotherThreadsWorkAndTheLanesNeverOverlap) {
+  FakeHost host;
+  Streams streams(host);
+  Stream& stream = streams.make();
+  uint64_t counter = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 1000; ++i) {
+        Stream::Here here;
+        if (t == 0 && stream.begin_here(here)) {
+          ++counter;
+          stream.end_here(here);
+          continue;
+        }
+        ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter), XHAL_SUCCESS);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  ASSERT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
+  EXPECT_EQ(counter, 3000u);
+}
+
+TEST(Engine, AWaitHoldsTheLaneUntilThePositionIsDone) {
+  FakeHost host;
+  Streams streams(host);
+  Stream& a = streams.make();
+  Stream& b = streams.make();
+  Hold hold;
+  ASSERT_EQ(call(a, &Hold::wait, &hold), XHAL_SUCCESS);
+  Position position;
+  ASSERT_EQ(a.mark(position), XHAL_SUCCESS);
+  ASSERT_EQ(b.wait(position), XHAL_SUCCESS);
+  std::atomic<int> ran{0};
+  ASSERT_EQ(call(b, [](void* user, xhal_result_t) { static_cast<std::atomic<int>*>(user)->fetch_add(1); }, &ran), XHAL_SUCCESS);
+  EXPECT_EQ(await(b.progress(), 2, deadline_after(host.scheduler(), 1'000'000), host.scheduler()), XHAL_TIMEOUT);
+  EXPECT_EQ(ran.load(), 0);
+  hold.release();
+  ASSERT_EQ(synchronize(b, host.scheduler()), XHAL_SUCCESS);
+  EXPECT_EQ(ran.load(), 1);
+}
+
+TEST(Engine, ChainsOfWaitsAcrossStreamsAllComplete) {
+  FakeHost host;
+  Streams streams(host);
+  std::vector<Stream*> ring;
+  for (int i = 0; i < 4; ++i) ring.push_back(&streams.make());
+  uint64_t counter = 0;  // handed around by the waits alone
+  for (int i = 0; i < 2000; ++i) {
+    Stream& stream = *ring[static_cast<size_t>(i) % ring.size()];
+    Stream& next = *ring[static_cast<size_t>(i + 1) % ring.size()];
+    ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter), XHAL_SUCCESS);
+    Position position;
+    ASSERT_EQ(stream.mark(position), XHAL_SUCCESS);
+    ASSERT_EQ(next.wait(position), XHAL_SUCCESS);
+  }
+  for (Stream* stream : ring) ASSERT_EQ(synchronize(*stream, host.scheduler()), XHAL_SUCCESS);
+  EXPECT_EQ(counter, 2000u);
+}
+
+TEST(Engine, WhatIsAbandonedIsDroppedAndHostFunctionsAreTold) {
+  FakeHost host;
+  Streams streams(host);
+  Stream& other = streams.make();
+  Stream& stream = streams.make();
+  Hold hold;
+  ASSERT_EQ(call(other, &Hold::wait, &hold), XHAL_SUCCESS);
+  Position held;
+  ASSERT_EQ(other.mark(held), XHAL_SUCCESS);
+  ASSERT_EQ(stream.wait(held), XHAL_SUCCESS);  // never comes before the stream is abandoned
+  std::vector<xhal_result_t> told;
+  const auto note = [](void* user, xhal_result_t status) { static_cast<std::vector<xhal_result_t>*>(user)->push_back(status); };
+  ASSERT_EQ(call(stream, note, &told), XHAL_SUCCESS);
+  ASSERT_EQ(call(stream, note, &told), XHAL_SUCCESS);
+  const Fault reason = {XHAL_ERROR_CANCELLED, "test", 0, 0, "dropped"};
+  stream.abandon(&reason);
+  EXPECT_EQ(synchronize(stream, host.scheduler()), XHAL_ERROR_CANCELLED);
+  EXPECT_EQ(told, (std::vector<xhal_result_t>{XHAL_ERROR_CANCELLED, XHAL_ERROR_CANCELLED}));
+  EXPECT_EQ(host.failures.load(), 0) << "dropped work is no failure";
+  EXPECT_EQ(call(stream, note, &told), XHAL_ERROR_INVALID_HANDLE);
+  const Progress& former = stream.progress();
+  const uint64_t former_number = former.submitted();
+  stream.revive();
+  ASSERT_EQ(call(stream, note, &told), XHAL_SUCCESS);
+  EXPECT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
+  EXPECT_EQ(told.back(), XHAL_SUCCESS);
+  EXPECT_EQ(former.status(former_number), XHAL_ERROR_CANCELLED) << "what happened stays told";
+  hold.release();
+}
+
+TEST(Engine, AThreadServesTheNextStreamWhenOneLeaves) {
+  FakeHost host;
+  for (int i = 0; i < 200; ++i) {
+    Streams streams(host);
+    host.left.store(0);
+    int ran = 0;
+    Stream& stream = streams.make();
+    ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<int*>(user); }, &ran), XHAL_SUCCESS);
+    ASSERT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
+    ASSERT_EQ(ran, 1);
+  }
+}
+
+}  // namespace
+}  // namespace xhal::sim
