@@ -22,14 +22,13 @@ if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/../kernels/native/builtins.c")
   set(XHAL_KERNEL_INCLUDE_DIRS "${xhal_root}/kernels/native;${xhal_root}/sim" CACHE INTERNAL "")
   set(XHAL_KERNEL_SOURCE_INCLUDE_DIRS "${xhal_root}/kernels/src" CACHE INTERNAL "")
 else()
-  # Installed: <prefix>/lib/cmake/xhal is this folder; the kit lies below <prefix>/share/xhal, the generator below <prefix>/libexec/xhal.
-  get_filename_component(xhal_root "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
-  set(XHAL_KERNEL_KIT_DIR "${xhal_root}/share/xhal/kernel-kit" CACHE INTERNAL "")
+  # Installed: sources and generator lie in a folder beside this file.
+  set(XHAL_KERNEL_KIT_DIR "${CMAKE_CURRENT_LIST_DIR}/kernel-kit" CACHE INTERNAL "")
   set(XHAL_KERNEL_INCLUDE_DIRS "${XHAL_KERNEL_KIT_DIR}" CACHE INTERNAL "")
   set(XHAL_KERNEL_SOURCE_INCLUDE_DIRS "${XHAL_KERNEL_KIT_DIR}" CACHE INTERNAL "")
   if(NOT TARGET xhal-kernelgen)
     add_executable(xhal-kernelgen IMPORTED GLOBAL)
-    set_target_properties(xhal-kernelgen PROPERTIES IMPORTED_LOCATION "${xhal_root}/libexec/xhal/xhal-kernelgen")
+    set_target_properties(xhal-kernelgen PROPERTIES IMPORTED_LOCATION "${XHAL_KERNEL_KIT_DIR}/xhal-kernelgen")
   endif()
 endif()
 
@@ -134,7 +133,7 @@ function(xhal_kernel_format_native)
   foreach(tool IN ITEMS clang opt llvm-link ld.lld)
     string(TOUPPER "XHAL_KERNEL_${tool}" variable)
     string(MAKE_C_IDENTIFIER "${variable}" variable)
-    if(NOT ${variable})
+    if(NOT EXISTS "${${variable}}")
       list(APPEND missing "${tool}-${XHAL_KERNEL_LLVM_VERSION}")
     endif()
   endforeach()
@@ -154,15 +153,15 @@ function(xhal_kernel_format_native)
   list(TRANSFORM XHAL_KERNEL_SOURCE_INCLUDE_DIRS PREPEND "-I" OUTPUT_VARIABLE source_includes)
   set(kit_headers)
   foreach(include_dir IN LISTS XHAL_KERNEL_INCLUDE_DIRS)
-    file(GLOB headers CONFIGURE_DEPENDS "${include_dir}/native*.h" "${include_dir}/fibers.h" "${include_dir}/work_group.h")
+    file(GLOB headers CONFIGURE_DEPENDS "${include_dir}/native*.h" "${include_dir}/barriers.h" "${include_dir}/work_group.h")
     list(APPEND kit_headers ${headers})
   endforeach()
 
   # -O3 although no pass runs yet: at -O1 clang marks every loop as not to be unrolled or interleaved.
-  # No red zone: a barrier pushes below the stack pointer. 16384 is XHAL_NATIVE_FRAME_LIMIT.
-  set(front --target=x86_64-pc-linux-gnu -fPIC -O3 -Xclang -disable-llvm-passes -ffreestanding -mno-red-zone
+  # 16384: a worker's stack is small, and a kernel with a larger frame shall fail here rather than there.
+  set(front --target=x86_64-pc-linux-gnu -fPIC -O3 -Xclang -disable-llvm-passes -ffreestanding
     -fcf-protection=none -fno-stack-protector -Wframe-larger-than=16384 -S -emit-llvm)
-  set(kit_compile "${XHAL_KERNEL_CLANG}" -std=c11 -Wall -Wextra ${front} ${kit_includes})
+  set(kit_compile "${XHAL_KERNEL_CLANG}" -std=c11 -Wall -Wextra -Werror ${front} ${kit_includes})
   set(link "${XHAL_KERNEL_LLVM_LINK}" --internalize --only-needed)
 
   add_custom_command(OUTPUT "${dir}/builtins.ll"
@@ -189,8 +188,11 @@ function(xhal_kernel_format_native)
       COMMAND ${kit_compile} "${base}.wrapper.c" -o "${base}.wrapper.clang.ll"
       COMMAND xhal-kernelgen neutral "${base}.wrapper.clang.ll" "${base}.wrapper.ll"
       COMMAND ${link} "${base}.wrapper.ll" "${base}.linked.bc" -o "${base}.whole.bc"
-      COMMAND "${XHAL_KERNEL_OPT}" "-passes=always-inline,globaldce,thinlto-pre-link<O3>,function(irce)"
-        -irce-skip-profitability-checks "${base}.whole.bc" -o "${base}.bc"
+      COMMAND "${XHAL_KERNEL_OPT}" -S "-passes=always-inline,globaldce,function(reg2mem,instnamer)"
+        "${base}.whole.bc" -o "${base}.inlined.ll"
+      COMMAND xhal-kernelgen suspend "${base}.inlined.ll" "${base}.suspended.ll" "${file_name}"
+      COMMAND "${XHAL_KERNEL_OPT}" "-passes=thinlto-pre-link<O3>,function(irce)" -irce-skip-profitability-checks
+        "${base}.suspended.ll" -o "${base}.bc"
       DEPENDS "${source}" "${dir}/builtins.ll" ${kit_headers} xhal-kernelgen
       DEPFILE "${base}.d"
       COMMENT "Kernel pack ${PACK_NAME}: native ${stem}"
@@ -210,7 +212,11 @@ function(xhal_kernel_format_native)
     set(target_dir "${dir}/${target}")
     file(MAKE_DIRECTORY "${target_dir}")
     set(back --target=x86_64-pc-linux-gnu -march=${target} -fPIC -O3 -Werror=frame-larger-than -c)
-    set(kit_object_compile "${XHAL_KERNEL_CLANG}" -std=c11 -Wall -Wextra -fvisibility=hidden -mno-red-zone -fcf-protection=none
+    if(target STREQUAL "x86-64-v4")
+      # clang tunes this level for the first processors that had it and uses half of each register; gcc uses all.
+      list(APPEND back -Xclang -target-feature -Xclang -prefer-256-bit)
+    endif()
+    set(kit_object_compile "${XHAL_KERNEL_CLANG}" -std=c11 -Wall -Wextra -Werror -fvisibility=hidden -fcf-protection=none
       -fno-stack-protector ${back} ${kit_includes})
     set(objects)
     foreach(module IN LISTS modules)
@@ -222,10 +228,10 @@ function(xhal_kernel_format_native)
         VERBATIM)
       list(APPEND objects "${target_dir}/${stem}.o")
     endforeach()
-    add_custom_command(OUTPUT "${target_dir}/native_fibers.o"
-      COMMAND ${kit_object_compile} "${kit}/fibers.c" -o "${target_dir}/native_fibers.o"
-      DEPENDS "${kit}/fibers.c" ${kit_headers}
-      COMMENT "Kernel pack ${PACK_NAME}: native fibers for ${target}"
+    add_custom_command(OUTPUT "${target_dir}/native_barriers.o"
+      COMMAND ${kit_object_compile} "${kit}/barriers.c" -o "${target_dir}/native_barriers.o"
+      DEPENDS "${kit}/barriers.c" ${kit_headers}
+      COMMENT "Kernel pack ${PACK_NAME}: native barriers for ${target}"
       VERBATIM)
     add_custom_command(OUTPUT "${target_dir}/native_image.o"
       COMMAND ${kit_object_compile} "-DXHAL_NATIVE_KERNELS=\"${pack_list}\"" "-DXHAL_NATIVE_TARGET=\"${target}\""
@@ -238,8 +244,8 @@ function(xhal_kernel_format_native)
       COMMAND "${CMAKE_COMMAND}" -E make_directory "${PACK_OUTPUT_DIRECTORY}"
       COMMAND "${XHAL_KERNEL_CLANG}" --target=x86_64-pc-linux-gnu -shared -nostdlib "--ld-path=${XHAL_KERNEL_LD_LLD}"
         -Wl,-soname,${file} -Wl,-z,defs,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections ${objects}
-        "${target_dir}/native_fibers.o" "${target_dir}/native_image.o" -lc -o "${PACK_OUTPUT_DIRECTORY}/${file}"
-      DEPENDS ${objects} "${target_dir}/native_fibers.o" "${target_dir}/native_image.o"
+        "${target_dir}/native_barriers.o" "${target_dir}/native_image.o" -lc -o "${PACK_OUTPUT_DIRECTORY}/${file}"
+      DEPENDS ${objects} "${target_dir}/native_barriers.o" "${target_dir}/native_image.o"
       COMMENT "Kernel pack ${PACK_NAME}: ${file}"
       VERBATIM)
   endforeach()

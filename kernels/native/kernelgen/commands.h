@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace xhal::kernelgen {
+
+// Makes a module of one OpenCL C source ready for the native format. Each function takes its work-item as first
+// parameter `ptr %xhal.item` and hands it on at each call, so that work-item functions need no global state. Kernels
+// get the C calling convention, all functions are marked to be inlined, local variables become thread-local (a group
+// runs on one thread from begin to end), and attributes that name a processor go.
+std::string lift(const std::vector<std::string>& lines);
+
+// Removes the attributes that name a processor, so that opt and the code generator set it.
+std::string neutral(const std::vector<std::string>& lines);
+
+struct Wrapped {
+  std::string wrapper;  // C: one run_group and one parameter table a kernel
+  std::string list;     // XHAL_NATIVE_KERNEL(name, parameters, local bytes, barrier), one line a kernel
+};
+
+// `lines`: a lifted module, linked with the built-ins, after inlining and LLVM's analysis of what a function does with
+// its pointers. `source` is its name in comments and messages.
+Wrapped wrap(const std::vector<std::string>& lines, const std::string& source);
+
+// Puts LLVM's coroutine intrinsics in the place of the functions named xhal_native_coroutine_* (native/barriers.h).
+// `lines`: a module after inlining, without phi nodes (reg2mem), as blocks are split, and with all values named
+// (instnamer), as unnamed ones are numbered in order.
+std::string suspend(const std::vector<std::string>& lines);
+
+// One list of all kernels of a pack; refuses a name that two sources define.
+std::string join_lists(std::span<const std::string> files);
+
+// arguments: PACK, then FILE FORMAT TARGET LIST_FILE of each image.
+std::string manifest(std::span<const std::string> arguments);
+
+}  // namespace xhal::kernelgen

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The little that is read of LLVM 15's textual form: top-level lines, function headers, metadata nodes. Text,
+// because it needs no LLVM development package and the recipe pins one LLVM version.
+
+#include <cstddef>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xhal::kernelgen {
+
+// One line that says what is wrong and what to do; main() puts the file's name in front.
+struct Refusal : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Function {
+  std::string name;
+  std::vector<std::string> parameters;          // "ptr nocapture noundef readonly align 4 %0", ...
+  std::map<std::string, std::string> metadata;  // "kernel_arg_name" -> "!9"
+  std::vector<std::string> body;                // empty for a declaration
+  bool is_definition = false;
+};
+
+struct Global {
+  std::string name;
+  std::string type;  // "[256 x i32]"
+};
+
+struct Module {
+  std::vector<Function> functions;
+  std::vector<Global> thread_locals;
+  std::map<std::string, std::string> nodes;  // "!9" -> "!{!\"y\", !\"x\"}"
+};
+
+Module parse_module(const std::vector<std::string>& lines);
+
+// Splits at commas outside of brackets and strings; elements are trimmed.
+std::vector<std::string> split_list(std::string_view text);
+
+// Position of the bracket that closes the one at `open`.
+std::size_t matching_bracket(std::string_view text, std::size_t open);
+
+// Position of the first `@name(` at or behind `from` in a line of code, npos if none. `name` receives the name.
+std::size_t find_function_reference(std::string_view line, std::size_t from, std::string* name);
+
+bool is_kernel(const Function& function);
+
+// <kernel>_call takes what <kernel> takes, with a pointer in the place of each value.
+inline constexpr const char* kCallSuffix = "_call";
+
+bool is_intrinsic(std::string_view function_name);
+
+// The functions of native/barriers.h that `suspend` replaces.
+inline constexpr std::string_view kCoroutineMarker = "xhal_native_coroutine_";
+bool is_coroutine_marker(std::string_view function_name);
+
+// Size in bytes of a scalar, vector, pointer or array type; refuses others (structures).
+std::size_t type_bytes(std::string_view type);
+
+std::vector<std::string> read_lines(const std::string& path);
+void write_file(const std::string& path, const std::string& text);
+
+}  // namespace xhal::kernelgen

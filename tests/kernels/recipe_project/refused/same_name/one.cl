@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+kernel void twin(global int* x) { x[0] = 1; }
