@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel pack (kernels/README.md) on one device, and launches of its kernels.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "xhal/xhal.h"
+
+namespace xhal::conformance {
+
+class Session;
+
+// An image of the pack that fits a device.
+struct KernelImage {
+  std::string format;
+  std::string target;
+  std::vector<unsigned char> bytes;  // for "builtin": the pack's name
+};
+
+class KernelPack {
+ public:
+  // Picks the first image format of the device for which the folder has an image, and loads it. Throws std::runtime_error with one line.
+  KernelPack(Session& session, size_t device, const std::string& directory);
+  ~KernelPack();
+  KernelPack(const KernelPack&) = delete;
+  KernelPack& operator=(const KernelPack&) = delete;
+
+  static KernelImage choose_image(Session& session, size_t device, const std::string& directory);
+  static xhal_result_t load(xhal_device_t device, const KernelImage& image, xhal_module_t* out_module);
+
+  [[nodiscard]] const KernelImage& image() const { return image_; }
+  [[nodiscard]] xhal_module_t module() const { return module_; }
+  xhal_kernel_t kernel(const std::string& name);  // throws std::runtime_error
+
+ private:
+  KernelImage image_;
+  xhal_module_t module_ = nullptr;
+  std::map<std::string, xhal_kernel_t> kernels_;
+};
+
+// One launch, argument by argument in the kernel's order.
+class Launch {
+ public:
+  explicit Launch(xhal_kernel_t kernel);
+  Launch(const Launch&) = delete;
+  Launch& operator=(const Launch&) = delete;
+
+  Launch& groups(uint32_t x, uint32_t y = 1, uint32_t z = 1);
+  Launch& items(uint32_t x, uint32_t y = 1, uint32_t z = 1);  // of one group
+  // Groups of `group` items, enough for n of them.
+  Launch& cover(uint64_t n, uint32_t group);
+  Launch& reads(const void* pointer, uint64_t size = 0) { return memory(pointer, XHAL_ACCESS_READ, size); }
+  Launch& writes(const void* pointer, uint64_t size = 0) { return memory(pointer, XHAL_ACCESS_WRITE, size); }
+  Launch& updates(const void* pointer, uint64_t size = 0) { return memory(pointer, XHAL_ACCESS_READ_WRITE, size); }
+  Launch& local(uint64_t bytes);
+  template <class T>
+  Launch& value(T value) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(uint64_t));
+    uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(value));
+    return value_bits(bits, sizeof(T));
+  }
+  Launch& also(const void* pointer, uint64_t size, uint32_t access);  // memory that is no argument
+  Launch& correlation(uint64_t id);
+
+  // Points into this object, which must outlive the call that takes it.
+  const xhal_launch_t* desc();
+  xhal_launch_t& raw() { return launch_; }
+  std::vector<xhal_argument_t>& arguments() { return arguments_; }
+  xhal_result_t on(xhal_stream_t stream);
+
+ private:
+  Launch& memory(const void* pointer, uint32_t access, uint64_t size);
+  Launch& value_bits(uint64_t bits, uint64_t size);
+
+  xhal_kernel_t kernel_;
+  xhal_launch_t launch_{};
+  std::vector<xhal_argument_t> arguments_;
+  std::array<uint64_t, 16> values_{};  // a fixed array: arguments point into it
+  size_t value_count_ = 0;
+  std::vector<xhal_memory_range_t> ranges_;
+};
+
+}  // namespace xhal::conformance

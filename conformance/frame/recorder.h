@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a running test has found so far. Assertions may come from several threads at once.
+#pragma once
+
+#include <bitset>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frame/clause.h"
+#include "frame/outcome.h"
+
+namespace xhal::conformance {
+
+struct Where {
+  const char* file;
+  int line;
+};
+
+struct Failure {
+  std::string clause;      // "" when a call failed that the test only needed and does not judge
+  std::string where;       // "event_wait.cpp:31"
+  std::string expression;  // as written in the test
+  std::string message;     // values, and what was expected
+};
+
+// One line that a report can show on its own.
+std::string to_string(const Failure& failure);
+
+struct TestResult {
+  Outcome outcome = Outcome::kPassed;
+  std::string message;  // "" for a plain pass
+  std::vector<Failure> failures;
+  std::vector<std::string> notes;     // where the test followed a declaration of the device
+  std::vector<std::string> asserted;  // clauses about which an assertion was evaluated
+  double milliseconds = 0;
+};
+
+// Thrown to leave a test; what happened is in the recorder already.
+struct StopTest {};
+struct Inconclusive {
+  std::string why;
+};
+struct NotObservable {
+  std::string why;
+};
+
+class Recorder {
+ public:
+  // on_failure is told at once, so that it survives a crash right behind it.
+  Recorder(const std::vector<Clause>& declared, std::function<void(const Failure&)> on_failure)
+      : declared_(declared), on_failure_(std::move(on_failure)) {}
+
+  // Counts an assertion about the clause; gives `holds` back.
+  bool asserted(Clause clause, bool holds);
+  void failed(std::string_view clause, Where where, std::string_view expression, std::string message);
+  void refused(std::string_view clause, Where where, std::string_view expression, std::string message);
+  void note(std::string text);
+
+  // Failures beyond this many are counted only: one broken loop must not fill a report.
+  static constexpr size_t kMostFailures = 20;
+
+  // The outcome of a test that ended by returning or by StopTest.
+  TestResult result();
+
+ private:
+  void add(std::string_view clause, Where where, std::string_view expression, std::string message, bool refusal);
+
+  const std::vector<Clause>& declared_;
+  std::function<void(const Failure&)> on_failure_;
+  std::mutex mutex_;
+  std::bitset<kClauseCount> asserted_;
+  std::vector<Failure> failures_;
+  std::vector<std::string> notes_;
+  size_t failure_count_ = 0;
+  bool first_is_refusal_ = false;
+};
+
+}  // namespace xhal::conformance

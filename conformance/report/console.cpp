@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/console.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xhal::conformance {
+
+namespace {
+
+constexpr const char* kRed = "31";
+constexpr const char* kGreen = "32";
+constexpr const char* kYellow = "33";
+constexpr const char* kBold = "1";
+constexpr const char* kDim = "2";
+
+const char* color_of(Outcome outcome) {
+  if (outcome == Outcome::kPassed) return kGreen;
+  return outcome == Outcome::kSkipped || outcome == Outcome::kInconclusive ? kYellow : kRed;
+}
+
+const char* color_of(Verdict verdict) {
+  if (verdict == Verdict::kConformant) return kGreen;
+  return verdict == Verdict::kNotConformant ? kRed : kYellow;
+}
+
+std::string duration(double milliseconds) {
+  return milliseconds < 1000 ? fmt::format("{:.1f} ms", milliseconds) : fmt::format("{:.1f} s", milliseconds / 1000);
+}
+
+const char* const kFaultScopes[] = {"stream", "context", "device", "process"};
+
+}  // namespace
+
+std::string Console::paint(std::string_view text, const char* code) const {
+  return style_.color ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
+}
+
+void Console::header(const Report& report, size_t selected, size_t to_run) {
+  report_ = &report;
+  const auto text = [](const nlohmann::json& object, const char* key) { return one_line(object.value(key, "")); };
+  const auto& declared = report.device.value("declared", nlohmann::json::object());
+  const auto scope = declared.value("fault_scope", 0u);
+  fmt::print(out_, "xhal-conform {} ({}{}), contract {}.{}.{}\n", report.suite_version, report.suite_commit.substr(0, 12),
+             report.suite_dirty ? ", changed" : "", XHAL_ABI_MAJOR, XHAL_ABI_MINOR, XHAL_ABI_REVISION);
+  fmt::print(out_, "driver  {} {}{}  {}\n", text(report.driver, "name"), text(report.driver, "version"),
+             report.driver.value("emulated", false) ? paint(" EMULATED", kYellow) : "", text(report.driver, "path"));
+  fmt::print(out_, "device  {} of {}: {}, {}\n", report.device.value("index", 0u), report.device_count, text(report.device, "name"),
+             text(report.device, "architecture"));
+  fmt::print(out_, "        {}, faults contained by the {}, streams {}\n",
+             declared.value("is_synchronous", false) ? "synchronous" : "asynchronous", scope < 4 ? kFaultScopes[scope] : "?",
+             [&] {
+               for (const auto& feature : report.device.value("features", nlohmann::json::array())) {
+                 if (feature == "cross_stream_progress") return "independent";
+               }
+               return "may stop each other";
+             }());
+  fmt::print(out_, "level   {}, {} tests, {} apply, seed {}{}, deadline {:.0f} s a test\n\n", one_line(report.level), selected, to_run,
+             report.seed, report.shuffled ? " (shuffled)" : "", report.test_deadline_s);
+  std::fflush(out_);
+  total_ = to_run;
+  start_ = std::chrono::steady_clock::now();
+}
+
+void Console::begun(const TestCase& test) {
+  current_ = test.id;
+  if (!style_.terminal) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - drawn_ < std::chrono::milliseconds(50)) return;
+  drawn_ = now;
+  draw_progress();
+}
+
+void Console::draw_progress() {
+  const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  std::string left;
+  if (done_ > 0 && total_ > done_) {
+    left = fmt::format(" ~{:.0f} s left", elapsed / static_cast<double>(done_) * static_cast<double>(total_ - done_));
+  }
+  std::string text = fmt::format("[{}/{} {}%{}] {}", done_, total_, total_ == 0 ? 100 : 100 * done_ / total_, left, current_);
+  const auto width = static_cast<size_t>(std::max(20, style_.width - 1));
+  if (text.size() > width) text.resize(width);
+  fmt::print(out_, "\r\033[K{}", text);
+  std::fflush(out_);
+  progress_shown_ = true;
+}
+
+void Console::erase_progress() {
+  if (!progress_shown_) return;
+  fmt::print(out_, "\r\033[K");
+  std::fflush(out_);
+  progress_shown_ = false;
+}
+
+void Console::line(const TestRecord& record) {
+  const Outcome outcome = record.result.outcome;
+  // Padded before it is painted: escape codes have no width.
+  fmt::print(out_, "{}  {}  {}\n", paint(fmt::format("{:<12}", name_of(outcome)), color_of(outcome)), record.test->id,
+             paint(duration(record.result.milliseconds), kDim));
+}
+
+void Console::failure_details(const TestRecord& record) {
+  fmt::print(out_, "      {}\n", one_line(record.result.message));
+  for (const Failure& failure : record.result.failures) {
+    if (failure.clause.empty()) continue;
+    for (size_t i = 0; i < kClauseCount; ++i) {
+      if (kClauseIds[i] == failure.clause) {
+        fmt::print(out_, "      {}: {}\n", paint(failure.clause, kBold), clause_info(i).rule);
+        break;
+      }
+    }
+    break;
+  }
+  if (report_ != nullptr) fmt::print(out_, "      again: {}\n", report_->rerun_command(record.test->id));
+}
+
+void Console::ended(const TestRecord& record, size_t done, size_t total) {
+  done_ = done;
+  total_ = total;
+  const bool bad = is_bad(record.result.outcome);
+  if (style_.terminal && !style_.verbose && !bad) return;
+  erase_progress();
+  line(record);
+  if (bad) failure_details(record);
+  std::fflush(out_);
+}
+
+void Console::summary(const Report& report) {
+  erase_progress();
+  std::string counts;
+  for (const Outcome outcome : kOutcomes) {
+    const size_t count = report.count(outcome);
+    if (count == 0) continue;
+    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, paint(name_of(outcome), color_of(outcome)));
+  }
+  if (counts.empty()) counts = "nothing";
+  fmt::print(out_, "\n{} in {:.1f} s{}\n", counts, report.seconds, report.incomplete ? paint(", INTERRUPTED", kRed) : "");
+  for (const LevelVerdict& level : report.levels) {
+    fmt::print(out_, "level {}: {} ({} of {} required tests passed)\n", one_line(level.level),
+               paint(name_of(level.verdict), color_of(level.verdict)), level.required_passed, level.required);
+    // The reasons of the level asked for follow the verdict.
+    if (level.level == report.verdict.level) continue;
+    for (const std::string& reason : level.reasons) fmt::print(out_, "  {}\n", one_line(reason));
+  }
+  fmt::print(out_, "verdict: {}\n", paint(name_of(report.verdict.verdict), color_of(report.verdict.verdict)));
+  for (const std::string& reason : report.verdict.reasons) fmt::print(out_, "  {}\n", one_line(reason));
+  std::fflush(out_);
+}
+
+}  // namespace xhal::conformance

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/run.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <random>
+
+#include "build_info.h"
+#include "frame/execute.h"
+#include "frame/random.h"
+#include "report/console.h"
+#include "report/output_file.h"
+#include "report/sha256.h"
+#include "run/runner.h"
+
+namespace xhal::conformance {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct ExitWith {
+  int code;
+};
+
+// The one-line end of a run that cannot go on.
+[[noreturn]] void stop(int code, const std::string& text) {
+  fmt::print(stderr, "xhal-conform: {}\n", one_line(text));
+  throw ExitWith{code};
+}
+
+// SIGINT and SIGTERM turn into a readable descriptor while it lives.
+class Interrupts {
+ public:
+  Interrupts() {
+    if (pipe2(pipe_.data(), O_CLOEXEC | O_NONBLOCK) != 0) stop(kExitBroken, "cannot make a pipe");
+    write_end = pipe_[1];
+    struct sigaction action {};
+    action.sa_handler = [](int) { static_cast<void>(write(write_end, "x", 1)); };
+    // The second signal is not caught: whoever insists gets out at once.
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, &former_[0]);
+    sigaction(SIGTERM, &action, &former_[1]);
+  }
+  ~Interrupts() {
+    sigaction(SIGINT, &former_[0], nullptr);
+    sigaction(SIGTERM, &former_[1], nullptr);
+    close(pipe_[0]);
+    close(pipe_[1]);
+  }
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+
+  [[nodiscard]] int fd() const { return pipe_[0]; }
+
+ private:
+  static inline int write_end = -1;
+  std::array<int, 2> pipe_{};
+  std::array<struct sigaction, 2> former_{};
+};
+
+struct ReportFile {
+  std::string format;
+  OutputFile file;
+  bool to_stdout;
+};
+
+std::vector<ReportFile> open_reports(const Options& options) {
+  std::vector<ReportFile> out;
+  for (const std::string& text : options.reports) {
+    const size_t equals = text.find('=');
+    const std::string format = text.substr(0, equals);
+    if (equals == std::string::npos || equals + 1 == text.size() || (format != "json" && format != "junit")) {
+      stop(kExitUsage, fmt::format("--report {}: write FORMAT=FILE, FORMAT being json or junit, FILE '-' for the standard output", text));
+    }
+    const std::string path = text.substr(equals + 1);
+    if (path == "-" && std::any_of(out.begin(), out.end(), [](const ReportFile& one) { return one.to_stdout; })) {
+      stop(kExitUsage, "--report: only one report can go to the standard output");
+    }
+    try {
+      out.push_back({format, OutputFile(path), path == "-"});
+    } catch (const OutputError& error) {
+      stop(kExitUsage, error.what());
+    }
+  }
+  return out;
+}
+
+void write_reports(std::vector<ReportFile>& files, const Report& report) {
+  for (ReportFile& one : files) {
+    try {
+      one.file.commit(one.format == "json" ? json_report(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                                           : junit_report(report));
+    } catch (const OutputError& error) {
+      stop(kExitBroken, error.what());
+    }
+  }
+}
+
+const std::vector<TestCase>& checked_cases() {
+  static const std::vector<TestCase> cases = [] {
+    auto all = all_cases();
+    const auto errors = registration_errors(all);
+    if (!errors.empty()) stop(kExitBroken, errors.front());
+    return all;
+  }();
+  return cases;
+}
+
+Level level_of(const Options& options) {
+  try {
+    return load_level(options.level, options.share_directory + "/levels");
+  } catch (const LevelError& error) {
+    stop(kExitUsage, error.what());
+  }
+}
+
+std::vector<const TestCase*> filtered(const Options& options) {
+  std::vector<const TestCase*> out;
+  std::vector<bool> used(options.filters.size(), false);
+  for (const TestCase& test : checked_cases()) {
+    bool wanted = options.filters.empty();
+    for (size_t i = 0; i < options.filters.size(); ++i) {
+      if (!glob_matches(options.filters[i], test.id)) continue;
+      wanted = true;
+      used[i] = true;
+    }
+    if (wanted) out.push_back(&test);
+  }
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (!used[i]) stop(kExitNothing, fmt::format("--filter {}: matches no test; --list shows their ids", options.filters[i]));
+  }
+  return out;
+}
+
+Probe probed(const Options& options) {
+  const Probe found = probe(options.target, options.entry_deadline_s);
+  const std::string who = options.target.driver_path.empty() ? options.target.backend : options.target.driver_path;
+  if (found.ending == Probe::Ending::kMisbehaved) stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
+  if (found.ending == Probe::Ending::kRefused) {
+    switch (found.code) {
+      // What the user named is not there, is no driver, or was given options that it does not know.
+      case XHAL_ERROR_DRIVER_NOT_FOUND:
+      case XHAL_ERROR_BAD_MANIFEST:
+      case XHAL_ERROR_VERSION_MISMATCH:
+      case XHAL_ERROR_INVALID_ARGUMENT:
+      case XHAL_ERROR_PERMISSION: stop(kExitUsage, found.text);
+      default: stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
+    }
+  }
+  if (found.devices.empty()) stop(kExitNothing, fmt::format("driver {}: it has no device; nothing to test", who));
+  if (options.target.device_index >= found.devices.size()) {
+    stop(kExitUsage, fmt::format("--device {}: driver {} has devices 0 to {}", options.target.device_index, who,
+                                 found.devices.size() - 1));
+  }
+  return found;
+}
+
+Claims claims_of(const Probe& found) {
+  return {found.devices.front().value("feature_words", std::vector<uint64_t>()), found.devices.size()};
+}
+
+RunSettings settings_of(const Options& options, const Probe& found) {
+  RunSettings settings;
+  settings.seed = *options.seed;
+  // A thousand round trips are more than any test makes in a row; on a fast device the floor rules, for busy machines.
+  settings.patience_ns = std::max(settings.patience_ns, found.round_trip_ns * 1000);
+  // The driver's order, not with the device under test in front.
+  std::vector<nlohmann::json> devices = found.devices;
+  std::rotate(devices.begin(), devices.begin() + 1, devices.begin() + 1 + options.target.device_index);
+  for (const auto& device : devices) settings.uuids_elsewhere.push_back(device.value("uuid", ""));
+  return settings;
+}
+
+std::string target_arguments(const Target& target, const std::string& default_kernels) {
+  std::string out = target.driver_path.empty() ? "--backend " + shell_word(target.backend) : "--driver " + shell_word(target.driver_path);
+  out += fmt::format(" --device {}", target.device_index);
+  if (target.kernel_directory != default_kernels) out += " --kernels " + shell_word(target.kernel_directory);
+  return out;
+}
+
+Report new_report(const Options& options, const Probe& found, const RunSettings& settings) {
+  Report report;
+  report.suite_version = build::version();
+  report.suite_commit = build::commit();
+  report.suite_dirty = build::dirty();
+  report.driver = found.driver;
+  report.driver["sha256"] = sha256_of_file(found.driver.value("path", ""));
+  report.device = found.devices.front();
+  report.device.erase("feature_words");
+  report.device_count = found.devices.size();
+  report.level = options.level;
+  report.seed = settings.seed;
+  report.shuffled = options.shuffle;
+  report.filters = options.filters;
+  report.round_trip_ns = found.round_trip_ns;
+  report.patience_ns = settings.patience_ns;
+  // Time for a handful of waits that each run out of patience, so that an assertion tells and not the deadline.
+  report.test_deadline_s = options.test_deadline_s > 0 ? options.test_deadline_s : 6e-9 * static_cast<double>(settings.patience_ns);
+  report.target_arguments = target_arguments(options.target, options.share_directory + "/kernels");
+  return report;
+}
+
+std::vector<LevelVerdict> judge_all(const Report& report, const Options& options, const Level& level, const Claims& claims) {
+  std::vector<LevelVerdict> out;
+  std::map<const TestCase*, bool> ran;
+  for (const TestRecord& record : report.tests) ran[record.test] = true;
+  for (const std::string& name : level_names(options.share_directory + "/levels")) {
+    if (name == level.name) continue;
+    try {
+      const Level other = load_level(name, options.share_directory + "/levels");
+      const bool whole = std::all_of(checked_cases().begin(), checked_cases().end(), [&](const TestCase& test) {
+        return !is_required(test, other, claims) || ran.contains(&test);
+      });
+      // A level whose features are missing is no news in a run that did not ask for it.
+      if (whole && missing_features(other, claims).empty()) out.push_back(judge(report, other, claims));
+    } catch (const LevelError&) {
+      // A broken file of another level does not spoil this run.
+    }
+  }
+  return out;
+}
+
+int exit_code_of(const Report& report) {
+  if (report.incomplete) return kExitInterrupted;
+  switch (report.verdict.verdict) {
+    case Verdict::kConformant:
+    case Verdict::kNotJudged: return kExitConformant;
+    case Verdict::kNotConformant: return kExitNotConformant;
+    case Verdict::kNothingToTest: return kExitNothing;
+  }
+  return kExitBroken;
+}
+
+int run_in_process(const Options& options) {
+  const auto& cases = checked_cases();
+  const auto test = std::find_if(cases.begin(), cases.end(), [&](const TestCase& one) { return one.id == options.in_process; });
+  if (test == cases.end()) stop(kExitUsage, fmt::format("--in-process {}: no test has this id; --list shows them", options.in_process));
+  const Probe found = probed(options);
+  const RunSettings settings = settings_of(options, found);
+  const std::string reason = why_not_applicable(*test, claims_of(found));
+  if (!reason.empty()) stop(kExitNothing, fmt::format("{}: {}", test->id, reason));
+  fmt::print("{} with seed {} in process {}\n", test->id, settings.seed, getpid());
+  std::unique_ptr<Session> session;
+  const auto shared = [&]() -> Session& {
+    if (session == nullptr) session = std::make_unique<Session>(options.target);
+    return *session;
+  };
+  const TestResult result = execute(*test, settings, options.target, shared,
+                                    [](const Failure& failure) { fmt::print("  {}\n", one_line(to_string(failure))); });
+  for (const std::string& note : result.notes) fmt::print("  note: {}\n", one_line(note));
+  fmt::print("{}{}{}\n", name_of(result.outcome), result.message.empty() ? "" : ": ", one_line(result.message));
+  return is_bad(result.outcome) ? kExitNotConformant : kExitConformant;
+}
+
+int run_checked(Options& options) {
+  if (!options.in_process.empty()) return run_in_process(options);
+  const Level level = level_of(options);
+  const auto wanted = filtered(options);
+  auto files = open_reports(options);
+  const Probe found = probed(options);
+  const Claims claims = claims_of(found);
+  Report report = new_report(options, found, settings_of(options, found));
+
+  Interrupts interrupts;
+  RunPlan plan;
+  plan.target = options.target;
+  plan.settings = settings_of(options, found);
+  plan.deadline_s = report.test_deadline_s;
+  plan.jobs = options.jobs;
+  plan.interrupt_fd = interrupts.fd();
+  plan.required = [&](const TestCase& test) { return is_required(test, level, claims); };
+  size_t selected = 0;
+  for (const TestCase* test : wanted) {
+    if (!belongs(*test, level, claims) && !level.all_claimed) continue;
+    ++selected;
+    const std::string reason = why_not_applicable(*test, claims);
+    if (reason.empty()) {
+      plan.tests.push_back(test);
+    } else {
+      TestRecord record;
+      record.test = test;
+      record.required = plan.required(*test);
+      record.result.outcome = Outcome::kSkipped;
+      record.result.message = reason;
+      report.tests.push_back(std::move(record));
+    }
+  }
+  if (selected == 0) stop(kExitNothing, fmt::format("level {} has none of the selected tests; nothing to test", level.name));
+  if (options.shuffle) shuffle(plan.tests, plan.settings.seed);
+
+  const bool stdout_taken = std::any_of(files.begin(), files.end(), [](const ReportFile& file) { return file.to_stdout; });
+  Console console(stdout_taken ? stderr : stdout, {options.terminal, options.color, options.verbose, options.terminal_width});
+  console.header(report, selected, plan.tests.size());
+  const auto begin = std::chrono::steady_clock::now();
+  for (TestRecord& record : run_tests(plan, console, &report.incomplete)) report.tests.push_back(std::move(record));
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  std::sort(report.tests.begin(), report.tests.end(),
+            [](const TestRecord& a, const TestRecord& b) { return a.test->id < b.test->id; });
+  report.verdict = judge(report, level, claims);
+  report.levels = judge_all(report, options, level, claims);
+  report.levels.insert(report.levels.begin(), report.verdict);
+  write_reports(files, report);
+  console.summary(report);
+  return exit_code_of(report);
+}
+
+void complete(Options& options) {
+  if (options.share_directory.empty()) options.share_directory = default_share_directory();
+  if (options.target.kernel_directory.empty()) options.target.kernel_directory = options.share_directory + "/kernels";
+  if (!options.seed) options.seed = (uint64_t{std::random_device()()} << 16 ^ std::random_device()()) & kLargestSeed;
+}
+
+}  // namespace
+
+std::string default_share_directory() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  return (program.parent_path().parent_path() / "share" / "xhal").string();
+}
+
+int run(Options options) {
+  try {
+    complete(options);
+    return run_checked(options);
+  } catch (const ExitWith& end) {
+    return end.code;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "xhal-conform: {}; this is a defect of the suite or of the machine it runs on\n", one_line(error.what()));
+    return kExitBroken;
+  }
+}
+
+int list(const Options& given) {
+  try {
+    Options options = given;
+    complete(options);
+    const auto wanted = filtered(options);
+    if (options.list_format == "text") {
+      for (const TestCase* test : wanted) fmt::print("{}\n", test->id);
+      return std::fflush(stdout) == 0 ? kExitConformant : kExitBroken;
+    }
+    nlohmann::json tests = nlohmann::json::array();
+    for (const TestCase* test : wanted) {
+      const auto names = [](const std::vector<uint32_t>& features) {
+        nlohmann::json out = nlohmann::json::array();
+        for (const uint32_t feature : features) out.push_back(feature_name(feature));
+        return out;
+      };
+      nlohmann::json clauses = nlohmann::json::array();
+      for (const Clause clause : test->definition->info.clauses) clauses.push_back(clause.id());
+      nlohmann::json parameters = nlohmann::json::object();
+      for (const Parameter& one : test->parameters.parameters) parameters[one.name] = one.value;
+      tests.push_back({{"id", test->id},
+                       {"area", test->definition->area},
+                       {"clauses", clauses},
+                       {"needs", names(test->needs())},
+                       {"unless", names(test->unless())},
+                       {"devices", test->definition->info.devices},
+                       {"observes", test->definition->info.observes},
+                       {"parameters", parameters}});
+    }
+    const nlohmann::json out = {{"schema", kListSchema}, {"tests", tests}};
+    fmt::print("{}\n", out.dump(2));
+    return std::fflush(stdout) == 0 ? kExitConformant : kExitBroken;
+  } catch (const ExitWith& end) {
+    return end.code;
+  }
+}
+
+}  // namespace xhal::conformance

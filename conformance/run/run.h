@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole of xhal-conform behind its command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "frame/session.h"
+
+namespace xhal::conformance {
+
+// How a run ends. docs/conformance.md.
+enum ExitCode : int {
+  kExitConformant = 0,
+  kExitNotConformant = 1,  // or the driver misbehaves at entry
+  kExitUsage = 2,          // an unknown name or option, a file that is no driver
+  kExitNothing = 3,        // no device, a filter that matches nothing
+  kExitBroken = 4,         // the suite itself
+  kExitInterrupted = 130
+};
+
+struct Options {
+  Target target;                     // kernel_directory: empty for the one beside the program
+  std::string level = "full";        // a name, or a file
+  std::vector<std::string> filters;  // globs over ids
+  std::optional<uint64_t> seed;
+  bool shuffle = true;
+  unsigned jobs = 1;
+  std::vector<std::string> reports;       // FORMAT=FILE
+  double test_deadline_s = 0;             // 0: calibrated on the device
+  double entry_deadline_s = 60;
+  std::string list_format = "text";       // or "json"
+  std::string in_process;                 // id of one test to run in this process
+  std::string share_directory;            // holds levels/ and kernels/; empty: beside the program
+  bool verbose = false;                   // a line for every test also on a terminal
+  bool terminal = false;                  // progress in place on stderr
+  bool color = false;
+  int terminal_width = 80;
+};
+
+// The largest seed: reports are JSON, whose readers may keep numbers as doubles.
+inline constexpr uint64_t kLargestSeed = (uint64_t{1} << 53) - 1;
+
+// Each prints what it has to say and gives the exit code.
+int run(Options options);
+int list(const Options& options);
+
+// <folder of this program>/../share/xhal
+std::string default_share_directory();
+
+}  // namespace xhal::conformance

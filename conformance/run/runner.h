@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs tests in worker processes: what happens to a worker happens to one test.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "frame/context.h"
+#include "report/report.h"
+
+namespace xhal::conformance {
+
+// What a first worker found out.
+struct Probe {
+  enum class Ending { kOpened, kRefused, kMisbehaved };
+  Ending ending = Ending::kMisbehaved;
+  xhal_result_t code = XHAL_SUCCESS;  // kRefused: of the call that failed
+  std::string text;                   // one line, unless opened
+  nlohmann::json driver;
+  std::vector<nlohmann::json> devices;  // the one under test first
+  uint64_t round_trip_ns = 0;
+};
+
+// Loads the driver in a worker, lists its devices, measures a round trip. Gives up after `deadline_s`.
+Probe probe(const Target& target, double deadline_s);
+
+class RunListener {
+ public:
+  virtual ~RunListener() = default;
+  virtual void begun(const TestCase& test) = 0;
+  virtual void ended(const TestRecord& record, size_t done, size_t total) = 0;
+};
+
+struct RunPlan {
+  std::vector<const TestCase*> tests;  // in this order
+  Target target;
+  RunSettings settings;
+  double deadline_s = 60;  // of one test
+  unsigned jobs = 1;
+  int interrupt_fd = -1;                    // readable: stop
+  std::function<bool(const TestCase&)> required;
+};
+
+// One record for each test that was run, in the order of their ends; all but the rest after an interruption.
+std::vector<TestRecord> run_tests(const RunPlan& plan, RunListener& listener, bool* interrupted);
+
+}  // namespace xhal::conformance

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/worker.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "frame/execute.h"
+#include "frame/trail.h"
+#include "run/protocol.h"
+#include "run/worker_process.h"
+
+namespace xhal::conformance {
+
+namespace {
+
+// Moves a descriptor away from where a driver's careless close(3) would hit it.
+int out_of_reach(int fd) {
+  const int moved = fcntl(fd, F_DUPFD_CLOEXEC, 200);
+  if (moved < 0) return fd;
+  close(fd);
+  return moved;
+}
+
+// The time of one small round trip on the device, the longest of a few; 0 when that cannot be had.
+uint64_t measure_round_trip(Session& session) {
+  uint64_t longest = 0;
+  xhal_device_t device = session.device();
+  xhal_memory_desc_t desc{};
+  desc.struct_size = sizeof(desc);
+  desc.kind = XHAL_MEMORY_DEVICE;
+  desc.size = 4096;
+  void* memory = nullptr;
+  xhal_stream_t stream = nullptr;
+  const auto first = std::chrono::steady_clock::now();
+  note_call("xhal_memory_allocate(device, &desc, &memory)");
+  if (xhal_memory_allocate(device, &desc, &memory) != XHAL_SUCCESS) return 0;
+  note_call("xhal_stream_create(device, nullptr, &stream)");
+  if (xhal_stream_create(device, nullptr, &stream) == XHAL_SUCCESS) {
+    auto begin = first;  // the first trip pays for opening the device, and counts
+    for (int i = 0; i < 4; ++i) {
+      note_call("xhal_memory_fill(stream, memory, 0, 4, 4096)");
+      if (xhal_memory_fill(stream, memory, 0, 4, 4096) != XHAL_SUCCESS) break;
+      note_call("xhal_stream_synchronize(stream, 60 s)");
+      if (xhal_stream_synchronize(stream, 60'000'000'000) != XHAL_SUCCESS) break;
+      const auto end = std::chrono::steady_clock::now();
+      longest = std::max(longest, static_cast<uint64_t>((end - begin).count()));
+      begin = end;
+    }
+    note_call("xhal_stream_destroy(stream)");
+    xhal_stream_destroy(stream);
+  }
+  note_call("xhal_memory_free(device, memory)");
+  xhal_memory_free(device, memory);
+  return longest;
+}
+
+class Worker {
+ public:
+  explicit Worker(int channel) : channel_(channel), tests_(all_cases()) {}
+
+  int serve() {
+    while (auto message = receive_message(channel_, reader_)) {
+      const std::string what = message->value("do", "");
+      if (what == "setup") {
+        target_ = target_from_json(message->at("target"));
+        settings_ = settings_from_json(message->at("settings"));
+      } else if (what == "probe") {
+        probe();
+      } else if (what == "run") {
+        run(message->value("test", ""));
+      } else if (what == "close") {
+        begin_stage("destroying the instance");
+        if (session_ != nullptr) session_->close();
+        begin_stage("leaving the process");
+        send_message(channel_, {{"what", "closed"}});
+        return 0;
+      }
+    }
+    // The parent is gone.
+    return 0;
+  }
+
+ private:
+  Session& session() {
+    if (session_ == nullptr) session_ = std::make_unique<Session>(target_);
+    return *session_;
+  }
+
+  void probe() {
+    begin_stage("loading and opening the driver, enumerating");
+    try {
+      session();
+    } catch (const SessionError& error) {
+      send_message(channel_, {{"what", "entry_error"}, {"code", error.code()}, {"text", error.what()}});
+      return;
+    }
+    nlohmann::json devices = nlohmann::json::array();
+    for (size_t i = 0; i < session_->device_count(); ++i) {
+      nlohmann::json device = to_json(session_->properties(i));
+      device["feature_words"] = session_->properties(i).features;
+      devices.push_back(std::move(device));
+    }
+    send_message(channel_, {{"what", "opened"}, {"driver", to_json(session_->driver_properties())}, {"devices", devices}});
+    begin_stage("measuring a round trip");
+    const uint64_t round_trip = target_.device_index < session_->device_count() ? measure_round_trip(*session_) : 0;
+    send_message(channel_, {{"what", "measured"}, {"round_trip_ns", round_trip}});
+  }
+
+  void run(const std::string& id) {
+    const auto found = std::lower_bound(tests_.begin(), tests_.end(), id,
+                                        [](const TestCase& test, const std::string& wanted) { return test.id < wanted; });
+    if (found == tests_.end() || found->id != id) {
+      send_message(channel_, {{"what", "result"}, {"result", to_json(TestResult{Outcome::kFailed, "unknown test " + id, {}, {}, {}, 0})}});
+      return;
+    }
+    const auto shared = [this]() -> Session& { return session(); };
+    const auto tell = [this](const Failure& failure) {
+      send_message(channel_, {{"what", "failure"}, {"failure", to_json(failure)}});
+    };
+    const TestResult result = execute(*found, settings_, target_, shared, tell);
+    begin_stage("after test " + id);
+    send_message(channel_, {{"what", "result"}, {"result", to_json(result)}});
+  }
+
+  const int channel_;
+  FrameReader reader_;
+  std::vector<TestCase> tests_;
+  Target target_;
+  RunSettings settings_;
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace
+
+bool run_as_worker(int argc, char** argv, int* exit_code) {
+  if (argc != 2 || std::strcmp(argv[1], kWorkerOption) != 0) return false;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Crashes are expected and reported; files of their memory are not wanted.
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  const int channel = out_of_reach(kWorkerChannel);
+  const int trail = out_of_reach(kWorkerTrail);
+  attach_trail(trail);
+  close(trail);
+  *exit_code = Worker(channel).serve();
+  return true;
+}
+
+}  // namespace xhal::conformance
