@@ -6,29 +6,35 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
   cat <<'USAGE'
-usage: scripts/lint.sh [--all] [--fix]
+usage: scripts/lint.sh [--all] [--deep] [--fix]
 
   --all   clang-tidy on every file, not only on those that differ from the last commit
+  --deep  clang's static analyzer as well; minutes, not seconds
   --fix   let clang-format write its changes
 
 exit codes: 0 clean; 1 findings; 2 wrong usage or a tool is missing
 USAGE
 }
-scope=changed fix=no
+scope=changed fix=no depth=plain
 for argument in "$@"; do
   case $argument in
     --all) scope=all ;;
+    --deep) depth=deep ;;
     --fix) fix=yes ;;
     -h | --help) usage; exit 0 ;;
     *) echo "lint: unknown argument '$argument'; see scripts/lint.sh --help" >&2; exit 2 ;;
   esac
 done
-for tool in clang-format-15 clang-tidy-15; do
+for tool in clang-format-15 clang-tidy-15 shellcheck; do
   command -v $tool >/dev/null || { echo "lint: $tool is missing; install it: scripts/setup.sh lint" >&2; exit 2; }
 done
 
 failed=0
 scripts/lint/text.sh || failed=1
+
+mapfile -d '' -t shells < <(git ls-files -z -co --exclude-standard -- '*.sh' .ci/run | xargs -0r ls -d 2>/dev/null | tr '\n' '\0')
+if [ ${#shells[@]} -gt 0 ]; then shellcheck --external-sources --severity=warning "${shells[@]}" || failed=1; fi
+echo "lint: shellcheck on ${#shells[@]} files done"
 
 mapfile -d '' -t formatted < <(git ls-files -z -co --exclude-standard -- '*.c' '*.h' '*.cpp' '*.hpp' '*.cl' | xargs -0r ls -d 2>/dev/null | tr '\n' '\0')
 if [ ${#formatted[@]} -gt 0 ]; then
@@ -41,7 +47,7 @@ if [ ${#formatted[@]} -gt 0 ]; then
 fi
 echo "lint: clang-format on ${#formatted[@]} files done"
 
-scripts/lint/tidy.sh $scope || failed=1
+scripts/lint/tidy.sh $scope $depth || failed=1
 
 if [ $failed = 1 ]; then echo "lint: findings, see above"; else echo "lint: clean"; fi
 exit $failed

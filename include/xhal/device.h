@@ -65,8 +65,8 @@ typedef struct xhal_device_properties {
   uint32_t copy_blocks;
   uint32_t host_function_blocks;
   uint32_t default_stream_kind;
-  uint32_t event_resolution_ns; /* 0: no timing */
-  uint64_t event_wrap_ns;       /* elapsed times are exact below this; 0: never wraps */
+  uint32_t event_resolution_ns; /* 0: no timing. Vendors answer in float milliseconds, so the error grows with the time [XHAL-EVENT-10] */
+  uint64_t event_wrap_ns;       /* elapsed times from here on come out shorter; 0: never wraps */
   /* Limits. */
   uint64_t max_allocation_bytes;
   uint64_t memory_alignment;    /* every allocation has at least this */
@@ -141,7 +141,8 @@ XHAL_EXPORT xhal_result_t xhal_device_get_default_stream(xhal_device_t device, x
 XHAL_EXPORT xhal_result_t xhal_device_get_fault(xhal_device_t device, xhal_fault_t* out_fault);
 /*
  * Brings a poisoned device back where fault_recovery is RESET: work is dropped (host functions run with CANCELLED or the failure's code),
- * streams, events, modules and memory made before can only be destroyed and freed. On a healthy device the same.
+ * streams, events, modules and memory made before can only be destroyed and freed: other calls refuse them with INVALID_HANDLE or
+ * INVALID_POINTER. The default stream goes on, empty. Waits for work that runs. On a healthy device the same.
  * UNSUPPORTED where recovery is not RESET. [XHAL-ERROR-12]
  */
 XHAL_EXPORT xhal_result_t xhal_device_reset(xhal_device_t device);

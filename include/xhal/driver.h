@@ -152,7 +152,7 @@ XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, 
 
 typedef struct xhal_layer_attach {
   uint32_t struct_size;
-  uint32_t slot;                   /* table->layer_state[slot] is this layer's, for every handle of this driver and instance */
+  uint32_t slot;                   /* table->layer_state[slot] is this layer's; the same at every attach in the process */
   uint32_t functions_capacity;
   uint32_t option_count;
   const xhal_functions_t* next;    /* complete: no slot is null; valid until detach */

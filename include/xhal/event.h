@@ -17,7 +17,7 @@ XHAL_BEGIN_DECLS
 enum {
   XHAL_EVENT_TIMING = 1u << 0,   /* feature event_timing, else UNSUPPORTED [XHAL-EVENT-13] */
   XHAL_EVENT_BLOCKING = 1u << 1, /* host waits on it may sleep rather than spin: a hint about cost, never about meaning */
-  XHAL_EVENT_IPC = 1u << 2       /* feature ipc_event, else UNSUPPORTED */
+  XHAL_EVENT_IPC = 1u << 2       /* feature ipc_event, else UNSUPPORTED; together with TIMING it may be UNSUPPORTED [XHAL-EVENT-13] */
 };
 
 typedef struct xhal_event_desc {

@@ -42,7 +42,7 @@ typedef struct xhal_candidate {
   uint32_t is_layer;
   uint32_t emulated;         /* as the manifest says */
   uint32_t reserved;
-  const char* origin;        /* "explicit", "XHAL_DRIVER_PATH", "user", "system", "installation" */
+  const char* origin;        /* "explicit", "XHAL_DRIVER_PATH" or "XHAL_LAYER_PATH", "user", "system", "installation", "selection" */
   const char* manifest_path; /* or the place looked at */
   const char* library_path;  /* "" until known */
   const char* name;          /* "" until known */
@@ -53,7 +53,7 @@ typedef struct xhal_candidate {
 typedef void (*xhal_candidate_fn)(void* user, const xhal_candidate_t* candidate);
 
 enum {
-  XHAL_INSTANCE_IGNORE_ENVIRONMENT = 1u << 0, /* read no XHAL_ variable, as an elevated process does */
+  XHAL_INSTANCE_IGNORE_ENVIRONMENT = 1u << 0, /* read no variable, HOME neither, as an elevated process does [XHAL-LOADER-3] */
   XHAL_INSTANCE_DISCOVER_ONLY = 1u << 1       /* read manifests, load nothing: the instance has no drivers */
 };
 
@@ -99,8 +99,8 @@ typedef struct xhal_driver_properties {
 /*
  * Finds, loads and opens drivers. Succeeds with no devices when none is found [XHAL-INSTANCE-1], unless one was asked for by name or
  * path [XHAL-INSTANCE-3]. desc may be null. Opens no vendor context. [XHAL-INSTANCE-2]
- * Errors: DRIVER_NOT_FOUND, DRIVER_FAILED, VERSION_MISMATCH, BAD_MANIFEST (explicit drivers and layers only), INVALID_ARGUMENT,
- * OUT_OF_HOST_MEMORY.
+ * Errors: DRIVER_NOT_FOUND, NOT_FOUND (layers), DRIVER_FAILED, VERSION_MISMATCH, BAD_MANIFEST (explicit drivers and layers only),
+ * INVALID_ARGUMENT, OUT_OF_HOST_MEMORY.
  */
 XHAL_EXPORT xhal_result_t xhal_instance_create(const xhal_instance_desc_t* desc, xhal_instance_t* out_instance);
 

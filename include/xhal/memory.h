@@ -2,8 +2,8 @@
 /*
  * xhal/memory.h - allocation, copies, fills, pointer attributes; registration, managed memory, peer access.
  *
- * Memory is plain pointers, unique among all drivers of the process: a driver takes device addresses only from ranges that it has
- * reserved in the process's address space [XHAL-INSTANCE-10]. The host need not be able to reach a device pointer.
+ * Memory is plain pointers, unique among all drivers of the process: a driver takes device addresses only from ranges that it, or its
+ * vendor's runtime, has reserved in the process's address space [XHAL-INSTANCE-10]. The host need not be able to reach a device pointer.
  */
 #ifndef XHAL_MEMORY_H_
 #define XHAL_MEMORY_H_

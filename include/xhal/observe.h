@@ -32,10 +32,13 @@ typedef struct xhal_metric {
   xhal_result_t status;  /* out: SUCCESS, UNSUPPORTED, PERMISSION, NOT_FOUND */
   uint32_t simulated;    /* out: 1: a made-up number */
   int64_t value;         /* out */
-  uint64_t timestamp_ns; /* out: host monotonic clock */
+  uint64_t timestamp_ns; /* out: host monotonic clock [XHAL-TELEMETRY-6] */
 } xhal_metric_t;
 
-/* Reads count metrics at once; each says by its status whether the device has it. */
+/*
+ * Reads count metrics at once; each says by its status whether the device has it. [XHAL-TELEMETRY-1..4] Opens no context and waits for
+ * nothing. [XHAL-TELEMETRY-5]
+ */
 XHAL_EXPORT xhal_result_t xhal_device_read_metrics(xhal_device_t device, uint32_t count, uint32_t stride, xhal_metric_t* metrics);
 
 /* ---- Activity ----------------------------------------------------------------------------------------------------------------- */
@@ -77,15 +80,16 @@ typedef struct xhal_clocks {
   uint64_t uncertainty_ns;  /* the two were read within this */
 } xhal_clocks_t;
 
-/* BUSY where the vendor allows one subscriber only. */
+/* Changes nothing for the work that it watches. [XHAL-ACTIVITY-7] BUSY where the vendor allows one subscriber only; INVALID_ARGUMENT. [XHAL-ACTIVITY-8] */
 XHAL_EXPORT xhal_result_t xhal_activity_subscribe(xhal_device_t device, const xhal_activity_desc_t* desc,
                                                   xhal_subscription_t* out_subscription);
-/* Delivers what is complete first; after it returns the callback is not called again. */
+/* Delivers what is complete first; after it returns the callback is not called again. [XHAL-ACTIVITY-6] */
 XHAL_EXPORT xhal_result_t xhal_activity_unsubscribe(xhal_subscription_t subscription);
-/* Delivers the records of all work that was done at the call. */
+/* Delivers the records of all work that was done at the call, each once. [XHAL-ACTIVITY-1..3] */
 XHAL_EXPORT xhal_result_t xhal_activity_flush(xhal_subscription_t subscription, uint64_t timeout_ns);
-/* The calling thread's external correlation for later submissions; gives back the former one. 0 ends it. */
+/* The calling thread's external correlation for later submissions; gives back the former one. 0 ends it. [XHAL-ACTIVITY-4] */
 XHAL_EXPORT xhal_result_t xhal_driver_exchange_correlation(xhal_driver_t driver, uint64_t id, uint64_t* out_former);
+/* [XHAL-ACTIVITY-5] */
 XHAL_EXPORT xhal_result_t xhal_device_get_clocks(xhal_device_t device, xhal_clocks_t* out_clocks);
 
 XHAL_END_DECLS

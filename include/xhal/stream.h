@@ -37,6 +37,10 @@ typedef struct xhal_stream_info {
  */
 typedef void (*xhal_host_fn)(void* user, xhal_result_t status);
 
+/*
+ * EQUAL: word == value. AND_NOT_ZERO: (word & value) != 0. NOR_NOT_ZERO: ~(word | value) != 0. GREATER_EQUAL: word >= value, where both are
+ * less than half of the width's range: above it some vendors compare as unsigned and some by the sign of the difference.
+ */
 enum { XHAL_COMPARE_EQUAL = 0, XHAL_COMPARE_GREATER_EQUAL = 1, XHAL_COMPARE_AND_NOT_ZERO = 2, XHAL_COMPARE_NOR_NOT_ZERO = 3 };
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------------------- */

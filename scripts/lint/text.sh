@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: scripts/lint/text.sh [DIRECTORY]
 # Rules that need no compiler, on every file that git knows or would add: length, licence line, blanks, banned words, a README per
-# folder, shell syntax. Prints "file:line: what", one finding a line; exit code 1 when there is one.
+# folder. Prints "file:line: what", one finding a line; exit code 1 when there is one.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "${1:-$here/../..}"
@@ -69,13 +69,6 @@ done < <(grep -vE '^(#|$)' "$here/banned.txt")
 for folder in $(printf '%s\n' "${files[@]}" | grep / | cut -d/ -f1 | sort -u); do
   case $folder in .*) continue ;; esac
   [ -f "$folder/README.md" ] || finding "$folder/README.md:1: missing; say in a few lines who lives in $folder/ and what may be touched"
-done
-
-for f in "${files[@]}"; do
-  case $f in *.sh | .ci/run)
-    problem=$(bash -n "$f" 2>&1) || finding "$f:1: shell syntax: ${problem//$'\n'/ }"
-    ;;
-  esac
 done
 
 cat "$findings"

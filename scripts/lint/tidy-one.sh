@@ -7,10 +7,10 @@ IFS=$'\037' read -r file command <<<"$2"
 
 # The same command, preprocessing instead: comments kept, since NOLINT is one.
 preprocess=$(sed -E 's/^([^ ]*ccache) //; s/ -o [^ ]+/ /; s/ -c / -E -C /' <<<"$command")
-hash=$({ clang-tidy-15 --version; cat .clang-tidy; echo "$preprocess"; (cd build/dev && eval "$preprocess"); } 2>/dev/null | sha256sum | cut -d ' ' -f 1) || hash=''
+hash=$({ clang-tidy-15 --version; clang-tidy-15 --dump-config "$file"; echo "$preprocess" "$TIDY_CHECKS"; (cd build/dev && eval "$preprocess"); } 2>/dev/null | sha256sum | cut -d ' ' -f 1) || hash=''
 if [ -n "$hash" ] && [ -e "$cache/$hash" ]; then exit 0; fi
 
-if output=$(clang-tidy-15 --quiet -p build/dev --extra-arg=-Wno-unknown-warning-option "$file" 2>&1); then
+if output=$(clang-tidy-15 --quiet -p build/dev ${TIDY_CHECKS:+--checks="$TIDY_CHECKS"} --extra-arg=-Wno-unknown-warning-option "$file" 2>&1); then
   if [ -n "$hash" ]; then : >"$cache/$hash"; fi
   exit 0
 fi

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# usage: scripts/lint/tidy.sh changed | all
+# usage: scripts/lint/tidy.sh changed|all [deep]
 # clang-tidy-15 on the translation units of the compile database of build/dev. What was clean is remembered in build/lint-cache by a
 # hash of all that clang-tidy reads, so an unchanged file costs a run of the preprocessor.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../.."
 scope=$1
+export TIDY_CHECKS=''
+if [ "${2-}" = deep ]; then TIDY_CHECKS='clang-analyzer-core.*,clang-analyzer-cplusplus.*,clang-analyzer-deadcode.*,clang-analyzer-unix.*'; fi
 database=build/dev/compile_commands.json
 cache=build/lint-cache
 jobs=${JOBS:-$(nproc)}
@@ -24,7 +26,7 @@ if ! [ -f $database ]; then
   mkdir -p build
   cmake --preset dev >build/lint-configure.log 2>&1 || { cat build/lint-configure.log >&2; exit 1; }
 fi
-cmake --build --preset dev --target xhal_build_info >/dev/null
+cmake --build --preset dev --target xhal_generated >/dev/null
 
 mkdir -p $cache
 # One line a unit: the file below the root, its compile command. Generated files are not ours to style.
