@@ -26,7 +26,7 @@ LogSetting parse_log_setting(std::string_view text) {
   const std::string_view level = text.substr(0, colon);
   const auto* found = std::find(std::begin(kLevels), std::end(kLevels), level);
   if (found == std::end(kLevels)) {
-    setting.fault = "'" + std::string(level) + "' is none of error, warning, info, debug";
+    setting.fault.append("'").append(level).append("' is none of error, warning, info, debug");
     return setting;
   }
   setting.level = static_cast<uint32_t>(found - std::begin(kLevels));

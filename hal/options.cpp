@@ -25,7 +25,7 @@ ParsedOptions parse_options(std::string_view text) {
       const size_t equals = item.find('=');
       const std::string_view key = trim(item.substr(0, equals));
       if (equals == std::string_view::npos || key.empty()) {
-        parsed.fault = "'" + std::string(item) + "' is not key=value";
+        parsed.fault.append("'").append(item).append("' is not key=value");
         return parsed;
       }
       parsed.options.push_back({std::string(key), std::string(trim(item.substr(equals + 1)))});

@@ -42,7 +42,8 @@ void set_behaviour(xhal_device_properties_t& properties) {
   properties.fault_scope = XHAL_FAULT_SCOPE_STREAM;
   properties.fault_recovery = XHAL_RECOVERY_RESET;
   properties.free_waits = XHAL_FREE_WAITS_NEVER;
-  properties.copy_blocks = 0;
+  // Bytes for pageable memory have arrived when the call returns: later calls, and other streams, find them there.
+  properties.copy_blocks = XHAL_COPY_DEVICE_TO_PAGEABLE | XHAL_COPY_HOST_TO_HOST;
   properties.host_function_blocks = XHAL_BLOCKS_NONE;
   properties.default_stream_kind = XHAL_DEFAULT_STREAM_INDEPENDENT;
   properties.event_resolution_ns = 1;

@@ -97,28 +97,19 @@ struct CopyCall {
   }
 };
 
-xhal_result_t submit_copy(Stream& stream, const Resolved& destination, const std::byte* source, uint64_t size, StagedBytes staged) {
-  const auto fill = [&](auto& body) { body.template emplace<CopyOp>(CopyOp{destination.host, source, size, std::move(staged)}); };
-  return told(stream, stream.submit("xhal_memory_copy", 0, fill));
+bool is_pageable(const Resolved& range) { return range.allocation.kind == XHAL_MEMORY_UNMANAGED; }
+
+xhal_result_t submit_copy(Stream& stream, const Resolved& destination, const std::byte* source, uint64_t size, StagedBytes staged,
+                          Position& out_position) {
+  const auto fill = [&](auto& body) {
+    out_position.progress = &stream.progress();
+    body.template emplace<CopyOp>(CopyOp{destination.host, source, size, std::move(staged)});
+  };
+  return told(stream, stream.submit("xhal_memory_copy", 0, fill, &out_position.number));
 }
 
-// The source's bytes are the caller's again when this returns. On an idle stream they are copied at once, otherwise they are staged.
-xhal_result_t copy_pageable(Stream& stream, const CopyCall& call) {
-  Memory& memory = device_of(stream).instance.memory;
-  Resolved destination;
-  Resolved source;
-  Stream::Here here;
-  bool at_once = false;
-  {
-    const Memory::View view(memory);
-    if (const xhal_result_t result = call.resolve(view, destination, source); result < 0) return result;
-    at_once = stream.begin_here(here);
-  }
-  if (at_once) {
-    std::memcpy(destination.host, source.host, call.size);
-    stream.end_here(here);
-    return XHAL_SUCCESS;
-  }
+// The source's bytes are the caller's again when this returns, whenever the stream comes to the copy.
+xhal_result_t submit_staged(Stream& stream, const CopyCall& call, Position& out_position) {
   StagingBudget& budget = device_of(stream).instance.staging;
   StagedBytes staged(budget, call.source, call.size);
   const std::byte* const bytes = staged.data();
@@ -128,25 +119,46 @@ xhal_result_t copy_pageable(Stream& stream, const CopyCall& call) {
                      " bytes wait in streams; synchronise, or copy from pinned memory",
                      call.size, budget.used(), budget.limit());
   }
-  const Memory::View view(memory);
+  const Memory::View view(device_of(stream).instance.memory);
+  Resolved destination;
+  Resolved source;
   if (const xhal_result_t result = call.resolve(view, destination, source); result < 0) return result;
-  return submit_copy(stream, destination, bytes, call.size, std::move(staged));
+  return submit_copy(stream, destination, bytes, call.size, std::move(staged), out_position);
 }
 
+// Pageable memory is the caller's own, before and after the call: what comes from it is taken at once, what goes to it has arrived
+// when the call returns. On an idle stream the caller's thread copies, and nothing is staged or handed over.
 xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, uint64_t size) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (size == 0) return XHAL_SUCCESS;
-  return guarded([&] {
-    const CopyCall call = {destination, source, size};
+  return guarded([&]() -> xhal_result_t {
+    const CopyCall given = {destination, source, size};
+    Resolved to;
+    Resolved from;
+    Stream::Here here;
+    bool at_once = false;
+    Position position;
     {
       const Memory::View view(device_of(s).instance.memory);
-      Resolved to;
-      Resolved from;
-      if (const xhal_result_t result = call.resolve(view, to, from); result < 0) return result;
-      if (from.allocation.kind != XHAL_MEMORY_UNMANAGED) return submit_copy(s, to, from.host, size, {});
+      if (const xhal_result_t result = given.resolve(view, to, from); result < 0) return result;
+      at_once = (is_pageable(to) || is_pageable(from)) && s.begin_here(here);
+      if (!at_once && !is_pageable(from)) {
+        const xhal_result_t result = submit_copy(s, to, from.host, size, {}, position);
+        if (result < 0) return result;
+      }
     }
-    return copy_pageable(s, call);
+    if (at_once) {
+      std::memcpy(to.host, from.host, size);
+      s.end_here(here);
+      return XHAL_SUCCESS;
+    }
+    if (is_pageable(from)) {
+      if (const xhal_result_t result = submit_staged(s, given, position); result < 0) return result;
+    }
+    if (!is_pageable(to)) return XHAL_SUCCESS;
+    const xhal_result_t arrived = await(*position.progress, position.number, kNever, s.host().scheduler());
+    return arrived < 0 ? kit::fail(arrived, "%s", position.progress->fault()->text.c_str()) : arrived;
   });
 }
 

@@ -179,7 +179,8 @@ bool ElfFile::check_symbols(std::string_view symbol) {
   const std::optional<uint64_t> offset = loaded(*entry(DT_STRTAB), *entry(DT_STRSZ));
   const std::string_view strings(reinterpret_cast<const char*>(bytes_.data() + *offset), *entry(DT_STRSZ));
   if (strings.empty() || strings.back() != '\0') return refuse("its table of strings is damaged");
-  const std::string wanted = std::string(1, '\0') + std::string(symbol) + std::string(1, '\0');
+  // Only the end is looked for: a linker lets a name share the tail of a longer one.
+  const std::string wanted = std::string(symbol) + std::string(1, '\0');
   if (strings.find(wanted) == std::string_view::npos) {
     return refuse("it is a shared object but no kernel image: it has no symbol " + std::string(symbol));
   }

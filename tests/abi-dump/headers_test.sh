@@ -23,7 +23,7 @@ try() { # try NAME COMMAND...
 # What the two allowed headers bring along, in each language.
 for language in c c++; do
   printf '#include <stddef.h>\n#include <stdint.h>\n' >"$scratch/allowed.$language"
-  "$compiler" -x $language -M "$scratch/allowed.$language" | tr -s ' \\' '\n\n' | sort -u >"$scratch/allowed-$language.txt"
+  "$compiler" -x $language -M "$scratch/allowed.$language" | grep -oE '[^ \]+' | sort -u >"$scratch/allowed-$language.txt"
 done
 
 for header in "${headers[@]}"; do
@@ -35,10 +35,10 @@ for header in "${headers[@]}"; do
   for standard in c99 c11; do try "$name as $standard" "$compiler" -x c -std=$standard "${warnings[@]}" "$scratch/one.c"; done
   for standard in c++11 c++20; do try "$name as $standard" "$compiler" -x c++ -std=$standard "${warnings[@]}" "$scratch/one.cpp"; done
   for language in c c++; do
-    extra=$("$compiler" -x $language "-I$include" -M "$scratch/one.c" | tr -s ' \\' '\n\n' | sort -u |
+    extra=$("$compiler" -x $language "-I$include" -M "$scratch/one.c" | grep -oE '[^ \]+' | sort -u |
       comm -23 - "$scratch/allowed-$language.txt" | grep -vE "^(|one\.o:|$scratch/one\.c|$include/xhal/[a-z_]+\.(h|def))$" || true)
     if [ -n "$extra" ]; then
-      echo "$name includes more than stddef.h, stdint.h and its siblings:" $extra
+      echo "$name includes more than stddef.h, stdint.h and its siblings: ${extra//$'\n'/ }"
       failed=1
     fi
   done

@@ -43,7 +43,8 @@ class WithDriver {
   WithDriver(const WithDriver&) = delete;
   WithDriver& operator=(const WithDriver&) = delete;
   ~WithDriver() {
-    if (instance != nullptr) EXPECT_EQ(xhal_instance_destroy(instance), XHAL_SUCCESS);
+    if (instance == nullptr) return;
+    EXPECT_EQ(xhal_instance_destroy(instance), XHAL_SUCCESS);
   }
   xhal_result_t result = XHAL_SUCCESS;
   xhal_instance_t instance = nullptr;

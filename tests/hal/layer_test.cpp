@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers: order, state, what they see, what happens when they fail.
-#include <sys/wait.h>
-
 #include "fixture.hpp"
 
 namespace xhal::test {
@@ -169,32 +167,6 @@ TEST_F(LayerTest, ALayerOfAnotherMinorIsRefusedByName) {
   EXPECT_EQ(xhal_instance_create(&description.desc, &instance), XHAL_ERROR_VERSION_MISMATCH);
   EXPECT_NE(last_text().find("layer 'other_minor' was built for version 0.2"), std::string::npos) << last_text();
   EXPECT_EQ(description.candidate("other_minor")->decision, static_cast<uint32_t>(XHAL_CANDIDATE_REFUSED));
-}
-
-// In a process of its own: layers keep their slots for the life of the process.
-TEST_F(LayerTest, SixteenLayersArePossibleAndTheNextIsRefused) {
-  XHAL_CLAUSE("XHAL-LAYER-5");
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    setenv("XHAL_LAYER_PATH", layers_of("many").c_str(), 1);
-    std::string sixteen = "many1";
-    for (int i = 2; i <= 16; ++i) sixteen += ",many" + std::to_string(i);
-    const std::string seventeen = sixteen + ",many17";
-    xhal_instance_t instance = nullptr;
-    Description too_many("fake", seventeen.c_str());
-    EXPECT_EQ(xhal_instance_create(&too_many.desc, &instance), XHAL_ERROR_INVALID_ARGUMENT);
-    EXPECT_NE(last_text().find("17 layers are asked for, 16 are possible"), std::string::npos) << last_text();
-    EXPECT_EQ(way(device(create("fake", sixteen.c_str()))) % 1000, 0u) << "each appends a 0, modulo 2^32";
-    Description one_more("fake", "many17");
-    EXPECT_EQ(xhal_instance_create(&one_more.desc, &instance), XHAL_ERROR_INVALID_ARGUMENT);
-    EXPECT_NE(last_text().find("layer 'many17' is one layer too many"), std::string::npos) << last_text();
-    EXPECT_EQ(way(device(create("fake", "many16"))), 70u) << "those that have a slot keep it";
-    _exit(HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 //   thread            a thread goes on calling while the process ends
 //   mistyped          variables with a typing error are warned of, once a process
 //   mistyped_ignored  and not at all when the environment is ignored
+//   layers            sixteen different layers are possible in a process
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -127,6 +128,50 @@ void probe_variables(bool ignored) {
   expect(warnings_of_an_instance(0).empty(), "a second warning in one process");
 }
 
+// The driver answers 7, and each of these layers appends a 0.
+uint32_t way_through(const std::string& layers) {
+  xhal_instance_desc_t desc = {};
+  desc.struct_size = sizeof(desc);
+  desc.abi_minor = XHAL_ABI_MINOR;
+  desc.drivers = "fake";
+  desc.layers = layers.c_str();
+  xhal_instance_t instance = nullptr;
+  xhal_device_t device = nullptr;
+  uint32_t count = 0;
+  uint32_t digits = 0;
+  if (!is_good(xhal_instance_create(&desc, &instance), "create")) return 0;
+  expect(xhal_instance_get_devices(instance, 1, &device, &count) == XHAL_INCOMPLETE, "devices");
+  expect(xhal_device_has_feature(device, 255, &digits) == XHAL_SUCCESS, "has_feature");
+  expect(xhal_instance_destroy(instance) == XHAL_SUCCESS, "destroy");
+  return digits;
+}
+
+void expect_refused(const std::string& layers, const char* text) {
+  xhal_instance_desc_t desc = {};
+  desc.struct_size = sizeof(desc);
+  desc.abi_minor = XHAL_ABI_MINOR;
+  desc.drivers = "fake";
+  desc.layers = layers.c_str();
+  xhal_instance_t instance = nullptr;
+  xhal_error_t error = {};
+  error.struct_size = sizeof(error);
+  expect(xhal_instance_create(&desc, &instance) == XHAL_ERROR_INVALID_ARGUMENT, "one layer too many is accepted");
+  expect(xhal_error_get_last(&error) == XHAL_SUCCESS && std::strstr(error.text, text) != nullptr, error.text);
+}
+
+void probe_layers() {
+  XHAL_CLAUSE("XHAL-LAYER-5");
+  setenv("XHAL_LAYER_PATH", HAL_TEST_ROOTS "/many/share/xhal/layers.d", 1);
+  std::string sixteen = "many1";
+  for (int i = 2; i <= 16; ++i) sixteen += ",many" + std::to_string(i);
+  expect_refused(sixteen + ",many17", "17 layers are asked for, 16 are possible");
+  uint32_t digits = 7;
+  for (int i = 0; i < 16; ++i) digits *= 10;  // modulo 2^32, as in the layers
+  expect(way_through(sixteen) == digits, "sixteen layers do not all take part");
+  expect_refused("many17", "layer 'many17' is one layer too many");
+  expect(way_through("many16") == 70, "a layer that has a slot does not keep it");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -135,6 +180,10 @@ int main(int argc, char** argv) {
   setenv("XHAL_DRIVER_PATH", HAL_TEST_ROOTS "/good/share/xhal/drivers.d", 1);
   if (mode == "mistyped" || mode == "mistyped_ignored") {
     probe_variables(mode == "mistyped_ignored");
+    return 0;
+  }
+  if (mode == "layers") {
+    probe_layers();
     return 0;
   }
   if (!make_handles()) return 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 #include <numeric>
+#include <thread>
 
 #include "harness.hpp"
 
@@ -55,10 +56,11 @@ TEST_F(Copies, MoveExactlyTheirBytesInEveryDirection) {
   }
 }
 
-// No direction waits for the stream, a pageable source is the caller's again, a pinned one is read in stream order.
+// What copy_blocks does not declare returns before the release; a pageable source is the caller's again, a pinned one is read in
+// stream order.
 TEST_F(Copies, ReturnWhileTheStreamIsHeldAndReadWhenTheyShould) {
   for (const Place from : kPlaces) {
-    for (const Place to : kPlaces) {
+    for (const Place to : {Place::kPinned, Place::kDevice, Place::kOtherDevice}) {
       unsigned char* source = make(from);
       unsigned char* target = make(to);
       put(source, std::vector<unsigned char>(4096, 1));
@@ -69,14 +71,78 @@ TEST_F(Copies, ReturnWhileTheStreamIsHeldAndReadWhenTheyShould) {
         ASSERT_EQ(copy(target, source, 4096), XHAL_SUCCESS) << last_text;
         EXPECT_EQ(call().stream_query(stream), XHAL_NOT_READY);
         if (from == Place::kPageable || from == Place::kPinned) std::fill_n(source, 4096, static_cast<unsigned char>(2));
-        const bool host_reads = to == Place::kPageable || to == Place::kPinned;
-        EXPECT_EQ(host_reads ? target[4095] : 9, 9) << "written before its turn";
+        EXPECT_EQ(to == Place::kPinned ? target[4095] : 9, 9) << "written before its turn";
       }
       const unsigned char expected = from == Place::kPinned ? 2 : 1;
       EXPECT_EQ(read_back<unsigned char>(stream, target, 4096), std::vector<unsigned char>(4096, expected))
           << static_cast<int>(from) << " to " << static_cast<int>(to);
     }
   }
+}
+
+TEST_F(Copies, ToPageableMemoryHaveArrivedWhenTheyReturn) {
+  for (const Place from : kPlaces) {
+    unsigned char* source = make(from);
+    unsigned char* target = make(Place::kPageable);
+    put(source, std::vector<unsigned char>(4096, 1));
+    EXPECT_EQ(copy(target, source, 4096), XHAL_SUCCESS) << "idle";
+    EXPECT_EQ(target[4095], 1);
+    std::atomic<bool> returned{false};
+    std::fill_n(target, 4096, static_cast<unsigned char>(9));
+    Gate gate(stream);
+    std::thread caller([&] {
+      EXPECT_EQ(copy(target, source, 4096), XHAL_SUCCESS) << last_text;
+      EXPECT_EQ(target[4095], 1);
+      returned.store(true);
+    });
+    EXPECT_EQ(call().stream_synchronize(stream, 2'000'000), XHAL_TIMEOUT);
+    EXPECT_FALSE(returned.load());
+    gate.open();
+    caller.join();
+  }
+}
+
+// Each copy sees what the one before it wrote, pageable memory on the way or not, without a wait in between.
+TEST_F(Copies, SeeEachOtherInOrderThroughEveryKindOfMemory) {
+  for (int held = 0; held < 2; ++held) {
+    std::vector<unsigned char*> way;
+    void* busy = make(Place::kDevice);
+    for (const Place first : kPlaces) {
+      for (const Place second : kPlaces) {
+        way.push_back(make(first));
+        way.push_back(make(second));
+      }
+    }
+    put(way[0], std::vector<unsigned char>(5000, static_cast<unsigned char>(7 + held)));
+    for (size_t i = 1; i < way.size(); ++i) {
+      // Keeps the stream busy, so that copies wait in it.
+      if (held != 0) {
+        ASSERT_EQ(call().memory_fill(stream, busy, 0, 1, kRoom), XHAL_SUCCESS);
+      }
+      ASSERT_EQ(copy(way[i], way[i - 1], 5000), XHAL_SUCCESS) << last_text;
+    }
+    EXPECT_EQ(read_back<unsigned char>(stream, way.back(), 5000),
+              std::vector<unsigned char>(5000, static_cast<unsigned char>(7 + held)));
+  }
+}
+
+TEST_F(Copies, ToPageableMemoryTellTheFailureThatDroppedThem) {
+  const uint64_t group = 0;
+  const xhal_kernel_t trap = get_kernel(load_test_image(machine.device()), "trap");
+  std::vector<unsigned char> target(100, 9);
+  void* memory = allocate(machine.device(), 100);
+  {
+    const xhal_stream_t failing = make_stream(machine.device());
+    Gate gate(failing);
+    ASSERT_EQ(run(failing, trap, {value(group)}), XHAL_SUCCESS);
+    std::thread caller([&] {
+      EXPECT_EQ(call().memory_copy(failing, target.data(), memory, 100), XHAL_ERROR_LAUNCH_FAILED);
+      EXPECT_NE(last_text.find("trap"), std::string::npos) << last_text;
+    });
+    gate.open();
+    caller.join();
+  }
+  EXPECT_EQ(target, std::vector<unsigned char>(100, 9));
 }
 
 TEST_F(Copies, OfNothingTouchNothing) {

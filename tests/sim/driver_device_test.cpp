@@ -95,7 +95,7 @@ TEST(SimDevice, PropertiesAreCompleteAndUnknownOnesSaySo) {
   EXPECT_EQ(p.priority_greatest, 0);
   EXPECT_EQ(p.fault_scope, static_cast<uint32_t>(XHAL_FAULT_SCOPE_STREAM));
   EXPECT_EQ(p.fault_recovery, static_cast<uint32_t>(XHAL_RECOVERY_RESET));
-  EXPECT_EQ(p.copy_blocks, 0u);
+  EXPECT_EQ(p.copy_blocks, static_cast<uint32_t>(XHAL_COPY_DEVICE_TO_PAGEABLE | XHAL_COPY_HOST_TO_HOST));
   EXPECT_EQ(p.is_synchronous, 0u);
   EXPECT_GE(p.memory_alignment, 256u);
   for (const uint32_t limit : {p.max_group_items, p.max_group_size[0], p.max_group_count[2], p.max_local_bytes,
