@@ -16,7 +16,8 @@
 #
 # Every XHAL_ variable of the caller's environment is removed before a command test, so that a developer's settings cannot
 # change its result. LABELS: the subject (unit, abi, loader, kernels, conformance, house, ...), and `plain` for what is pointless or
-# impossible under sanitizers (valgrind, ABI dumps, scripts): such a test does not exist in a sanitizer's build.
+# impossible under sanitizers (valgrind, ABI dumps, scripts): such a test does not exist in a sanitizer's build. `sampled` marks what
+# the sanitizer lanes of `make test` choose from; nightly lanes run everything.
 
 include_guard(GLOBAL)
 
@@ -31,6 +32,32 @@ endif()
 # GoogleTest's templates take half of the whole build at -O2 -g; the code under test keeps the preset's flags.
 set(XHAL_TEST_COMPILE_OPTIONS "-O1;-g1" CACHE STRING "Options of test sources in RelWithDebInfo builds")
 
+set(XHAL_TEST_SAMPLE "" CACHE STRING "i/n: of the test programs labelled sampled only every n-th, from the i-th; other tests: none")
+
+# Whether a test with these labels is left out of this build. Programs of the sample take turns; commands all belong to it.
+function(xhal_left_out out is_program labels)
+  set(${out} FALSE PARENT_SCOPE)
+  if(XHAL_SANITIZE AND "plain" IN_LIST labels)
+    set(${out} TRUE PARENT_SCOPE)
+  elseif(XHAL_TEST_SAMPLE AND NOT "sampled" IN_LIST labels)
+    set(${out} TRUE PARENT_SCOPE)
+  elseif(XHAL_TEST_SAMPLE AND is_program)
+    if(NOT XHAL_TEST_SAMPLE MATCHES "^([1-9][0-9]*)/([1-9][0-9]*)$")
+      message(FATAL_ERROR "XHAL_TEST_SAMPLE: '${XHAL_TEST_SAMPLE}' is not of the form i/n, as in 1/2")
+    endif()
+    get_property(counted GLOBAL PROPERTY XHAL_SAMPLED_PROGRAMS)
+    if(NOT counted)
+      set(counted 0)
+    endif()
+    math(EXPR turn "(${counted} % ${CMAKE_MATCH_2}) + 1")
+    math(EXPR counted "${counted} + 1")
+    set_property(GLOBAL PROPERTY XHAL_SAMPLED_PROGRAMS ${counted})
+    if(NOT turn EQUAL CMAKE_MATCH_1)
+      set(${out} TRUE PARENT_SCOPE)
+    endif()
+  endif()
+endfunction()
+
 function(xhal_scaled_timeout out seconds)
   if(NOT seconds)
     set(seconds 60)
@@ -44,13 +71,19 @@ function(xhal_add_test)
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
     message(FATAL_ERROR "xhal_add_test(${arg_NAME}): NAME or SOURCES is missing, or unknown: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
-  if(NOT XHAL_BUILD_TESTS OR (XHAL_SANITIZE AND "plain" IN_LIST arg_LABELS))
+  if(NOT XHAL_BUILD_TESTS)
     return()
   endif()
   add_executable(${arg_NAME} ${arg_SOURCES})
   set_target_properties(${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
   target_link_libraries(${arg_NAME} PRIVATE ${arg_LIBS} GTest::gtest GTest::gtest_main xhal_warnings)
   target_compile_options(${arg_NAME} PRIVATE "$<$<CONFIG:RelWithDebInfo>:${XHAL_TEST_COMPILE_OPTIONS}>")
+  xhal_left_out(left_out TRUE "${arg_LABELS}")
+  if(left_out)
+    # The target stays, since its caller may go on with it.
+    set_target_properties(${arg_NAME} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+    return()
+  endif()
   xhal_scaled_timeout(timeout "${arg_TIMEOUT}")
   gtest_discover_tests(${arg_NAME}
     TEST_PREFIX "${arg_NAME}."
@@ -74,7 +107,8 @@ function(xhal_add_command_test)
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_COMMAND)
     message(FATAL_ERROR "xhal_add_command_test(${arg_NAME}): NAME or COMMAND is missing, or unknown: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
-  if(NOT XHAL_BUILD_TESTS OR (XHAL_SANITIZE AND "plain" IN_LIST arg_LABELS))
+  xhal_left_out(left_out FALSE "${arg_LABELS}")
+  if(NOT XHAL_BUILD_TESTS OR left_out)
     return()
   endif()
   list(POP_FRONT arg_COMMAND program)

@@ -35,7 +35,8 @@ xhal_result_t tell(const std::vector<T>& all, uint32_t capacity, T* out_array, u
 }
 
 xhal_result_t destroy(xhal_instance_t handle) {
-  if (const xhal_result_t checked = check_handle(header_of(handle), XHAL_TYPE_instance); checked != XHAL_SUCCESS) {
+  if (const xhal_result_t checked = check_handle(header_of(handle), XHAL_TYPE_instance);
+      checked != XHAL_SUCCESS) {
     return checked;
   }
   Registry& registry = Registry::get();
@@ -47,7 +48,8 @@ xhal_result_t destroy(xhal_instance_t handle) {
   if (instance->close() != XHAL_SUCCESS) {
     instance->gather();
     registry.add(slot);
-    return fail(XHAL_ERROR_CALL_FORBIDDEN, "an instance cannot be destroyed inside one of its host functions");
+    return fail(XHAL_ERROR_CALL_FORBIDDEN,
+                "an instance cannot be destroyed inside one of its host functions");
   }
   registry.give_back(slot);
   delete instance;
@@ -56,7 +58,8 @@ xhal_result_t destroy(xhal_instance_t handle) {
 
 xhal_result_t get_pointer_attributes(xhal_instance_t handle, const void* pointer,
                                      xhal_pointer_attributes_t* out_attributes, xhal_device_t* out_device) {
-  if (const xhal_result_t checked = check_handle(header_of(handle), XHAL_TYPE_instance); checked != XHAL_SUCCESS) {
+  if (const xhal_result_t checked = check_handle(header_of(handle), XHAL_TYPE_instance);
+      checked != XHAL_SUCCESS) {
     return checked;
   }
   if (const xhal_result_t checked = kit::check_out_struct(out_attributes); checked != XHAL_SUCCESS) {
@@ -68,7 +71,8 @@ xhal_result_t get_pointer_attributes(xhal_instance_t handle, const void* pointer
     if (pointer == nullptr) break;
     xhal_pointer_attributes_t answer{};
     answer.struct_size = sizeof(answer);
-    const xhal_result_t result = driver->outermost.driver_get_pointer_attributes(driver->handle, pointer, &answer);
+    const xhal_result_t result =
+        driver->outermost.driver_get_pointer_attributes(driver->handle, pointer, &answer);
     if (result < 0) {
       // Another driver may still know it: one that cannot answer does not own it, as far as anybody can tell.
       take_report(result);
@@ -113,8 +117,8 @@ xhal_result_t xhal_instance_destroy(xhal_instance_t instance) {
   return host_call(kEntry_instance_destroy, [&] { return destroy(instance); });
 }
 
-xhal_result_t xhal_instance_get_drivers(xhal_instance_t instance, uint32_t capacity, xhal_driver_t* out_drivers,
-                                        uint32_t* out_count) {
+xhal_result_t xhal_instance_get_drivers(xhal_instance_t instance, uint32_t capacity,
+                                        xhal_driver_t* out_drivers, uint32_t* out_count) {
   return host_call(kEntry_instance_get_drivers, [&] {
     const xhal_result_t checked = check_handle(header_of(instance), XHAL_TYPE_instance);
     if (checked != XHAL_SUCCESS) return checked;
@@ -122,8 +126,8 @@ xhal_result_t xhal_instance_get_drivers(xhal_instance_t instance, uint32_t capac
   });
 }
 
-xhal_result_t xhal_instance_get_devices(xhal_instance_t instance, uint32_t capacity, xhal_device_t* out_devices,
-                                        uint32_t* out_count) {
+xhal_result_t xhal_instance_get_devices(xhal_instance_t instance, uint32_t capacity,
+                                        xhal_device_t* out_devices, uint32_t* out_count) {
   return host_call(kEntry_instance_get_devices, [&] {
     const xhal_result_t checked = check_handle(header_of(instance), XHAL_TYPE_instance);
     if (checked != XHAL_SUCCESS) return checked;

@@ -31,19 +31,21 @@ xhal_result_t read_description(const xhal_instance_desc_t* given, xhal_instance_
     return XHAL_SUCCESS;
   }
   if (const xhal_result_t read = kit::read_struct(given, desc); read != XHAL_SUCCESS) {
-    return fail(read, "xhal_instance_desc_t has struct_size %u, this libxhal knows %zu bytes of it", given->struct_size,
-                sizeof(desc));
+    return fail(read, "xhal_instance_desc_t has struct_size %u, this libxhal knows %zu bytes of it",
+                given->struct_size, sizeof(desc));
   }
   if (desc.abi_minor != XHAL_ABI_MINOR) {
-    return fail(XHAL_ERROR_VERSION_MISMATCH,
-                "the application was built for version 0.%u of the contract (abi_minor), this libxhal is %d.%d",
-                desc.abi_minor, XHAL_ABI_MAJOR, XHAL_ABI_MINOR);
+    return fail(
+        XHAL_ERROR_VERSION_MISMATCH,
+        "the application was built for version 0.%u of the contract (abi_minor), this libxhal is %d.%d",
+        desc.abi_minor, XHAL_ABI_MAJOR, XHAL_ABI_MINOR);
   }
   if ((desc.flags & ~kKnownFlags) != 0) {
     return fail(XHAL_ERROR_INVALID_ARGUMENT, "flags 0x%x are not defined", desc.flags & ~kKnownFlags);
   }
   if (desc.driver_path_count != 0 && desc.driver_paths == nullptr) {
-    return fail(XHAL_ERROR_INVALID_ARGUMENT, "driver_path_count is %u and driver_paths is null", desc.driver_path_count);
+    return fail(XHAL_ERROR_INVALID_ARGUMENT, "driver_path_count is %u and driver_paths is null",
+                desc.driver_path_count);
   }
   for (uint32_t i = 0; i < desc.driver_path_count; ++i) {
     if (desc.driver_paths[i] == nullptr || desc.driver_paths[i][0] == '\0') {
@@ -55,8 +57,8 @@ xhal_result_t read_description(const xhal_instance_desc_t* given, xhal_instance_
   }
   if (desc.option_stride == 0) desc.option_stride = sizeof(xhal_option_t);
   if (desc.option_stride < sizeof(xhal_option_t)) {
-    return fail(XHAL_ERROR_INVALID_ARGUMENT, "option_stride is %u, an option has %zu bytes", desc.option_stride,
-                sizeof(xhal_option_t));
+    return fail(XHAL_ERROR_INVALID_ARGUMENT, "option_stride is %u, an option has %zu bytes",
+                desc.option_stride, sizeof(xhal_option_t));
   }
   return XHAL_SUCCESS;
 }
@@ -78,7 +80,8 @@ class Creation {
  public:
   explicit Creation(const xhal_instance_desc_t& desc)
       : desc_(desc),
-        environment_(discovery::Environment::of_process((desc.flags & XHAL_INSTANCE_IGNORE_ENVIRONMENT) != 0)),
+        environment_(
+            discovery::Environment::of_process((desc.flags & XHAL_INSTANCE_IGNORE_ENVIRONMENT) != 0)),
         elevated_(discovery::process_is_elevated()),
         instance_(std::make_unique<Instance>()) {}
   ~Creation() {
@@ -99,7 +102,9 @@ class Creation {
   }
 
  private:
-  void line(uint32_t level, const std::string& text) const { instance_->log.write(level, "xhal", text.c_str()); }
+  void line(uint32_t level, const std::string& text) const {
+    instance_->log.write(level, "xhal", text.c_str());
+  }
 
   void start_log() {
     if (desc_.log != nullptr) {
@@ -131,8 +136,9 @@ class Creation {
                                                "', and no driver or layer of this name was found"};
     }
     if (search.layers().size() > XHAL_MAX_LAYERS) {
-      return {XHAL_ERROR_INVALID_ARGUMENT, std::to_string(search.layers().size()) + " layers are asked for, " +
-                                               std::to_string(XHAL_MAX_LAYERS) + " are possible"};
+      return {XHAL_ERROR_INVALID_ARGUMENT, std::to_string(search.layers().size()) +
+                                               " layers are asked for, " + std::to_string(XHAL_MAX_LAYERS) +
+                                               " are possible"};
     }
     if ((desc_.flags & XHAL_INSTANCE_DISCOVER_ONLY) != 0) return {};
     if (Problem found = load_layers(search); found.any()) return found;
@@ -163,7 +169,8 @@ class Creation {
     if (const auto text = environment_.variable(variable.c_str()); text.has_value()) {
       const ParsedOptions parsed = parse_options(*text);
       if (!parsed.fault.empty()) {
-        return {XHAL_ERROR_INVALID_ARGUMENT, variable + ": " + parsed.fault + "; write " + variable + "=key=value,..."};
+        return {XHAL_ERROR_INVALID_ARGUMENT,
+                variable + ": " + parsed.fault + "; write " + variable + "=key=value,..."};
       }
       for (const KeyValue& option : parsed.options) out.add(option);
     }
@@ -212,7 +219,8 @@ class Creation {
   Problem open(const Library& library, OptionList& options, bool& layer_at_fault) {
     // In the list first, so that it is closed whatever happens.
     instance_->drivers.push_back(std::make_unique<OpenDriver>());
-    Problem found = open_driver(library, options, layers_, instance_->log, *instance_->drivers.back(), layer_at_fault);
+    Problem found =
+        open_driver(library, options, layers_, instance_->log, *instance_->drivers.back(), layer_at_fault);
     if (found.any()) instance_->drivers.pop_back();
     return found;
   }
@@ -249,7 +257,8 @@ xhal_result_t create(const xhal_instance_desc_t* given, xhal_instance_t* out_ins
 }  // namespace
 }  // namespace xhal::host
 
-extern "C" xhal_result_t xhal_instance_create(const xhal_instance_desc_t* desc, xhal_instance_t* out_instance) {
+extern "C" xhal_result_t xhal_instance_create(const xhal_instance_desc_t* desc,
+                                              xhal_instance_t* out_instance) {
   using namespace xhal::host;
   return host_call(kEntry_instance_create, [&] { return create(desc, out_instance); });
 }

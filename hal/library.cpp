@@ -31,9 +31,10 @@ Problem failed(const std::string& who, const std::string& what) {
 }
 
 Problem wrong_version(const std::string& who, uint32_t major, uint32_t minor) {
-  return problem(XHAL_ERROR_VERSION_MISMATCH,
-                 who + " was built for version " + version_text(major, minor) + " of the contract, this libxhal is " +
-                     version_text(XHAL_ABI_MAJOR, XHAL_ABI_MINOR) + "; install one that matches");
+  return problem(XHAL_ERROR_VERSION_MISMATCH, who + " was built for version " + version_text(major, minor) +
+                                                  " of the contract, this libxhal is " +
+                                                  version_text(XHAL_ABI_MAJOR, XHAL_ABI_MINOR) +
+                                                  "; install one that matches");
 }
 
 // What drivers' and layers' interfaces have in common: the checks of the answer.
@@ -56,8 +57,8 @@ Problem check_interface(const std::string& who, xhal_result_t result, const Guar
                            std::to_string(sizeof(Interface)) + " were offered");
   }
   if (interface.struct_size < smallest) {
-    return failed(who, "reports an interface of " + std::to_string(interface.struct_size) + " bytes, at least " +
-                           std::to_string(smallest) + " are needed");
+    return failed(who, "reports an interface of " + std::to_string(interface.struct_size) +
+                           " bytes, at least " + std::to_string(smallest) + " are needed");
   }
   if (other_version) return wrong_version(who, interface.abi_major, interface.abi_minor);
   if (interface.name == nullptr || interface.name[0] == '\0') return failed(who, "gives no name");
@@ -69,9 +70,9 @@ Problem check_name(const std::string& who, const discovery::Manifest& manifest, 
     const auto fault = discovery::name_problem(name);
     if (fault.has_value()) return failed(who, "gives itself a name that is not legal: " + *fault);
   } else if (manifest.name != name) {
-    return problem(XHAL_ERROR_BAD_MANIFEST, "the manifest '" + manifest.manifest_path + "' says '" + manifest.name +
-                                                "', its library '" + manifest.library + "' says '" + name +
-                                                "'; correct the manifest");
+    return problem(XHAL_ERROR_BAD_MANIFEST, "the manifest '" + manifest.manifest_path + "' says '" +
+                                                manifest.name + "', its library '" + manifest.library +
+                                                "' says '" + name + "'; correct the manifest");
   }
   return {};
 }
@@ -81,9 +82,11 @@ Problem check_functions(const std::string& who, const Guarded<xhal_functions_t>&
   constexpr uint32_t kHeader = offsetof(xhal_functions_t, driver_get_properties);
   const uint32_t size = given.value.struct_size;
   const std::string offered = std::to_string(sizeof(xhal_functions_t));
-  if (!given.intact()) return failed(who, "wrote behind the " + offered + " bytes of table that it was given to fill");
+  if (!given.intact())
+    return failed(who, "wrote behind the " + offered + " bytes of table that it was given to fill");
   if (size > sizeof(xhal_functions_t)) {
-    return failed(who, "reports a table of " + std::to_string(size) + " bytes where " + offered + " were offered");
+    return failed(who,
+                  "reports a table of " + std::to_string(size) + " bytes where " + offered + " were offered");
   }
   if (size < smallest_functions_size() || (size - kHeader) % sizeof(void (*)()) != 0) {
     return failed(who, "reports a table of " + std::to_string(size) + " bytes, at least " +
@@ -105,7 +108,8 @@ Problem negotiate_driver(const std::string& who, const discovery::Manifest& mani
   const auto negotiate = reinterpret_cast<xhal_driver_negotiate_fn>(symbol);
   const xhal_result_t result = negotiate(&library.negotiation, &interface.value);
 
-  const auto smallest = static_cast<uint32_t>(offsetof(xhal_driver_interface_t, close) + sizeof(interface.value.close));
+  const auto smallest =
+      static_cast<uint32_t>(offsetof(xhal_driver_interface_t, close) + sizeof(interface.value.close));
   if (Problem found = check_interface(who, result, interface, smallest); found.any()) return found;
   if (Problem found = check_name(who, manifest, interface.value.name); found.any()) return found;
   if (interface.value.functions != &functions->value) {
@@ -123,13 +127,15 @@ Problem negotiate_driver(const std::string& who, const discovery::Manifest& mani
   return {};
 }
 
-Problem negotiate_layer(const std::string& who, const discovery::Manifest& manifest, void* symbol, Library& library) {
+Problem negotiate_layer(const std::string& who, const discovery::Manifest& manifest, void* symbol,
+                        Library& library) {
   Guarded<xhal_layer_interface_t> interface;
   interface.value.struct_size = sizeof(interface.value);
   const auto negotiate = reinterpret_cast<xhal_layer_negotiate_fn>(symbol);
   const xhal_result_t result = negotiate(&library.negotiation, &interface.value);
 
-  const auto smallest = static_cast<uint32_t>(offsetof(xhal_layer_interface_t, detach) + sizeof(interface.value.detach));
+  const auto smallest =
+      static_cast<uint32_t>(offsetof(xhal_layer_interface_t, detach) + sizeof(interface.value.detach));
   if (Problem found = check_interface(who, result, interface, smallest); found.any()) return found;
   if (Problem found = check_name(who, manifest, interface.value.name); found.any()) return found;
   if (interface.value.attach == nullptr || interface.value.detach == nullptr) {
@@ -150,11 +156,16 @@ Problem negotiate_layer(const std::string& who, const discovery::Manifest& manif
 
 Problem open_and_negotiate(const std::string& who, const discovery::Manifest& manifest, bool elevated,
                            Library& library) {
-  const discovery::Opened opened = discovery::open_library(manifest, negotiate_symbol(manifest.kind), elevated);
+  const discovery::Opened opened =
+      discovery::open_library(manifest, negotiate_symbol(manifest.kind), elevated);
   if (opened.result != XHAL_SUCCESS) return problem(opened.result, opened.text);
   library.manifest_path = manifest.manifest_path;
-  library.negotiation = {sizeof(xhal_negotiation_t), XHAL_ABI_MAJOR,       XHAL_ABI_MINOR,
-                         XHAL_ABI_REVISION,          host_services(),      library.path.c_str(),
+  library.negotiation = {sizeof(xhal_negotiation_t),
+                         XHAL_ABI_MAJOR,
+                         XHAL_ABI_MINOR,
+                         XHAL_ABI_REVISION,
+                         host_services(),
+                         library.path.c_str(),
                          library.manifest_path.c_str()};
   return manifest.kind == Kind::kLayer ? negotiate_layer(who, manifest, opened.symbol, library)
                                        : negotiate_driver(who, manifest, opened.symbol, library);

@@ -84,7 +84,8 @@ uint32_t smallest_functions_size() {
   for (uint32_t slot = 0; slot < kSlotCount; ++slot) {
     if (kEntries[slot].feature == XHAL_FEATURE_CORE && kEntries[slot].since == 0) count = slot + 1;
   }
-  return static_cast<uint32_t>(offsetof(xhal_functions_t, driver_get_properties) + count * sizeof(void (*)()));
+  return static_cast<uint32_t>(offsetof(xhal_functions_t, driver_get_properties) +
+                               count * sizeof(void (*)()));
 }
 
 }  // namespace xhal::host

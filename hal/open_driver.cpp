@@ -69,8 +69,8 @@ template <class Handle>
 Problem take_handle(const std::string& who, Handle handle, uint32_t type, TableBlock& block) {
   if (handle == nullptr) return defect(who, std::string("gives a null handle as its ") + type_name(type));
   if (header_of(handle)->type != type) {
-    return defect(who, std::string("gives a handle of type ") + type_name(header_of(handle)->type) + " as its " +
-                           type_name(type));
+    return defect(who, std::string("gives a handle of type ") + type_name(header_of(handle)->type) +
+                           " as its " + type_name(type));
   }
   stamp(header_of(handle), &block.tables[type].table);
   return {};
@@ -82,7 +82,7 @@ Problem list_devices(const std::string& who, OpenDriver& driver) {
   xhal_result_t result = get_devices(driver.handle, 0, nullptr, &count);
   if (result < 0) return problem_of_call(who, "xhal_driver_get_devices", result);
   // Asked again when the number grows meanwhile.
-  for (uint32_t capacity = 0; capacity < count; ) {
+  for (uint32_t capacity = 0; capacity < count;) {
     if (count > kMostDevices) return defect(who, "lists " + std::to_string(count) + " devices");
     capacity = count;
     driver.devices.assign(capacity, nullptr);
@@ -105,8 +105,8 @@ void give_back_block(OpenDriver& driver) {
 
 }  // namespace
 
-Problem open_driver(const Library& library, OptionList& options, std::span<AskedLayer> layers, const LogSink& log,
-                    OpenDriver& out, bool& layer_at_fault) {
+Problem open_driver(const Library& library, OptionList& options, std::span<AskedLayer> layers,
+                    const LogSink& log, OpenDriver& out, bool& layer_at_fault) {
   const std::string who = describe(discovery::Kind::kDriver, library.name);
   layer_at_fault = false;
   out.block = Registry::get().take_block();

@@ -17,8 +17,8 @@ struct AskedLayer {
 
 // Attaches the layers, opens the driver and lists its devices. On a problem all of it is undone again. `layer_at_fault` tells whether a
 // layer was the reason, which is an error of the whole instance: layers are always asked for.
-Problem open_driver(const Library& library, OptionList& options, std::span<AskedLayer> layers, const LogSink& log,
-                    OpenDriver& out, bool& layer_at_fault);
+Problem open_driver(const Library& library, OptionList& options, std::span<AskedLayer> layers,
+                    const LogSink& log, OpenDriver& out, bool& layer_at_fault);
 
 // The driver's close, then the layers' detach. CALL_FORBIDDEN: nothing happened. Any other error is logged, and the driver is gone.
 xhal_result_t close_driver(OpenDriver& driver, const LogSink& log);

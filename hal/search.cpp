@@ -19,7 +19,8 @@ std::optional<std::vector<std::string>> split_if_given(const char* list) {
 
 bool is_same(const Candidate& candidate, const Manifest& manifest) {
   return candidate.decision == XHAL_CANDIDATE_SELECTED && candidate.manifest.has_value() &&
-         candidate.manifest->manifest_path == manifest.manifest_path && candidate.manifest->library == manifest.library;
+         candidate.manifest->manifest_path == manifest.manifest_path &&
+         candidate.manifest->library == manifest.library;
 }
 
 void tell_one(const Candidate& candidate, bool is_layer, xhal_candidate_fn callback, void* user) {
@@ -45,7 +46,8 @@ void tell_one(const Candidate& candidate, bool is_layer, xhal_candidate_fn callb
 Search::Search(const xhal_instance_desc_t& desc, const discovery::Environment& environment) {
   discovery::Request request;
   request.kind = Kind::kDriver;
-  for (uint32_t i = 0; i < desc.driver_path_count; ++i) request.explicit_paths.emplace_back(desc.driver_paths[i]);
+  for (uint32_t i = 0; i < desc.driver_path_count; ++i)
+    request.explicit_paths.emplace_back(desc.driver_paths[i]);
   request.selection = split_if_given(desc.drivers);
   drivers_ = discovery::find(request, environment);
 

@@ -33,7 +33,13 @@ uint64_t next_id() {
 
 const xhal_host_services_t* host_services() {
   static const xhal_host_services_t services = {
-      sizeof(xhal_host_services_t), XHAL_ABI_REVISION, dead_table(), &report_error, &log_line, &activated, &next_id,
+      sizeof(xhal_host_services_t),
+      XHAL_ABI_REVISION,
+      dead_table(),
+      &report_error,
+      &log_line,
+      &activated,
+      &next_id,
   };
   return &services;
 }

@@ -70,7 +70,9 @@ inline void stamp(xhal_handle_header_t* header, const xhal_table_t* table) {
   __atomic_store_n(&header->table, table, __ATOMIC_RELAXED);
 }
 
-inline const HostTable* host_table(const xhal_table_t* table) { return reinterpret_cast<const HostTable*>(table); }
+inline const HostTable* host_table(const xhal_table_t* table) {
+  return reinterpret_cast<const HostTable*>(table);
+}
 
 // Why a handle cannot be used where one of `type` is needed; SUCCESS when it can. With a text reported when it cannot.
 xhal_result_t check_handle(const xhal_handle_header_t* header, uint32_t type);

@@ -60,7 +60,8 @@ void describe(const Record& record, const EntryInfo& entry, xhal_error_t& out) {
 }  // namespace
 
 void report_error(const xhal_error_report_t* report) {
-  if (report == nullptr || report->struct_size < offsetof(xhal_error_report_t, text) + sizeof(report->text)) return;
+  if (report == nullptr || report->struct_size < offsetof(xhal_error_report_t, text) + sizeof(report->text))
+    return;
   ThreadError& error = t_error;
   Record& record = spare(error);
   record.code = report->code;
@@ -115,7 +116,8 @@ extern "C" {
 
 xhal_result_t xhal_error_get_last(xhal_error_t* out_error) {
   using namespace xhal::host;
-  if (const xhal_result_t checked = xhal::kit::check_out_struct(out_error); checked != XHAL_SUCCESS) return checked;
+  if (const xhal_result_t checked = xhal::kit::check_out_struct(out_error); checked != XHAL_SUCCESS)
+    return checked;
   const ThreadError& error = t_error;
   const Record& record = error.records[error.current];
   xhal_error_t told{};

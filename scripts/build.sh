@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # usage: scripts/build.sh PRESET [TARGET...]
-# Configures and builds one preset of CMakePresets.json into build/PRESET. JOBS limits the compilers at work.
+# Configures and builds one preset of CMakePresets.json into build/PRESET. JOBS limits the compilers at work; TEST_SAMPLE=i/n leaves out
+# test programs (XHAL_TEST_SAMPLE in cmake/XhalTest.cmake).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,7 +15,7 @@ jobs=${JOBS:-$(nproc)}
 mkdir -p build
 log=$(mktemp build/configure-XXXXXX.log)
 trap 'rm -f "$log"' EXIT
-if ! cmake --preset "$preset" >"$log" 2>&1; then
+if ! cmake --preset "$preset" -DXHAL_TEST_SAMPLE="${TEST_SAMPLE:-}" >"$log" 2>&1; then
   cat "$log" >&2
   echo "build: configuring preset '$preset' failed; scripts/setup.sh --check tells whether a package is missing" >&2
   exit 1

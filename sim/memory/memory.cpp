@@ -143,7 +143,7 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, const std::func
     if (deferred) {
       const std::lock_guard deferred_lock(deferred_mutex_);
       deferred_.push_back({allocation, std::move(work)});
-      deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
+      deferred_count_.fetch_add(1, std::memory_order_relaxed);
     }
     allocations_.erase(it);
     if (deferred) return XHAL_SUCCESS;
@@ -153,19 +153,21 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, const std::func
 }
 
 void Memory::reclaim() {
-  if (deferred_count_.load(std::memory_order_relaxed) == 0) return;
+  if (deferred_count_.load(std::memory_order_acquire) == 0) return;
+  // Held to the end: who comes meanwhile finds the memory given back, not on its way.
+  const std::lock_guard reclaiming(reclaim_mutex_);
   std::vector<Deferred> ready;
   {
     const std::lock_guard lock(deferred_mutex_);
-    const auto is_done = [](const Deferred& deferred) {
-      return std::ranges::all_of(deferred.pending, [](const Position& p) { return p.progress->reached(p.number); });
+    const auto is_waiting = [](const Deferred& deferred) {
+      return !std::ranges::all_of(deferred.pending, [](const Position& p) { return p.progress->reached(p.number); });
     };
-    const auto first = std::partition(deferred_.begin(), deferred_.end(), [&](const Deferred& d) { return !is_done(d); });
+    const auto first = std::partition(deferred_.begin(), deferred_.end(), is_waiting);
     ready.assign(std::make_move_iterator(first), std::make_move_iterator(deferred_.end()));
     deferred_.erase(first, deferred_.end());
-    deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
   }
   for (const Deferred& deferred : ready) give_back(deferred.allocation);
+  deferred_count_.fetch_sub(ready.size(), std::memory_order_release);
 }
 
 void Memory::give_back(const Allocation& allocation) {

@@ -117,7 +117,8 @@ class Memory {
   std::vector<std::unique_ptr<Arena>> arenas_;  // by device; made with the first allocation
   std::atomic<uint64_t> pinned_used_{0};
 
-  std::atomic<size_t> deferred_count_{0};
+  std::mutex reclaim_mutex_;
+  std::atomic<size_t> deferred_count_{0};  // of those whose memory is not given back
   std::mutex deferred_mutex_;
   std::vector<Deferred> deferred_;
 };

@@ -34,7 +34,8 @@ static xhal_result_t write_struct(const void* value, size_t size, void* out) {
   uint32_t wanted;
   if (out == NULL) return fail(XHAL_ERROR_INVALID_ARGUMENT, "an out-struct is null");
   memcpy(&wanted, out, sizeof(wanted));
-  if (wanted < size) return fail(XHAL_ERROR_INVALID_ARGUMENT, "struct_size is below the first published size");
+  if (wanted < size)
+    return fail(XHAL_ERROR_INVALID_ARGUMENT, "struct_size is below the first published size");
   memcpy((char*)out + sizeof(wanted), (const char*)value + sizeof(wanted), size - sizeof(wanted));
   memset((char*)out + size, 0, wanted - size);
   return XHAL_SUCCESS;
@@ -51,7 +52,8 @@ static xhal_result_t driver_get_properties(xhal_driver_t driver, xhal_driver_pro
   return write_struct(&properties, sizeof(properties), out_properties);
 }
 
-static xhal_result_t driver_get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t* out_devices, uint32_t* out_count) {
+static xhal_result_t driver_get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t* out_devices,
+                                        uint32_t* out_count) {
   (void)driver;
   if (out_count == NULL) return fail(XHAL_ERROR_INVALID_ARGUMENT, "out_count is null");
   *out_count = 1;
@@ -65,7 +67,8 @@ static xhal_result_t device_get_properties(xhal_device_t device, xhal_device_pro
   memset(&properties, 0, sizeof(properties));
   properties.kind = XHAL_DEVICE_KIND_CPU;
   memcpy(properties.uuid, "frozen host mem", 16);
-  properties.pci_domain = properties.pci_bus = properties.pci_device = properties.pci_function = XHAL_PCI_UNKNOWN;
+  properties.pci_domain = properties.pci_bus = properties.pci_device = properties.pci_function =
+      XHAL_PCI_UNKNOWN;
   properties.numa_node = XHAL_NUMA_UNKNOWN;
   strcpy(properties.name, "malloc");
   strcpy(properties.architecture, "host");
@@ -113,13 +116,15 @@ static xhal_result_t stream_synchronize(xhal_stream_t stream, uint64_t timeout_n
   return XHAL_SUCCESS;
 }
 
-static xhal_result_t memory_allocate(xhal_device_t device, const xhal_memory_desc_t* desc, void** out_pointer) {
+static xhal_result_t memory_allocate(xhal_device_t device, const xhal_memory_desc_t* desc,
+                                     void** out_pointer) {
   void* pointer;
   (void)device;
   if (desc == NULL || out_pointer == NULL || desc->struct_size < sizeof(*desc) || desc->size == 0) {
     return fail(XHAL_ERROR_INVALID_ARGUMENT, "no size, or an argument is null");
   }
-  if (desc->kind != XHAL_MEMORY_DEVICE) return fail(XHAL_ERROR_UNSUPPORTED, "device memory is the only kind here");
+  if (desc->kind != XHAL_MEMORY_DEVICE)
+    return fail(XHAL_ERROR_UNSUPPORTED, "device memory is the only kind here");
   pointer = malloc((size_t)desc->size);
   if (pointer == NULL) return fail(XHAL_ERROR_OUT_OF_DEVICE_MEMORY, "malloc has no memory left");
   *out_pointer = pointer;
@@ -164,7 +169,8 @@ xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, xhal_driver_
   interface_out->abi_major = XHAL_ABI_MAJOR;
   interface_out->abi_minor = XHAL_ABI_MINOR;
   interface_out->abi_revision = XHAL_ABI_REVISION;
-  if (host->abi_major != XHAL_ABI_MAJOR || host->abi_minor != XHAL_ABI_MINOR) return XHAL_ERROR_VERSION_MISMATCH;
+  if (host->abi_major != XHAL_ABI_MAJOR || host->abi_minor != XHAL_ABI_MINOR)
+    return XHAL_ERROR_VERSION_MISMATCH;
   if (interface_out->struct_size < sizeof(*interface_out)) return XHAL_ERROR_INVALID_ARGUMENT;
   services = host->services;
 
@@ -181,7 +187,8 @@ xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, xhal_driver_
   functions.memory_allocate = memory_allocate;
   functions.memory_free = memory_free;
   functions.memory_copy = memory_copy;
-  size = interface_out->functions_capacity < sizeof(functions) ? interface_out->functions_capacity : (uint32_t)sizeof(functions);
+  size = interface_out->functions_capacity < sizeof(functions) ? interface_out->functions_capacity
+                                                               : (uint32_t)sizeof(functions);
   functions.struct_size = size;
   functions.abi_revision = XHAL_ABI_REVISION;
   memcpy(interface_out->functions, &functions, size);

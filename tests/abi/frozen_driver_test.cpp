@@ -56,7 +56,8 @@ class WithDriver {
 TEST(FrozenDriver, HasAShorterTableThanThisHost) {
   void* library = dlopen(XHAL_TEST_FROZEN_LIBRARY, RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(library, nullptr) << dlerror();
-  const auto negotiate = reinterpret_cast<xhal_driver_negotiate_fn>(dlsym(library, XHAL_DRIVER_NEGOTIATE_SYMBOL));
+  const auto negotiate =
+      reinterpret_cast<xhal_driver_negotiate_fn>(dlsym(library, XHAL_DRIVER_NEGOTIATE_SYMBOL));
   ASSERT_NE(negotiate, nullptr);
   xhal_host_services_t services = {};
   services.struct_size = sizeof(services);
@@ -153,7 +154,8 @@ TEST(FrozenDriver, HandlesOfItAreDeadAfterItsInstance) {
   }
   EXPECT_EQ(xhal_device_synchronize(device, 0), XHAL_ERROR_INVALID_HANDLE);
   xhal_clocks_t clocks = {};
-  EXPECT_EQ(xhal_device_get_clocks(device, &clocks), XHAL_ERROR_INVALID_HANDLE) << "also calls that it never knew";
+  EXPECT_EQ(xhal_device_get_clocks(device, &clocks), XHAL_ERROR_INVALID_HANDLE)
+      << "also calls that it never knew";
 }
 
 TEST(FrozenDriver, OfAnotherMinorIsRefusedByName) {
@@ -172,7 +174,9 @@ TEST(FrozenDriver, OfAnotherMinorIsRefusedByName) {
     const std::string text = last_error().text;
     EXPECT_NE(text.find(c.name), std::string::npos) << text;
     EXPECT_NE(text.find(c.version), std::string::npos) << text;
-    EXPECT_NE(text.find(std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(XHAL_ABI_MINOR)), std::string::npos) << text;
+    EXPECT_NE(text.find(std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(XHAL_ABI_MINOR)),
+              std::string::npos)
+        << text;
   }
 }
 

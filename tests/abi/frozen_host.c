@@ -53,7 +53,8 @@ static union {
 static void check_guards(void) {
   size_t i;
   for (i = 0; i < GUARD_BYTES; ++i) {
-    if (table.bytes[sizeof(xhal_functions_t) + i] != GUARD || interface.bytes[sizeof(xhal_driver_interface_t) + i] != GUARD) {
+    if (table.bytes[sizeof(xhal_functions_t) + i] != GUARD ||
+        interface.bytes[sizeof(xhal_driver_interface_t) + i] != GUARD) {
       printf("frozen host: the driver wrote %zu bytes behind what it was given\n", i + 1);
       exit(1);
     }
@@ -114,7 +115,8 @@ int main(int argc, char** argv) {
 
   memset(table.bytes, GUARD, sizeof(table.bytes));
   memset(&table.functions, 0, sizeof(table.functions));
-  for (i = offsetof(xhal_functions_t, abi_revision) + 4; i < sizeof(xhal_functions_t); i += sizeof(refusing)) {
+  for (i = offsetof(xhal_functions_t, abi_revision) + 4; i < sizeof(xhal_functions_t);
+       i += sizeof(refusing)) {
     memcpy(table.bytes + i, &refusing, sizeof(refusing));
   }
   memset(interface.bytes, GUARD, sizeof(interface.bytes));
@@ -126,7 +128,8 @@ int main(int argc, char** argv) {
   result = negotiate(&host, &interface.driver);
   check_guards();
   if (expect_refusal) {
-    if (result != XHAL_ERROR_VERSION_MISMATCH || interface.driver.abi_minor == XHAL_ABI_MINOR || table.functions.struct_size != 0) {
+    if (result != XHAL_ERROR_VERSION_MISMATCH || interface.driver.abi_minor == XHAL_ABI_MINOR ||
+        table.functions.struct_size != 0) {
       stop("the refusal", result);
     }
     printf("frozen host %d.%d: %s is of %u.%u and refuses it\n", XHAL_ABI_MAJOR, XHAL_ABI_MINOR, argv[1],
@@ -134,7 +137,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   check("negotiation", result);
-  if (interface.driver.struct_size > sizeof(interface.driver) || table.functions.struct_size > sizeof(table.functions)) {
+  if (interface.driver.struct_size > sizeof(interface.driver) ||
+      table.functions.struct_size > sizeof(table.functions)) {
     stop("keeping to the sizes", XHAL_ERROR_INTERNAL);
   }
 
@@ -152,14 +156,15 @@ int main(int argc, char** argv) {
   for (i = 0; i < sizeof(sent); ++i) sent[i] = (unsigned char)(i * 7 + 3);
   memset(received, 0, sizeof(received));
   check("xhal_memory_copy to the device", table.functions.memory_copy(stream, memory, sent, sizeof(sent)));
-  check("xhal_memory_copy from the device", table.functions.memory_copy(stream, received, memory, sizeof(received)));
+  check("xhal_memory_copy from the device",
+        table.functions.memory_copy(stream, received, memory, sizeof(received)));
   check("xhal_stream_synchronize", table.functions.stream_synchronize(stream, XHAL_WAIT_FOREVER));
   if (memcmp(sent, received, sizeof(sent)) != 0) stop("comparing what came back", XHAL_ERROR_UNKNOWN);
   check("xhal_memory_free", table.functions.memory_free(device, memory));
   check("close", interface.driver.close(driver));
   check_guards();
-  printf("frozen host %d.%d-r%d: %s %s of revision %u works with %u of the %u bytes\n", XHAL_ABI_MAJOR, XHAL_ABI_MINOR,
-         XHAL_ABI_REVISION, interface.driver.name, interface.driver.version, interface.driver.abi_revision,
-         table.functions.struct_size, (uint32_t)sizeof(xhal_functions_t));
+  printf("frozen host %d.%d-r%d: %s %s of revision %u works with %u of the %u bytes\n", XHAL_ABI_MAJOR,
+         XHAL_ABI_MINOR, XHAL_ABI_REVISION, interface.driver.name, interface.driver.version,
+         interface.driver.abi_revision, table.functions.struct_size, (uint32_t)sizeof(xhal_functions_t));
   return 0;
 }

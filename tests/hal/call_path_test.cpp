@@ -94,7 +94,8 @@ using HandleMaker = std::function<void*(uint32_t position, uint32_t type)>;
 
 xhal_result_t call_entry(const ListedEntry& entry, const HandleMaker& handle) {
   std::vector<void*> handles;
-  for (const uint32_t type : entry.types) handles.push_back(handle(static_cast<uint32_t>(handles.size()), type));
+  for (const uint32_t type : entry.types)
+    handles.push_back(handle(static_cast<uint32_t>(handles.size()), type));
   return entry.call(handles.data());
 }
 
@@ -119,7 +120,8 @@ TEST_F(CallPathTest, ValidHandlesReachTheTable) {
   XHAL_CLAUSE("XHAL-ABI-12");
   for_each_entry([&](const ListedEntry& entry, const char* name) {
     xhal_error_clear();
-    EXPECT_EQ(call_entry(entry, [&](uint32_t, uint32_t type) -> void* { return &world_->headers[type]; }), XHAL_ERROR_UNSUPPORTED);
+    EXPECT_EQ(call_entry(entry, [&](uint32_t, uint32_t type) -> void* { return &world_->headers[type]; }),
+              XHAL_ERROR_UNSUPPORTED);
     EXPECT_EQ(last_entry(), name);
   });
 }
@@ -135,7 +137,8 @@ TEST_F(CallPathTest, EachNullHandleIsRefused) {
       EXPECT_EQ(call_entry(entry, handle), XHAL_ERROR_INVALID_HANDLE);
       EXPECT_EQ(last_entry(), name);
     }
-    EXPECT_EQ(call_entry(entry, [](uint32_t, uint32_t) -> void* { return nullptr; }), XHAL_ERROR_INVALID_HANDLE);
+    EXPECT_EQ(call_entry(entry, [](uint32_t, uint32_t) -> void* { return nullptr; }),
+              XHAL_ERROR_INVALID_HANDLE);
   });
 }
 
@@ -157,9 +160,12 @@ TEST_F(CallPathTest, EachHandleOfEachOtherTypeIsRefused) {
     }
     // Both wrong in the same way: their tables are siblings at the right distance, the first one's slot still refuses.
     for (uint32_t shift = 1; shift < kTypeCount; ++shift) {
-      const auto handle = [&](uint32_t, uint32_t type) -> void* { return &world_->headers[1 + (type - 1 + shift) % (kTypeCount - 1)]; };
+      const auto handle = [&](uint32_t, uint32_t type) -> void* {
+        return &world_->headers[1 + (type - 1 + shift) % (kTypeCount - 1)];
+      };
       const xhal_result_t result = call_entry(entry, handle);
-      EXPECT_TRUE(result == XHAL_ERROR_INVALID_HANDLE || shift == kTypeCount - 1) << result << " shift " << shift;
+      EXPECT_TRUE(result == XHAL_ERROR_INVALID_HANDLE || shift == kTypeCount - 1)
+          << result << " shift " << shift;
     }
   });
 }
@@ -207,7 +213,9 @@ TEST_F(CallPathTest, AfterTheEndOfTheInstanceAndInAForkedChildNothingPasses) {
     EXPECT_EQ(call_entry(entry, handle), XHAL_ERROR_FORKED);
     EXPECT_EQ(last_entry(), name);
     for (uint32_t forked = 0; forked < handle_count(entry); ++forked) {
-      const auto mixed = [&](uint32_t position, uint32_t type) -> void* { return position == forked ? &world_->headers[type] : nullptr; };
+      const auto mixed = [&](uint32_t position, uint32_t type) -> void* {
+        return position == forked ? &world_->headers[type] : nullptr;
+      };
       EXPECT_EQ(call_entry(entry, mixed), XHAL_ERROR_FORKED) << "wins over a null handle";
       const auto foreign = [&](uint32_t position, uint32_t type) -> void* {
         return position == forked ? &world_->headers[type] : &other_->headers[type];
@@ -216,13 +224,16 @@ TEST_F(CallPathTest, AfterTheEndOfTheInstanceAndInAForkedChildNothingPasses) {
     }
   });
   set_refusing(world_->block, Refusal::kDead);
-  for_each_entry([&](const ListedEntry& entry, const char*) { EXPECT_EQ(call_entry(entry, handle), XHAL_ERROR_INVALID_HANDLE); });
+  for_each_entry([&](const ListedEntry& entry, const char*) {
+    EXPECT_EQ(call_entry(entry, handle), XHAL_ERROR_INVALID_HANDLE);
+  });
 }
 
 // The quick check takes two addresses that share no bit for a null one; the exact check must let the call pass.
 TEST_F(CallPathTest, AddressesThatShareNoBitPass) {
   const auto page_at = [](uintptr_t address) {
-    return mmap(reinterpret_cast<void*>(address), 4096, PROT_READ | PROT_WRITE,  // NOLINT(performance-no-int-to-ptr)
+    return mmap(reinterpret_cast<void*>(address), 4096,
+                PROT_READ | PROT_WRITE,  // NOLINT(performance-no-int-to-ptr)
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   };
   // Low enough for every sanitizer's idea of where a program's memory lies.

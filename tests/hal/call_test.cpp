@@ -10,7 +10,9 @@ namespace {
 
 class CallTest : public HalTest {};
 
-const xhal_handle_header_t* header(const void* handle) { return static_cast<const xhal_handle_header_t*>(handle); }
+const xhal_handle_header_t* header(const void* handle) {
+  return static_cast<const xhal_handle_header_t*>(handle);
+}
 
 TEST_F(CallTest, EveryHandleThatIsGivenOutIsUsableAtOnce) {
   XHAL_CLAUSE("XHAL-ABI-5");
@@ -60,7 +62,8 @@ TEST_F(CallTest, EveryTypeOfEveryDriverOfEveryInstanceHasATableOfItsOwn) {
     EXPECT_EQ(table->state, XHAL_TABLE_LIVE);
     EXPECT_NE(table->driver, nullptr);
   };
-  for (const auto& [instance, index] : {std::pair{first, size_t{0}}, {first, size_t{2}}, {second, size_t{0}}}) {
+  for (const auto& [instance, index] :
+       {std::pair{first, size_t{0}}, {first, size_t{2}}, {second, size_t{0}}}) {
     const xhal_device_t device = this->device(instance, index);
     const xhal_stream_t stream = this->stream(device);
     expect_own(device, XHAL_TYPE_device);
@@ -99,14 +102,18 @@ TEST_F(CallTest, HandlesOfAnotherTypeAreRefused) {
   EXPECT_EQ(last_text(), "the handle is of type event where this call takes one of type stream");
   EXPECT_EQ(xhal_stream_query(reinterpret_cast<xhal_stream_t>(instance)), XHAL_ERROR_INVALID_HANDLE);
   EXPECT_EQ(xhal_event_record(event, reinterpret_cast<xhal_stream_t>(event), 0), XHAL_ERROR_INVALID_HANDLE);
-  EXPECT_EQ(xhal_event_record(reinterpret_cast<xhal_event_t>(stream), reinterpret_cast<xhal_stream_t>(event), 0),
+  EXPECT_EQ(
+      xhal_event_record(reinterpret_cast<xhal_event_t>(stream), reinterpret_cast<xhal_stream_t>(event), 0),
+      XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(xhal_event_record(reinterpret_cast<xhal_event_t>(instance), stream, 0),
             XHAL_ERROR_INVALID_HANDLE);
-  EXPECT_EQ(xhal_event_record(reinterpret_cast<xhal_event_t>(instance), stream, 0), XHAL_ERROR_INVALID_HANDLE);
   int64_t elapsed = 42;
-  EXPECT_EQ(xhal_event_get_elapsed(event, reinterpret_cast<xhal_event_t>(device), &elapsed), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(xhal_event_get_elapsed(event, reinterpret_cast<xhal_event_t>(device), &elapsed),
+            XHAL_ERROR_INVALID_HANDLE);
   EXPECT_EQ(elapsed, 42);
   uint32_t count = 7;
-  EXPECT_EQ(xhal_instance_get_devices(reinterpret_cast<xhal_instance_t>(device), 0, nullptr, &count), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(xhal_instance_get_devices(reinterpret_cast<xhal_instance_t>(device), 0, nullptr, &count),
+            XHAL_ERROR_INVALID_HANDLE);
   EXPECT_EQ(count, 7u);
   EXPECT_EQ(xhal_instance_destroy(reinterpret_cast<xhal_instance_t>(stream)), XHAL_ERROR_INVALID_HANDLE);
   EXPECT_EQ(xhal_stream_query(stream), XHAL_SUCCESS);

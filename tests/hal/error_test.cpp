@@ -51,7 +51,8 @@ TEST_F(ErrorTest, AnErrorThatTheDriverDoesNotReportHasCodeEntryAndAText) {
   EXPECT_EQ(error.code, XHAL_ERROR_PERMISSION);
   EXPECT_EQ(error.native_code, 0);
   EXPECT_STREQ(error.entry, "xhal_stream_synchronize");
-  EXPECT_EQ(std::string(error.text), std::string("xhal_stream_synchronize: ") + xhal_result_text(XHAL_ERROR_PERMISSION));
+  EXPECT_EQ(std::string(error.text),
+            std::string("xhal_stream_synchronize: ") + xhal_result_text(XHAL_ERROR_PERMISSION));
   EXPECT_STREQ(error.driver, "");
 }
 

@@ -55,9 +55,9 @@ class Description {
     };
     desc.log_user = this;
     desc.on_candidate = [](void* user, const xhal_candidate_t* told) {
-      static_cast<Description*>(user)->candidates.push_back({told->decision, told->result, told->is_layer != 0,
-                                                             told->origin, told->manifest_path, told->library_path,
-                                                             told->name, told->reason});
+      static_cast<Description*>(user)->candidates.push_back(
+          {told->decision, told->result, told->is_layer != 0, told->origin, told->manifest_path,
+           told->library_path, told->name, told->reason});
     };
     desc.candidate_user = this;
   }
@@ -150,10 +150,12 @@ class HalTest : public ::testing::Test {
     EXPECT_EQ(xhal_driver_get_extension(drivers(instance).at(driver), "fake.state", 1, &table), XHAL_SUCCESS);
     return const_cast<fake_state_t*>(static_cast<const fake_state_t*>(table));
   }
-  static fake_layer_state_t* layer_state(xhal_instance_t instance, const std::string& name, size_t driver = 0) {
+  static fake_layer_state_t* layer_state(xhal_instance_t instance, const std::string& name,
+                                         size_t driver = 0) {
     const void* table = nullptr;
     const std::string extension = "layer." + name;
-    EXPECT_EQ(xhal_driver_get_extension(drivers(instance).at(driver), extension.c_str(), 1, &table), XHAL_SUCCESS);
+    EXPECT_EQ(xhal_driver_get_extension(drivers(instance).at(driver), extension.c_str(), 1, &table),
+              XHAL_SUCCESS);
     return const_cast<fake_layer_state_t*>(static_cast<const fake_layer_state_t*>(table));
   }
   static xhal_stream_t stream(xhal_device_t device) {

@@ -63,7 +63,8 @@ TEST_F(ForkTest, EveryCallOnAnActiveInstanceIsRefused) {
     EXPECT_EQ(count, 7u);
     xhal_pointer_attributes_t attributes{};
     attributes.struct_size = sizeof(attributes);
-    EXPECT_EQ(xhal_instance_get_pointer_attributes(instance, &count, &attributes, nullptr), XHAL_ERROR_FORKED);
+    EXPECT_EQ(xhal_instance_get_pointer_attributes(instance, &count, &attributes, nullptr),
+              XHAL_ERROR_FORKED);
     EXPECT_EQ(xhal_instance_destroy(instance), XHAL_ERROR_FORKED);
     EXPECT_EQ(xhal_instance_destroy(instance), XHAL_ERROR_FORKED);
     EXPECT_EQ(layer->queries, 0u) << "a refused call must not reach a layer";

@@ -195,9 +195,12 @@ TEST_F(InstanceTest, PointerAttributesAnswerForAllDrivers) {
   EXPECT_EQ(attributes.kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
   EXPECT_EQ(last_error().code, XHAL_SUCCESS);
   attributes.struct_size = 4;
-  EXPECT_EQ(xhal_instance_get_pointer_attributes(instance, memory, &attributes, &owner), XHAL_ERROR_INVALID_ARGUMENT);
-  EXPECT_EQ(xhal_instance_get_pointer_attributes(instance, memory, nullptr, &owner), XHAL_ERROR_INVALID_ARGUMENT);
-  EXPECT_EQ(xhal_instance_get_pointer_attributes(nullptr, memory, &attributes, &owner), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(xhal_instance_get_pointer_attributes(instance, memory, &attributes, &owner),
+            XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(xhal_instance_get_pointer_attributes(instance, memory, nullptr, &owner),
+            XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(xhal_instance_get_pointer_attributes(nullptr, memory, &attributes, &owner),
+            XHAL_ERROR_INVALID_HANDLE);
 }
 
 TEST_F(InstanceTest, TheDescriptionKeepsTheStructRules) {
@@ -331,8 +334,10 @@ TEST_P(OpenFaultTest, IsLeftOutWhenOnlyFound) {
 INSTANTIATE_TEST_SUITE_P(
     Driver, OpenFaultTest,
     ::testing::Values(
-        OpenFault{"open", "error", XHAL_ERROR_DRIVER_FAILED, "open returned XHAL_ERROR_PERMISSION (its own code 13): no access to /dev/fake0"},
-        OpenFault{"open", "silent", XHAL_ERROR_DRIVER_FAILED, "open returned XHAL_ERROR_UNKNOWN: unknown error of the driver"},
+        OpenFault{"open", "error", XHAL_ERROR_DRIVER_FAILED,
+                  "open returned XHAL_ERROR_PERMISSION (its own code 13): no access to /dev/fake0"},
+        OpenFault{"open", "silent", XHAL_ERROR_DRIVER_FAILED,
+                  "open returned XHAL_ERROR_UNKNOWN: unknown error of the driver"},
         OpenFault{"open", "positive", XHAL_ERROR_DRIVER_FAILED, "open returned XHAL_NOT_READY"},
         OpenFault{"open", "null", XHAL_ERROR_DRIVER_FAILED, "gives a null handle as its driver"},
         OpenFault{"open", "type", XHAL_ERROR_DRIVER_FAILED, "gives a handle of type event as its driver"},
@@ -340,12 +345,15 @@ INSTANTIATE_TEST_SUITE_P(
         OpenFault{"devices", "99", XHAL_ERROR_INVALID_ARGUMENT, "at most 8"},
         OpenFault{"enumerate", "error", XHAL_ERROR_DRIVER_FAILED, "the bus is on fire"},
         OpenFault{"enumerate", "null", XHAL_ERROR_DRIVER_FAILED, "gives a null handle as its device"},
-        OpenFault{"enumerate", "type", XHAL_ERROR_DRIVER_FAILED, "gives a handle of type stream as its device"},
+        OpenFault{"enumerate", "type", XHAL_ERROR_DRIVER_FAILED,
+                  "gives a handle of type stream as its device"},
         OpenFault{"enumerate", "many", XHAL_ERROR_DRIVER_FAILED, "lists 4000000000 devices"}),
     [](const auto& test) { return std::string(test.param.key) + "_" + test.param.value; });
 
 TEST_F(InstanceTest, DevicesThatAppearWhileTheyAreCountedAreListed) {
-  EXPECT_EQ(devices(create(Description().option("fake", "devices", "4").option("fake", "enumerate", "grow"))).size(), 4u);
+  EXPECT_EQ(devices(create(Description().option("fake", "devices", "4").option("fake", "enumerate", "grow")))
+                .size(),
+            4u);
 }
 
 TEST_F(InstanceTest, ADriverWithoutDevicesIsADriver) {

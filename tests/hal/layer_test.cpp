@@ -35,7 +35,8 @@ TEST_F(LayerTest, WithoutOneTheTablesHoldTheDriversOwnFunctions) {
   EXPECT_TRUE(goes_straight(device(plain), &xhal_functions_t::stream_create));
   const xhal_instance_t layered = create("fake", "first");
   EXPECT_FALSE(goes_straight(this->stream(device(layered)), &xhal_functions_t::stream_query));
-  EXPECT_TRUE(goes_straight(this->stream(device(layered)), &xhal_functions_t::stream_synchronize)) << "left alone";
+  EXPECT_TRUE(goes_straight(this->stream(device(layered)), &xhal_functions_t::stream_synchronize))
+      << "left alone";
 }
 
 TEST_F(LayerTest, TheVariableAsksForThemAndTheDescriptionWins) {
@@ -149,8 +150,9 @@ TEST_F(LayerTest, ALayerThatFailsIsAnErrorEvenInFrontOfADriverThatWasOnlyFound) 
   Description failing(nullptr, "second,first");
   failing.option("first", "attach", "error");
   EXPECT_EQ(xhal_instance_create(&failing.desc, &instance), XHAL_ERROR_DRIVER_FAILED);
-  EXPECT_NE(last_text().find("layer 'first': attach returned XHAL_ERROR_IO: the layer's file cannot be written"),
-            std::string::npos)
+  EXPECT_NE(
+      last_text().find("layer 'first': attach returned XHAL_ERROR_IO: the layer's file cannot be written"),
+      std::string::npos)
       << last_text();
   setenv("XHAL_LAYER_PATH", layers_of("bad").c_str(), 1);
   Description overrun("fake", "overrun");
@@ -165,7 +167,8 @@ TEST_F(LayerTest, ALayerOfAnotherMinorIsRefusedByName) {
   xhal_instance_t instance = nullptr;
   Description description("fake", "other_minor");
   EXPECT_EQ(xhal_instance_create(&description.desc, &instance), XHAL_ERROR_VERSION_MISMATCH);
-  EXPECT_NE(last_text().find("layer 'other_minor' was built for version 0.2"), std::string::npos) << last_text();
+  EXPECT_NE(last_text().find("layer 'other_minor' was built for version 0.2"), std::string::npos)
+      << last_text();
   EXPECT_EQ(description.candidate("other_minor")->decision, static_cast<uint32_t>(XHAL_CANDIDATE_REFUSED));
 }
 

@@ -91,7 +91,8 @@ TEST_F(LogTest, AFileThatCannotBeOpenedCostsAWarningAndNoMore) {
   const std::string fifo = temporary("fifo");
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   // A FIFO without a reader must not hang; a folder is no file; a level needs a name.
-  for (const std::string& setting : {"debug:" + fifo, std::string("debug:/"), std::string("loud"), std::string("info:")}) {
+  for (const std::string& setting :
+       {"debug:" + fifo, std::string("debug:/"), std::string("loud"), std::string("info:")}) {
     setenv("XHAL_LOG", setting.c_str(), 1);
     Description description;
     testing::internal::CaptureStderr();

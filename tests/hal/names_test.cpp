@@ -10,10 +10,10 @@ namespace {
 TEST(Names, EveryResultHasANameAndAText) {
   XHAL_CLAUSE("XHAL-ERROR-4");
   std::set<std::string> names;
-#define ROW(name, value, text)                     \
-  EXPECT_STREQ(xhal_result_name(value), #name);    \
-  EXPECT_STREQ(xhal_result_text(value), text);     \
-  EXPECT_EQ(std::strchr(text, '\n'), nullptr);     \
+#define ROW(name, value, text)                  \
+  EXPECT_STREQ(xhal_result_name(value), #name); \
+  EXPECT_STREQ(xhal_result_text(value), text);  \
+  EXPECT_EQ(std::strchr(text, '\n'), nullptr);  \
   EXPECT_TRUE(names.insert(#name).second) << #name;
   XHAL_RESULT_LIST(ROW)
 #undef ROW

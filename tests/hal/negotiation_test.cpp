@@ -63,26 +63,27 @@ TEST_P(DefectTest, IsLeftOutWithItsReasonWhenItWasOnlyFound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Driver, DefectTest,
-    ::testing::Values(
-        Defect{"other_minor", XHAL_ERROR_VERSION_MISMATCH, "was built for version 0.2 of the contract, this libxhal is 0.1"},
-        Defect{"other_minor_unsaid", XHAL_ERROR_VERSION_MISMATCH, "was built for version 0.2"},
-        Defect{"refuses_host", XHAL_ERROR_VERSION_MISMATCH, "refuses version 0.1"},
-        Defect{"negotiation_error", XHAL_ERROR_DRIVER_FAILED, "firmware is missing; install it"},
-        Defect{"negotiation_positive", XHAL_ERROR_DRIVER_FAILED, "returned XHAL_NOT_READY"},
-        Defect{"no_name", XHAL_ERROR_DRIVER_FAILED, "gives no name"},
-        Defect{"empty_name", XHAL_ERROR_DRIVER_FAILED, "gives no name"},
-        Defect{"other_name", XHAL_ERROR_BAD_MANIFEST, "says 'somebody_else'"},
-        Defect{"no_open", XHAL_ERROR_DRIVER_FAILED, "no open or no close"},
-        Defect{"no_close", XHAL_ERROR_DRIVER_FAILED, "no open or no close"},
-        Defect{"interface_small", XHAL_ERROR_DRIVER_FAILED, "are needed"},
-        Defect{"interface_large", XHAL_ERROR_DRIVER_FAILED, "were offered"},
-        Defect{"interface_overrun", XHAL_ERROR_DRIVER_FAILED, "wrote behind the interface"},
-        Defect{"table_small", XHAL_ERROR_DRIVER_FAILED, "in whole slots are needed"},
-        Defect{"table_zero", XHAL_ERROR_DRIVER_FAILED, "reports a table of 0 bytes"},
-        Defect{"table_odd", XHAL_ERROR_DRIVER_FAILED, "in whole slots are needed"},
-        Defect{"table_large", XHAL_ERROR_DRIVER_FAILED, "were offered"},
-        Defect{"table_overrun", XHAL_ERROR_DRIVER_FAILED, "wrote behind the"},
-        Defect{"table_own", XHAL_ERROR_DRIVER_FAILED, "a table of its own"}),
+    ::testing::Values(Defect{"other_minor", XHAL_ERROR_VERSION_MISMATCH,
+                             "was built for version 0.2 of the contract, this libxhal is 0.1"},
+                      Defect{"other_minor_unsaid", XHAL_ERROR_VERSION_MISMATCH, "was built for version 0.2"},
+                      Defect{"refuses_host", XHAL_ERROR_VERSION_MISMATCH, "refuses version 0.1"},
+                      Defect{"negotiation_error", XHAL_ERROR_DRIVER_FAILED,
+                             "firmware is missing; install it"},
+                      Defect{"negotiation_positive", XHAL_ERROR_DRIVER_FAILED, "returned XHAL_NOT_READY"},
+                      Defect{"no_name", XHAL_ERROR_DRIVER_FAILED, "gives no name"},
+                      Defect{"empty_name", XHAL_ERROR_DRIVER_FAILED, "gives no name"},
+                      Defect{"other_name", XHAL_ERROR_BAD_MANIFEST, "says 'somebody_else'"},
+                      Defect{"no_open", XHAL_ERROR_DRIVER_FAILED, "no open or no close"},
+                      Defect{"no_close", XHAL_ERROR_DRIVER_FAILED, "no open or no close"},
+                      Defect{"interface_small", XHAL_ERROR_DRIVER_FAILED, "are needed"},
+                      Defect{"interface_large", XHAL_ERROR_DRIVER_FAILED, "were offered"},
+                      Defect{"interface_overrun", XHAL_ERROR_DRIVER_FAILED, "wrote behind the interface"},
+                      Defect{"table_small", XHAL_ERROR_DRIVER_FAILED, "in whole slots are needed"},
+                      Defect{"table_zero", XHAL_ERROR_DRIVER_FAILED, "reports a table of 0 bytes"},
+                      Defect{"table_odd", XHAL_ERROR_DRIVER_FAILED, "in whole slots are needed"},
+                      Defect{"table_large", XHAL_ERROR_DRIVER_FAILED, "were offered"},
+                      Defect{"table_overrun", XHAL_ERROR_DRIVER_FAILED, "wrote behind the"},
+                      Defect{"table_own", XHAL_ERROR_DRIVER_FAILED, "a table of its own"}),
     [](const auto& test) { return std::string(test.param.name); });
 
 class NegotiationTest : public HalTest {};
@@ -148,7 +149,8 @@ TEST_F(NegotiationTest, ALibraryByPathMustHaveALegalName) {
 TEST_F(NegotiationTest, TwoDriversOfOneNameByPathAreRefused) {
   XHAL_CLAUSE("XHAL-LOADER-29");
   const std::string manifest = drivers_of("good") + "/fake.json";
-  const std::string copy = std::string(::testing::TempDir()) + "xhal_copy_" + std::to_string(getpid()) + ".so";
+  const std::string copy =
+      std::string(::testing::TempDir()) + "xhal_copy_" + std::to_string(getpid()) + ".so";
   {
     std::ifstream from(root("good") + "/lib/xhal/driver_fake.so", std::ios::binary);
     std::ofstream(copy, std::ios::binary) << from.rdbuf();

@@ -26,7 +26,8 @@ TEST_F(OptionTest, OptionsOfTheInstanceWinOverTheVariable) {
 }
 
 TEST_F(OptionTest, OfTwoWithOneKeyTheLaterWins) {
-  const xhal_instance_t instance = create(Description().option("fake", "devices", "1").option("fake", "devices", "3"));
+  const xhal_instance_t instance =
+      create(Description().option("fake", "devices", "1").option("fake", "devices", "3"));
   EXPECT_STREQ(state(instance)->options, "devices=3;");
 }
 

@@ -52,7 +52,8 @@ TEST(LogSetting, HasALevelAndPerhapsAFile) {
   EXPECT_EQ(parse_log_setting("debug").file, "");
   EXPECT_EQ(parse_log_setting("info:/tmp/a:b").level, static_cast<uint32_t>(XHAL_LOG_INFO));
   EXPECT_EQ(parse_log_setting("info:/tmp/a:b").file, "/tmp/a:b");
-  for (const char* bad : {"", "loud", "INFO", "info:", ":file"}) EXPECT_NE(parse_log_setting(bad).fault, "") << bad;
+  for (const char* bad : {"", "loud", "INFO", "info:", ":file"})
+    EXPECT_NE(parse_log_setting(bad).fault, "") << bad;
   EXPECT_EQ(parse_log_setting("loud").level, static_cast<uint32_t>(XHAL_LOG_WARNING));
 }
 

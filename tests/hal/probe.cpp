@@ -61,9 +61,12 @@ void use_handles(const char* when) {
 struct LateUser {
   ~LateUser() {
     use_handles("in a static destructor");
-    if (g_event != nullptr) expect(xhal_event_destroy(g_event) == g_answer, "event destroy in a static destructor");
-    if (g_stream != nullptr) expect(xhal_stream_destroy(g_stream) == g_answer, "stream destroy in a static destructor");
-    if (g_instance != nullptr) expect(xhal_instance_destroy(g_instance) == g_answer, "instance destroy in a static destructor");
+    if (g_event != nullptr)
+      expect(xhal_event_destroy(g_event) == g_answer, "event destroy in a static destructor");
+    if (g_stream != nullptr)
+      expect(xhal_stream_destroy(g_stream) == g_answer, "stream destroy in a static destructor");
+    if (g_instance != nullptr)
+      expect(xhal_instance_destroy(g_instance) == g_answer, "instance destroy in a static destructor");
     g_answer = XHAL_ERROR_INVALID_HANDLE;
     use_handles("after the last destroy");
     if (g_instance != nullptr) expect(xhal_instance_destroy(g_instance) == g_answer, "a second destroy");
@@ -111,11 +114,12 @@ std::vector<std::string> warnings_of_an_instance(uint32_t flags) {
 void probe_variables(bool ignored) {
   XHAL_CLAUSE("XHAL-LOADER-51");
   setenv("XHAL_DRIVRES", "fake", 1);
-  setenv("XHAL_FAKE", "devices=2", 1);   // known: a driver of this name is there
-  setenv("XHAL_FIRST", "limit=1", 1);    // known: a layer
+  setenv("XHAL_FAKE", "devices=2", 1);  // known: a driver of this name is there
+  setenv("XHAL_FIRST", "limit=1", 1);   // known: a layer
   setenv("XHAL_LAYER_PATH", HAL_TEST_ROOTS "/good/share/xhal/layers.d", 1);
   if (ignored) {
-    expect(warnings_of_an_instance(XHAL_INSTANCE_IGNORE_ENVIRONMENT).empty(), "a warning although the environment is ignored");
+    expect(warnings_of_an_instance(XHAL_INSTANCE_IGNORE_ENVIRONMENT).empty(),
+           "a warning although the environment is ignored");
     return;
   }
   const std::vector<std::string> first = warnings_of_an_instance(0);
@@ -155,7 +159,8 @@ void expect_refused(const std::string& layers, const char* text) {
   xhal_instance_t instance = nullptr;
   xhal_error_t error = {};
   error.struct_size = sizeof(error);
-  expect(xhal_instance_create(&desc, &instance) == XHAL_ERROR_INVALID_ARGUMENT, "one layer too many is accepted");
+  expect(xhal_instance_create(&desc, &instance) == XHAL_ERROR_INVALID_ARGUMENT,
+         "one layer too many is accepted");
   expect(xhal_error_get_last(&error) == XHAL_SUCCESS && std::strstr(error.text, text) != nullptr, error.text);
 }
 

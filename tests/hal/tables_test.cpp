@@ -36,8 +36,9 @@ TEST(Tables, ALiveTableHasItsOwnTypesCallsAndNoOthers) {
   for (uint32_t type = 1; type < kTypeCount; ++type) {
     const xhal_functions_t& slots = block->tables[type].table.functions;
     EXPECT_EQ(slots.struct_size, sizeof(xhal_functions_t));
-#define XHAL_ENTRY(feature, since, name, ...) \
-  EXPECT_EQ(slots.name == functions.name, info_of(kEntry_##name).first_type == type) << #name << " " << type_name(type);
+#define XHAL_ENTRY(feature, since, name, ...)                                        \
+  EXPECT_EQ(slots.name == functions.name, info_of(kEntry_##name).first_type == type) \
+      << #name << " " << type_name(type);
 #include "xhal/entry_points.def"
   }
 }

@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
     const char* name;
     xhal_stream_t stream;
     std::vector<double> query, submit;
-  } rows[] = {{"off", off.stream(), {}, {}}, {"on", due.stream(), {}, {}}, {"on, flush=call", each.stream(), {}, {}}};
+  } rows[] = {
+      {"off", off.stream(), {}, {}}, {"on", due.stream(), {}, {}}, {"on, flush=call", each.stream(), {}, {}}};
   for (int round = 0; round < 15; ++round) {
     for (Row& row : rows) {
       row.query.push_back(nanoseconds_a_call(row.stream, calls, false));

@@ -35,7 +35,9 @@ struct Slice {
   Json arguments;
 };
 
-inline int64_t nanoseconds(const Json& microseconds) { return std::llround(microseconds.get<double>() * 1000.0); }
+inline int64_t nanoseconds(const Json& microseconds) {
+  return std::llround(microseconds.get<double>() * 1000.0);
+}
 
 class Trace {
  public:
@@ -53,7 +55,8 @@ class Trace {
       if (phase == "M" && arguments.contains("name")) {
         names_[{name, process, name == "process_name" ? -1 : thread}] = arguments.at("name");
       } else if (phase == "X") {
-        slices_.push_back({name, event.at("cat"), process, thread, time, time + nanoseconds(event.at("dur")), false, arguments});
+        slices_.push_back({name, event.at("cat"), process, thread, time, time + nanoseconds(event.at("dur")),
+                           false, arguments});
       } else if (phase == "B") {
         open[{process, thread}].push_back(slices_.size());
         slices_.push_back({name, event.at("cat"), process, thread, time, INT64_MAX, true, arguments});
@@ -96,7 +99,9 @@ class Trace {
     return found;
   }
   // Names that metadata gives to (process, thread).
-  std::string thread_name(int64_t process, int64_t thread) const { return metadata("thread_name", process, thread); }
+  std::string thread_name(int64_t process, int64_t thread) const {
+    return metadata("thread_name", process, thread);
+  }
   std::string process_name(int64_t process) const { return metadata("process_name", process, -1); }
 
   // What Perfetto and chrome://tracing need to show all of it: slices of a track nest, flows start and end inside slices, in time.

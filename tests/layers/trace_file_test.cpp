@@ -94,7 +94,8 @@ TEST_F(TraceFileTest, BufferIsWrittenWhenItIsFull) {
   ASSERT_EQ(instance.result, XHAL_SUCCESS);
   const xhal_stream_t stream = instance.stream();
   for (int i = 0; i < 2000; ++i) EXPECT_EQ(fill(stream), XHAL_SUCCESS);
-  EXPECT_GT(Trace(folder / "t.json").calls("xhal_memory_fill").size(), 1000U) << "nothing but a full buffer wrote it";
+  EXPECT_GT(Trace(folder / "t.json").calls("xhal_memory_fill").size(), 1000U)
+      << "nothing but a full buffer wrote it";
 }
 
 // ---- fork --------------------------------------------------------------------------------------------------------------------
@@ -124,7 +125,8 @@ TEST_F(TraceFileTest, ForkedChildWritesAFileOfItsOwn) {
   }
   const Trace parent(folder / "t.json");
   parent.expect_showable();
-  EXPECT_EQ(parent.calls("xhal_memory_fill").size(), 2U) << "what was buffered at the fork is written once, by the parent";
+  EXPECT_EQ(parent.calls("xhal_memory_fill").size(), 2U)
+      << "what was buffered at the fork is written once, by the parent";
   const Trace trace(folder / ("t.json." + std::to_string(child)));
   trace.expect_showable();
   const auto fills = trace.calls("xhal_memory_fill");
@@ -230,8 +232,8 @@ TEST_F(TraceFileTest, OldFileIsReplaced) {
 
 TEST_F(TraceFileTest, UnwritablePathsAreOneLineAndTheProgramGoesOn) {
   ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
-  for (const std::string& path : {folder / "no/such/folder/t.json", folder.path(), folder / "fifo", std::string("/dev/full"),
-                                  std::string("/proc/self/maps")}) {
+  for (const std::string& path : {folder / "no/such/folder/t.json", folder.path(), folder / "fifo",
+                                  std::string("/dev/full"), std::string("/proc/self/maps")}) {
     logged.clear();
     Instance instance({.trace = {{"file", path}}}, &logged);
     ASSERT_EQ(instance.result, XHAL_SUCCESS) << path;
@@ -307,7 +309,8 @@ TEST_F(TraceFileTest, FullDiskIsOneLineAndTheProgramGoesOn) {
     }
     (void)mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
     const std::string disk = folder / "disk";
-    if (mkdir(disk.c_str(), 0700) != 0 || mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0) _exit(77);
+    if (mkdir(disk.c_str(), 0700) != 0 || mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0)
+      _exit(77);
     Instance instance(to("disk/t.json"), &logged);
     if (instance.result != XHAL_SUCCESS) _exit(2);
     const xhal_stream_t stream = instance.stream();

@@ -29,10 +29,10 @@ Slots slots_of(const void* handle) {
   const auto* header = static_cast<const xhal_handle_header_t*>(handle);
   const xhal_table_t& table = *header->table;
   Slots slots;
-#define XHAL_ENTRY(feature, since, name, ...)                                               \
-  if (XHAL_TEST_TYPE(__VA_ARGS__, ) == header->type) {                                      \
-    ++slots.all;                                                                            \
-    slots.diverted += table.functions.name != table.driver->name ? 1 : 0;                   \
+#define XHAL_ENTRY(feature, since, name, ...)                             \
+  if (XHAL_TEST_TYPE(__VA_ARGS__, ) == header->type) {                    \
+    ++slots.all;                                                          \
+    slots.diverted += table.functions.name != table.driver->name ? 1 : 0; \
   }
 #include "xhal/entry_points.def"
   return slots;
@@ -46,8 +46,9 @@ TEST_F(TraceTest, OffCostsNothing) {
     if (!on) options.trace.clear();
     const Instance instance(options);
     ASSERT_EQ(instance.result, XHAL_SUCCESS) << last_error_text();
-    for (const void* handle : {static_cast<const void*>(instance.driver), static_cast<const void*>(instance.devices[0]),
-                               static_cast<const void*>(instance.stream()), static_cast<const void*>(instance.event())}) {
+    for (const void* handle :
+         {static_cast<const void*>(instance.driver), static_cast<const void*>(instance.devices[0]),
+          static_cast<const void*>(instance.stream()), static_cast<const void*>(instance.event())}) {
       const Slots slots = slots_of(handle);
       EXPECT_GT(slots.all, 4);
       EXPECT_EQ(slots.diverted, on ? slots.all : 0) << "off: straight to the driver; on: every call is seen";
@@ -64,7 +65,8 @@ TEST_F(TraceTest, CallsHaveNameTimeResultAndArguments) {
     EXPECT_EQ(fill(stream, 4096), XHAL_SUCCESS);
     instance.control->fail_next(XHAL_ERROR_OUT_OF_RANGE);
     EXPECT_EQ(xhal_memory_copy(stream, &stream, nullptr, 77), XHAL_ERROR_OUT_OF_RANGE);
-    EXPECT_EQ(xhal_stream_write_value(stream, nullptr, 1, 4), XHAL_ERROR_UNSUPPORTED) << "a call that the driver lacks";
+    EXPECT_EQ(xhal_stream_write_value(stream, nullptr, 1, 4), XHAL_ERROR_UNSUPPORTED)
+        << "a call that the driver lacks";
   }
   const Trace trace(folder / "t.json");
   trace.expect_showable();
@@ -129,8 +131,10 @@ TEST_F(TraceTest, SubmissionsAreOnTheirStreamsTrack) {
   EXPECT_EQ(operations[0].name, "axpy \"f32\"\xEF\xBF\xBD") << "bytes that are no UTF-8 are replaced";
   EXPECT_EQ(operations[0].arguments.at("application_correlation"), 99);
   EXPECT_EQ(operations[0].arguments.at("group_count"), "7 x 7 x 7");
-  EXPECT_EQ(trace.thread_name(operations[0].process, operations[0].thread), "stream " + std::to_string(ids[0]));
-  EXPECT_EQ(trace.thread_name(operations[1].process, operations[1].thread), "stream " + std::to_string(ids[1]));
+  EXPECT_EQ(trace.thread_name(operations[0].process, operations[0].thread),
+            "stream " + std::to_string(ids[0]));
+  EXPECT_EQ(trace.thread_name(operations[1].process, operations[1].thread),
+            "stream " + std::to_string(ids[1]));
   EXPECT_EQ(trace.thread_name(operations[2].process, operations[2].thread).substr(0, 15), "default stream ");
   EXPECT_NE(operations[0].process, operations[1].process) << "a device each";
   EXPECT_EQ(operations[1].process, operations[2].process);
@@ -168,7 +172,9 @@ struct Done {
   std::string told_by;
   bool operator==(const Done&) const = default;
 };
-void PrintTo(const Done& done, std::ostream* out) { *out << done.through << "/" << done.operations << " " << done.told_by; }
+void PrintTo(const Done& done, std::ostream* out) {
+  *out << done.through << "/" << done.operations << " " << done.told_by;
+}
 
 std::vector<Done> done_of(const Trace& trace) {
   std::vector<Done> all;
@@ -208,7 +214,8 @@ TEST_F(TraceTest, SynchroniseTellsCompletion) {
   EXPECT_TRUE(trace.phase("i", "completion was not seen").empty());
   // The counter ends at zero.
   const Slice operation = trace.slices("submitted").at(0);
-  const auto counts = trace.phase("C", trace.thread_name(operation.process, operation.thread) + " not known done");
+  const auto counts =
+      trace.phase("C", trace.thread_name(operation.process, operation.thread) + " not known done");
   ASSERT_EQ(counts.size(), 6U);
   EXPECT_EQ(counts[2].at("args").at("operations"), 3);
   EXPECT_EQ(counts.back().at("args").at("operations"), 0);
@@ -355,7 +362,8 @@ TEST_F(TraceTest, ThreadsLoseNothing) {
   for (const int64_t caller : callers) EXPECT_EQ(trace.thread_name(getpid(), caller).substr(0, 7), "worker ");
   uint64_t done = 0;
   for (const Done& event : done_of(trace)) done += event.operations;
-  EXPECT_EQ(done, uint64_t{2 * kThreads * kRounds}) << "after the last synchronise all of it is known, none twice";
+  EXPECT_EQ(done, uint64_t{2 * kThreads * kRounds})
+      << "after the last synchronise all of it is known, none twice";
 }
 
 TEST_F(TraceTest, InstancesShareTheFileThatTheyName) {

@@ -20,7 +20,9 @@ constexpr uint32_t kFirstDeviceProcess = 1U << 22;
 std::atomic<uint32_t> next_device_process{kFirstDeviceProcess};
 std::atomic<uint32_t> next_stream_thread{1};
 
-uint32_t generation_of(const void* handle) { return static_cast<const xhal_handle_header_t*>(handle)->generation; }
+uint32_t generation_of(const void* handle) {
+  return static_cast<const xhal_handle_header_t*>(handle)->generation;
+}
 
 struct ThisThread {
   uint32_t process;  // tells a forked child's thread from its parent's
@@ -141,7 +143,8 @@ void Attachment::ensure_known(xhal_stream_t handle) {
   stream.id = known ? info.id : 0;
   stream.device_index = known ? info.device_index : 0;
   stream.is_default = known && info.is_default != 0;
-  stream.track = {device_process(stream.device_index), next_stream_thread.fetch_add(1, std::memory_order_relaxed)};
+  stream.track = {device_process(stream.device_index),
+                  next_stream_thread.fetch_add(1, std::memory_order_relaxed)};
   streams_[handle] = stream;
 }
 
@@ -175,7 +178,7 @@ void Attachment::submitted(const Submission& submission, const EventText& argume
     const uint64_t end = std::max(submission.end_ns, begin);
     stream->slices_end_ns = end;
     EventText text;
-      text.begin('s', "submission", caller, submission.begin_ns);
+    text.begin('s', "submission", caller, submission.begin_ns);
     text.category("submitted");
     text.flow_id(submission.correlation);
     text.end();
@@ -200,8 +203,8 @@ void Attachment::submitted(const Submission& submission, const EventText& argume
   log(problem);
 }
 
-void Attachment::note_done(Stream& stream, const Mark& mark, std::string_view told_by, uint64_t begin_ns, uint64_t now,
-                           std::string& problem) {
+void Attachment::note_done(Stream& stream, const Mark& mark, std::string_view told_by, uint64_t begin_ns,
+                           uint64_t now, std::string& problem) {
   if (mark.submitted <= stream.known_done) return;
   const uint64_t operations = mark.submitted - stream.known_done;
   stream.known_done = mark.submitted;
@@ -280,7 +283,8 @@ std::vector<Promise> Attachment::promise_of_event(xhal_event_t handle) {
   return {{event.stream, event.stream_generation, event.mark, handle, event.changes}};
 }
 
-void Attachment::keep(const std::vector<Promise>& promises, std::string_view told_by, uint64_t begin_ns, uint64_t now) {
+void Attachment::keep(const std::vector<Promise>& promises, std::string_view told_by, uint64_t begin_ns,
+                      uint64_t now) {
   if (promises.empty()) return;
   std::string problem;
   {
@@ -371,7 +375,8 @@ std::string Attachment::kernel_name(xhal_kernel_t handle) {
   xhal_kernel_info_t info = {};
   info.struct_size = sizeof(info);
   std::string name = "kernel";
-  if (next_->kernel_get_info(handle, &info) == XHAL_SUCCESS) name.assign(info.name, strnlen(info.name, sizeof(info.name)));
+  if (next_->kernel_get_info(handle, &info) == XHAL_SUCCESS)
+    name.assign(info.name, strnlen(info.name, sizeof(info.name)));
   const std::lock_guard guard(layer_lock());
   kernels_[handle] = {generation, name};
   return name;

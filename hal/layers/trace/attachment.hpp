@@ -90,7 +90,8 @@ class Attachment {
   std::vector<Promise> promise_of_device(xhal_device_t device);
   std::vector<Promise> promise_of_event(xhal_event_t event);
   // `told_by` answered success at `now_ns`.
-  void keep(const std::vector<Promise>& promises, std::string_view told_by, uint64_t begin_ns, uint64_t now_ns);
+  void keep(const std::vector<Promise>& promises, std::string_view told_by, uint64_t begin_ns,
+            uint64_t now_ns);
 
   // Asks the driver about a stream that was not seen before.
   void ensure_known(xhal_stream_t stream);
@@ -109,8 +110,8 @@ class Attachment {
   uint32_t device_process(uint32_t device_index);
   void append(const EventText& text, uint64_t now_ns, Flush flush, std::string& problem);
   void name_tracks(Stream& stream, std::string& problem);
-  void note_done(Stream& stream, const Mark& mark, std::string_view told_by, uint64_t begin_ns, uint64_t now_ns,
-                 std::string& problem);
+  void note_done(Stream& stream, const Mark& mark, std::string_view told_by, uint64_t begin_ns,
+                 uint64_t now_ns, std::string& problem);
   // Without the lock.
 
   void log(const std::string& problem) const;

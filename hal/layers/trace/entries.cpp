@@ -22,13 +22,13 @@ enum class Entry : uint32_t {
 // ---- What each call means for the trace --------------------------------------------------------------------------------------
 
 enum class Role {
-  kPlain,         // a slice on the caller's track
-  kSubmission,    // and one on the stream's
-  kRecord,        // a submission that is no work of its own
-  kAnswer,        // success tells that work is done
-  kWait,          // an answer that may block: its begin is written before it does
-  kDestroy,       // of a stream or event
-  kProperties,    // tells a device's name
+  kPlain,       // a slice on the caller's track
+  kSubmission,  // and one on the stream's
+  kRecord,      // a submission that is no work of its own
+  kAnswer,      // success tells that work is done
+  kWait,        // an answer that may block: its begin is written before it does
+  kDestroy,     // of a stream or event
+  kProperties,  // tells a device's name
 };
 
 constexpr Role role_of(Entry entry) {
@@ -88,9 +88,9 @@ constexpr bool takes_stream(xhal_result_t (* /*slot*/)(Parameters...)) {
   return (std::same_as<Parameters, xhal_stream_t> || ...);
 }
 
-#define XHAL_ENTRY(feature, since, name, ...)                                                                   \
-  static_assert(!takes_stream(decltype(xhal_functions_t::name){}) || role_of(Entry::name) != Role::kPlain ||    \
-                    takes_stream_but_submits_nothing(Entry::name),                                              \
+#define XHAL_ENTRY(feature, since, name, ...)                                                                \
+  static_assert(!takes_stream(decltype(xhal_functions_t::name){}) || role_of(Entry::name) != Role::kPlain || \
+                    takes_stream_but_submits_nothing(Entry::name),                                           \
                 #name " takes a stream: say in role_of what it is");
 #include "xhal/entry_points.def"
 
@@ -106,8 +106,9 @@ void in_argument(EventText& text, std::string_view key, const char* value) {
 void in_argument(EventText& text, std::string_view /*key*/, const xhal_launch_t* value) {
   xhal_launch_t launch;
   if (kit::read_struct(value, launch) != XHAL_SUCCESS) return;
-  const auto shape = [&](std::string_view key, const uint32_t (&size)[3]) {
-    text.argument(key, std::to_string(size[0]) + " x " + std::to_string(size[1]) + " x " + std::to_string(size[2]));
+  const auto shape = [&](std::string_view key, const uint32_t(&size)[3]) {
+    text.argument(
+        key, std::to_string(size[0]) + " x " + std::to_string(size[1]) + " x " + std::to_string(size[2]));
   };
   shape("group_count", launch.group_count);
   shape("group_size", launch.group_size);
@@ -236,11 +237,13 @@ xhal_result_t traced(Attachment& attachment, std::string_view name, EventText& g
   attachment.write(text, end, result < 0 ? Flush::kNow : Flush::kWhenDue);
 
   if constexpr (kSubmits) {
-    if constexpr (kRole == Role::kRecord) attachment.record_ends(pick<xhal_event_t>(arguments...), result >= 0);
+    if constexpr (kRole == Role::kRecord)
+      attachment.record_ends(pick<xhal_event_t>(arguments...), result >= 0);
     if (result >= 0) {
       given.argument("correlation", correlation);
-      attachment.submitted({pick<xhal_stream_t>(arguments...), operation, correlation, begin, end, kRole != Role::kRecord},
-                           given);
+      attachment.submitted(
+          {pick<xhal_stream_t>(arguments...), operation, correlation, begin, end, kRole != Role::kRecord},
+          given);
     }
   }
   if constexpr (kAnswers) {
@@ -268,13 +271,13 @@ Attachment& attachment_of(Handle handle) {
   return *static_cast<Attachment*>(XHAL_LAYER_STATE(handle, layer_slot));
 }
 
-#define XHAL_ENTRY(feature, since, name, ...)                                                     \
-  xhal_result_t trace_##name(XHAL_PARAMS(__VA_ARGS__)) {                                          \
-    Attachment& attachment = attachment_of(XHAL_FIRST_NAME(__VA_ARGS__));                         \
-    const auto call = [&] { return attachment.next().name(XHAL_ARGUMENTS(__VA_ARGS__)); };        \
-    if (!attachment.recording()) return call();                                                   \
-    EventText text;                                                                               \
-    XHAL_PP_EACH(XHAL_TRACE_ARGUMENT, __VA_ARGS__)                                                \
+#define XHAL_ENTRY(feature, since, name, ...)                                                       \
+  xhal_result_t trace_##name(XHAL_PARAMS(__VA_ARGS__)) {                                            \
+    Attachment& attachment = attachment_of(XHAL_FIRST_NAME(__VA_ARGS__));                           \
+    const auto call = [&] { return attachment.next().name(XHAL_ARGUMENTS(__VA_ARGS__)); };          \
+    if (!attachment.recording()) return call();                                                     \
+    EventText text;                                                                                 \
+    XHAL_PP_EACH(XHAL_TRACE_ARGUMENT, __VA_ARGS__)                                                  \
     return traced<Entry::name>(attachment, "xhal_" #name, text, call, XHAL_ARGUMENTS(__VA_ARGS__)); \
   }
 #include "xhal/entry_points.def"

@@ -119,7 +119,8 @@ void EventText::argument(std::string_view key, std::string_view text) {
 void EventText::argument(std::string_view key, const void* pointer) {
   this->key(key);
   char digits[24] = "\"0x";
-  char* end = std::to_chars(digits + 3, digits + sizeof(digits), reinterpret_cast<uintptr_t>(pointer), 16).ptr;
+  char* end =
+      std::to_chars(digits + 3, digits + sizeof(digits), reinterpret_cast<uintptr_t>(pointer), 16).ptr;
   *end++ = '"';
   piece({digits, end});
 }

@@ -37,7 +37,9 @@ std::vector<File*>& all_files() {
   return files;
 }
 
-const char* text_of_errno() { return strerrordesc_np(errno) != nullptr ? strerrordesc_np(errno) : "unknown error"; }
+const char* text_of_errno() {
+  return strerrordesc_np(errno) != nullptr ? strerrordesc_np(errno) : "unknown error";
+}
 
 // Opens without waiting for anyone (a FIFO has no reader) and without touching what is there yet. Null text: fine.
 std::string open_locked(const std::string& path, int& fd) {
@@ -67,7 +69,8 @@ std::string File::own_path() const {
   std::string path = settings_.path;
   const std::string id = std::to_string(::getpid());
   if (in_child_ && path.find("%p") == std::string::npos) path += "." + id;
-  for (size_t at = path.find("%p"); at != std::string::npos; at = path.find("%p", at + id.size())) path.replace(at, 2, id);
+  for (size_t at = path.find("%p"); at != std::string::npos; at = path.find("%p", at + id.size()))
+    path.replace(at, 2, id);
   return path;
 }
 
@@ -84,9 +87,11 @@ bool File::open() {
   rlimit allowed{};
   // Writing beyond it would end the program by SIGXFSZ.
   if (::getrlimit(RLIMIT_FSIZE, &allowed) == 0) limit_ = std::min<uint64_t>(limit_, allowed.rlim_cur);
-  if (problem.empty() && limit_ < kSmallestLimit) problem = "the process may write files of " + std::to_string(limit_) + " bytes only";
+  if (problem.empty() && limit_ < kSmallestLimit)
+    problem = "the process may write files of " + std::to_string(limit_) + " bytes only";
   if (!problem.empty()) {
-    stop("no trace: '" + path + "' cannot be written: " + problem + "; name another file with XHAL_TRACE=file=PATH");
+    stop("no trace: '" + path + "' cannot be written: " + problem +
+         "; name another file with XHAL_TRACE=file=PATH");
     return false;
   }
   state_ = State::kOpen;
@@ -153,7 +158,8 @@ void File::append(std::string_view events, uint64_t now, Flush flush) {
     problem_ = "the trace has reached its limit of " + std::to_string(limit_) +
                " bytes; later calls are not in it (XHAL_TRACE=limit=BYTES raises the limit)";
     EventText note;
-    note.begin('i', "limit reached: later calls are not in this trace", {static_cast<uint32_t>(::getpid()), 0}, now);
+    note.begin('i', "limit reached: later calls are not in this trace",
+               {static_cast<uint32_t>(::getpid()), 0}, now);
     note.piece(",\"s\":\"g\"");
     note.end();
     buffer_ += note.text();

@@ -64,7 +64,8 @@ xhal_result_t attach(const xhal_layer_attach_t* params, void** out_state) try {
     const std::lock_guard guard(layer_lock());
     if (slot_of_process == kNoSlot) slot_of_process = params->slot;
     if (slot_of_process != params->slot) {
-      return kit::fail(XHAL_ERROR_INTERNAL, "layer 'trace' was given slot %u and then slot %u in one process; please report it",
+      return kit::fail(XHAL_ERROR_INTERNAL,
+                       "layer 'trace' was given slot %u and then slot %u in one process; please report it",
                        slot_of_process, params->slot);
     }
     File& file = file_of(settings);
@@ -84,13 +85,13 @@ xhal_result_t attach(const xhal_layer_attach_t* params, void** out_state) try {
 void detach(void* state) { delete static_cast<Attachment*>(state); }
 
 // A child of a fork writes a file of its own; see File::leave_to_parent.
-[[maybe_unused]] const int kForkHandlersAdded = pthread_atfork(
-    [] { layer_lock().lock(); }, [] { layer_lock().unlock(); },
-    [] {
-      leave_all_files_to_parent();
-      forget_thread();
-      layer_lock().unlock();
-    });
+[[maybe_unused]] const int kForkHandlersAdded =
+    pthread_atfork([] { layer_lock().lock(); }, [] { layer_lock().unlock(); },
+                   [] {
+                     leave_all_files_to_parent();
+                     forget_thread();
+                     layer_lock().unlock();
+                   });
 
 // What a program that ends without destroying its instance leaves behind is whole, too.
 [[gnu::destructor]] void at_exit() {
@@ -103,6 +104,7 @@ constexpr kit::LayerDescription kLayer = {kName, "1", attach, detach};
 }  // namespace
 }  // namespace xhal::trace
 
-extern "C" xhal_result_t xhal_layer_negotiate(const xhal_negotiation_t* host, xhal_layer_interface_t* interface_out) {
+extern "C" xhal_result_t xhal_layer_negotiate(const xhal_negotiation_t* host,
+                                              xhal_layer_interface_t* interface_out) {
   return xhal::kit::negotiate(host, interface_out, xhal::trace::kLayer);
 }

@@ -93,18 +93,21 @@ static xhal_result_t driver_get_devices(xhal_driver_t handle, uint32_t capacity,
     return report(XHAL_ERROR_IO, 77, "the bus is on fire");
   }
   if (driver->enumerate != NULL && strcmp(driver->enumerate, "many") == 0) count = 4000000000u;
-  if (driver->enumerate != NULL && strcmp(driver->enumerate, "grow") == 0 && driver->told < count) count = ++driver->told;
+  if (driver->enumerate != NULL && strcmp(driver->enumerate, "grow") == 0 && driver->told < count)
+    count = ++driver->told;
   *out_count = count;
   if (out_devices == NULL) return XHAL_SUCCESS;
   for (uint32_t i = 0; i < count && i < capacity && i < MAX_DEVICES; ++i) {
     out_devices[i] = (xhal_device_t)&driver->devices[i];
     if (driver->enumerate != NULL && strcmp(driver->enumerate, "null") == 0) out_devices[i] = NULL;
-    if (driver->enumerate != NULL && strcmp(driver->enumerate, "type") == 0) out_devices[i] = (xhal_device_t)&driver->streams[i];
+    if (driver->enumerate != NULL && strcmp(driver->enumerate, "type") == 0)
+      out_devices[i] = (xhal_device_t)&driver->streams[i];
   }
   return capacity < count ? XHAL_INCOMPLETE : XHAL_SUCCESS;
 }
 
-static xhal_result_t driver_get_extension(xhal_driver_t handle, const char* name, uint32_t version, const void** out_table) {
+static xhal_result_t driver_get_extension(xhal_driver_t handle, const char* name, uint32_t version,
+                                          const void** out_table) {
   driver_t* driver = enter(handle);
   if (name == NULL || out_table == NULL) return XHAL_ERROR_INVALID_ARGUMENT;
   if (strcmp(name, "fake.state") != 0 || version != 1) return XHAL_ERROR_NOT_FOUND;
@@ -140,7 +143,8 @@ static xhal_result_t driver_get_pointer_attributes(xhal_driver_t handle, const v
 static xhal_result_t device_has_feature(xhal_device_t handle, uint32_t feature, uint32_t* out_claimed) {
   enter(handle);
   if (out_claimed == NULL) return XHAL_ERROR_INVALID_ARGUMENT;
-  *out_claimed = feature == 255 ? 7 : (feature == XHAL_FEATURE_CORE ? 1 : 0); /* 255: layers add a digit each */
+  *out_claimed =
+      feature == 255 ? 7 : (feature == XHAL_FEATURE_CORE ? 1 : 0); /* 255: layers add a digit each */
   return XHAL_SUCCESS;
 }
 
@@ -159,7 +163,8 @@ static xhal_result_t device_get_default_stream(xhal_device_t handle, xhal_stream
 }
 
 /* The first call that would need the device: it does what does not survive a fork. */
-static xhal_result_t memory_allocate(xhal_device_t handle, const xhal_memory_desc_t* desc, void** out_pointer) {
+static xhal_result_t memory_allocate(xhal_device_t handle, const xhal_memory_desc_t* desc,
+                                     void** out_pointer) {
   driver_t* driver = enter(handle);
   if (desc == NULL || out_pointer == NULL) return XHAL_ERROR_INVALID_ARGUMENT;
   g_services->activated(driver->state.host_context);
@@ -169,7 +174,8 @@ static xhal_result_t memory_allocate(xhal_device_t handle, const xhal_memory_des
 
 /* ---- stream ---- */
 
-static xhal_result_t stream_create(xhal_device_t handle, const xhal_stream_desc_t* desc, xhal_stream_t* out_stream) {
+static xhal_result_t stream_create(xhal_device_t handle, const xhal_stream_desc_t* desc,
+                                   xhal_stream_t* out_stream) {
   driver_t* driver = enter(handle);
   object_t* made;
   if (out_stream == NULL) return XHAL_ERROR_INVALID_ARGUMENT;
@@ -226,7 +232,8 @@ static xhal_result_t stream_host_function(xhal_stream_t handle, xhal_host_fn fun
 
 /* ---- event ---- */
 
-static xhal_result_t event_create(xhal_device_t handle, const xhal_event_desc_t* desc, xhal_event_t* out_event) {
+static xhal_result_t event_create(xhal_device_t handle, const xhal_event_desc_t* desc,
+                                  xhal_event_t* out_event) {
   driver_t* driver = enter(handle);
   object_t* made;
   (void)desc;
@@ -260,7 +267,8 @@ static xhal_result_t event_get_elapsed(xhal_event_t start, xhal_event_t end, int
 
 /* ---- module and kernel ---- */
 
-static xhal_result_t module_load(xhal_device_t handle, const xhal_module_desc_t* desc, xhal_module_t* out_module) {
+static xhal_result_t module_load(xhal_device_t handle, const xhal_module_desc_t* desc,
+                                 xhal_module_t* out_module) {
   driver_t* driver = enter(handle);
   object_t* made;
   (void)desc;
@@ -319,7 +327,8 @@ static xhal_result_t fake_open(const xhal_driver_open_t* params, xhal_driver_t* 
       return report(XHAL_ERROR_INVALID_ARGUMENT, 0, text);
     }
   }
-  if (strcmp(how, "error") == 0) return report(XHAL_ERROR_PERMISSION, 13, "no access to /dev/fake0; join the group 'fake'");
+  if (strcmp(how, "error") == 0)
+    return report(XHAL_ERROR_PERMISSION, 13, "no access to /dev/fake0; join the group 'fake'");
   if (strcmp(how, "silent") == 0) return XHAL_ERROR_UNKNOWN;
   if (strcmp(how, "positive") == 0) return XHAL_NOT_READY;
   if (strcmp(how, "null") == 0) return XHAL_SUCCESS;
@@ -409,7 +418,8 @@ xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, xhal_driver_
 #endif
 #ifdef FAKE_NEGOTIATION_ERROR
   {
-    const xhal_error_report_t given = {sizeof(given), XHAL_ERROR_IO, 5, FAKE_NAME, "firmware is missing; install it"};
+    const xhal_error_report_t given = {sizeof(given), XHAL_ERROR_IO, 5, FAKE_NAME,
+                                       "firmware is missing; install it"};
     host->services->report_error(&given);
     return XHAL_ERROR_IO;
   }

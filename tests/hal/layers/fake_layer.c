@@ -16,7 +16,8 @@ static const xhal_host_services_t* g_services;
 static fake_layer_state_t* g_states[4096];
 static uint32_t g_state_count;
 
-#define STATE(handle) ((fake_layer_state_t*)XHAL_LAYER_STATE(handle, __atomic_load_n(&g_slot, __ATOMIC_RELAXED)))
+#define STATE(handle) \
+  ((fake_layer_state_t*)XHAL_LAYER_STATE(handle, __atomic_load_n(&g_slot, __ATOMIC_RELAXED)))
 
 static xhal_result_t device_has_feature(xhal_device_t device, uint32_t feature, uint32_t* out_claimed) {
   const xhal_result_t result = STATE(device)->next->device_has_feature(device, feature, out_claimed);
@@ -28,18 +29,21 @@ static xhal_result_t stream_query(xhal_stream_t stream) {
   fake_layer_state_t* state = STATE(stream);
   __atomic_fetch_add(&state->queries, 1, __ATOMIC_RELAXED);
   if (state->query_result != 0) {
-    const xhal_error_report_t report = {sizeof(report), state->query_result, 4, LAYER_NAME, "the layer forbids it"};
+    const xhal_error_report_t report = {sizeof(report), state->query_result, 4, LAYER_NAME,
+                                        "the layer forbids it"};
     g_services->report_error(&report);
     return state->query_result;
   }
   return state->next->stream_query(stream);
 }
 
-static xhal_result_t stream_create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_stream_t* out_stream) {
+static xhal_result_t stream_create(xhal_device_t device, const xhal_stream_desc_t* desc,
+                                   xhal_stream_t* out_stream) {
   fake_layer_state_t* state = STATE(device);
   const xhal_result_t result = state->next->stream_create(device, desc, out_stream);
   /* Not stamped yet on the layer's side. */
-  if (result == XHAL_SUCCESS) state->saw_unstamped = ((const xhal_handle_header_t*)*out_stream)->table->state == XHAL_TABLE_DEAD;
+  if (result == XHAL_SUCCESS)
+    state->saw_unstamped = ((const xhal_handle_header_t*)*out_stream)->table->state == XHAL_TABLE_DEAD;
   return result;
 }
 
@@ -51,7 +55,8 @@ static xhal_result_t driver_get_devices(xhal_driver_t driver, uint32_t capacity,
   return result;
 }
 
-static xhal_result_t driver_get_extension(xhal_driver_t driver, const char* name, uint32_t version, const void** out_table) {
+static xhal_result_t driver_get_extension(xhal_driver_t driver, const char* name, uint32_t version,
+                                          const void** out_table) {
   fake_layer_state_t* state = STATE(driver);
   if (name != NULL && strcmp(name, "layer." LAYER_NAME) == 0 && version == 1) {
     *out_table = state;
@@ -71,7 +76,8 @@ static xhal_result_t attach(const xhal_layer_attach_t* params, void** out_state)
     snprintf(state->options + used, sizeof(state->options) - used, "%s=%s;", key, value);
     if (strcmp(key, "hide") == 0) state->hide_last = 1;
     if (strcmp(key, "attach") == 0) {
-      const xhal_error_report_t report = {sizeof(report), XHAL_ERROR_IO, 0, LAYER_NAME, "the layer's file cannot be written"};
+      const xhal_error_report_t report = {sizeof(report), XHAL_ERROR_IO, 0, LAYER_NAME,
+                                          "the layer's file cannot be written"};
       g_services->report_error(&report);
       return XHAL_ERROR_IO;
     }

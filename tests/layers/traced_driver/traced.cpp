@@ -159,7 +159,8 @@ const xhal_functions_t kFunctions = [] {
 }();
 
 xhal_result_t open_driver(const xhal_driver_open_t* params, xhal_driver_t* out) {
-  if (params->option_count > 0) return kit::apply_options("traced", {params->options, params->option_count}, {});
+  if (params->option_count > 0)
+    return kit::apply_options("traced", {params->options, params->option_count}, {});
   auto* driver = new Driver;
   for (uint32_t i = 0; i < 2; ++i) {
     Device& device = driver->devices[i];
@@ -186,7 +187,8 @@ xhal_result_t close_driver(xhal_driver_t handle) {
 }  // namespace
 }  // namespace xhal::traced
 
-extern "C" xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, xhal_driver_interface_t* interface_out) {
+extern "C" xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
+                                               xhal_driver_interface_t* interface_out) {
   using namespace xhal::traced;  // NOLINT(google-build-using-namespace)
   return xhal::kit::negotiate(host, interface_out, {"traced", "1", open_driver, close_driver, &kFunctions});
 }
