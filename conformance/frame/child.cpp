@@ -29,6 +29,8 @@ void write_all(int fd, const std::string& text) {
 
 }  // namespace
 
+void Say::operator()(const std::string& line) const { write_all(descriptor, line + "\n"); }
+
 std::string signal_name(int signal) {
   const char* abbreviation = sigabbrev_np(signal);
   return abbreviation != nullptr ? std::string("SIG") + abbreviation : fmt::format("signal {}", signal);
@@ -48,8 +50,7 @@ ChildResult run_in_child(Context& t, const std::function<void(const Say&)>& work
   if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (child == 0) {
     close(ends[0]);
-    const int out = ends[1];
-    work([out](const std::string& line) { write_all(out, line + "\n"); });
+    work(Say{ends[1]});
     if (with_exit_handlers) exit(0);
     _exit(0);
   }

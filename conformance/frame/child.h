@@ -19,8 +19,11 @@ struct ChildResult {
   [[nodiscard]] std::string trouble() const;
 };
 
-// Told what the child has found: one line each.
-using Say = std::function<void(const std::string&)>;
+// How the child tells what it has found: one line each.
+struct Say {
+  int descriptor;
+  void operator()(const std::string& line) const;
+};
 
 // Forks and runs `work` in the child, which leaves by _exit(0), or by exit(0) when `with_exit_handlers`. The parent waits for `patience`.
 ChildResult run_in_child(Context& t, const std::function<void(const Say&)>& work, bool with_exit_handlers = false);

@@ -324,14 +324,32 @@ XHAL_TEST(error, reset_drops_everything, .clauses = {"XHAL-ERROR-12"},
   REQUIRE_OK(xhal_memory_fill(stream, memory, 1, 1, 4096));
   REQUIRE_OK(xhal_stream_host_function(stream, count_call, &call));
   REQUIRE_OK(xhal_event_record(event, stream, 0));
-  // A running kernel or function may have to end first.
-  if (!gate.is_kernel()) gate.open();
+  // A reset waits for what runs.
+  gate.open();
   EXPECT_RESULT("XHAL-ERROR-12", xhal_device_reset(t.device()), XHAL_SUCCESS);
   EXPECT_VALUE("XHAL-ERROR-12", call.count.load(), 1, "the host function");
   EXPECT_RESULT("XHAL-ERROR-12", xhal_event_destroy(event), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-12", xhal_memory_free(t.device(), memory), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-12", xhal_stream_destroy(stream), XHAL_SUCCESS);
   EXPECT_CLAUSE("XHAL-ERROR-12", computes(t, 0), "the device after its reset");
+}
+
+XHAL_TEST(error, default_stream_comes_back, .clauses = {"XHAL-ERROR-12"},
+          .observes = "a trap on the default stream, a reset where that is declared, then work on the default stream",
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  if (t.properties().fault_recovery != XHAL_RECOVERY_RESET) Context::not_observable("the device does not declare reset");
+  xhal_stream_t stream = nullptr;
+  REQUIRE_OK(xhal_device_get_default_stream(t.device(), &stream));
+  poison(t, stream);
+  ASSERT_RESULT("XHAL-ERROR-12", xhal_device_reset(t.device()), XHAL_SUCCESS);
+  xhal_stream_t again = nullptr;
+  REQUIRE_OK(xhal_device_get_default_stream(t.device(), &again));
+  EXPECT_VALUE("XHAL-ERROR-12", again, stream, "the default stream's handle");
+  EXPECT_RESULT("XHAL-ERROR-12", xhal_stream_query(again), XHAL_SUCCESS, "it goes on, empty");
+  Marker marker(t);
+  marker.fill_on(t, again);
+  EXPECT_RESULT("XHAL-ERROR-12", xhal_stream_synchronize(again, t.patience()), XHAL_SUCCESS);
+  EXPECT_CLAUSE("XHAL-ERROR-12", marker.filled(), "{}", marker.shown());
 }
 
 XHAL_TEST(error, nobody_else_consumes_it, .clauses = {"XHAL-ERROR-15", "XHAL-ERROR-6"},

@@ -63,8 +63,9 @@ xhal_result_t get_driver_properties(xhal_driver_t, xhal_driver_properties_t* out
 
 xhal_result_t get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t* out, uint32_t* out_count) {
   if (out_count == nullptr || (out == nullptr && capacity > 0)) return XHAL_ERROR_INVALID_ARGUMENT;
-  if (capacity > 0) out[0] = object_of<Driver>(driver)->device.handle;
   *out_count = 1;
+  if (capacity == 0) return out == nullptr ? XHAL_SUCCESS : XHAL_INCOMPLETE;
+  out[0] = object_of<Driver>(driver)->device.handle;
   return XHAL_SUCCESS;
 }
 
