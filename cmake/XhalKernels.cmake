@@ -184,7 +184,7 @@ function(xhal_kernel_format_native)
       COMMAND ${link} "${base}.lifted.ll" "${dir}/builtins.ll" -o "${base}.linked.bc"
       COMMAND "${XHAL_KERNEL_OPT}" -S "-passes=always-inline,function(sroa,early-cse,instcombine),cgscc(function-attrs)"
         "${base}.linked.bc" -o "${base}.analysed.ll"
-      COMMAND xhal-kernelgen wrap "${base}.analysed.ll" "${base}.wrapper.c" "${base}.list" "${file_name}"
+      COMMAND xhal-kernelgen wrap "${base}.analysed.ll" "${base}.lifted.ll" "${base}.wrapper.c" "${base}.list" "${file_name}"
       COMMAND ${kit_compile} "${base}.wrapper.c" -o "${base}.wrapper.clang.ll"
       COMMAND xhal-kernelgen neutral "${base}.wrapper.clang.ll" "${base}.wrapper.ll"
       COMMAND ${link} "${base}.wrapper.ll" "${base}.linked.bc" -o "${base}.whole.bc"

@@ -10,16 +10,18 @@
 namespace xhal::host {
 namespace {
 
-const xhal_handle_header_t* header_of(const void* handle) { return static_cast<const xhal_handle_header_t*>(handle); }
+const xhal_handle_header_t* header_of(const void* handle) {
+  return static_cast<const xhal_handle_header_t*>(handle);
+}
 
 // One function of each kind for every slot, with the slot's own signature.
-#define XHAL_ENTRY(feature, since, name, ...)                                                          \
-  xhal_result_t unsupported_##name(XHAL_PARAMS(__VA_ARGS__)) { return XHAL_ERROR_UNSUPPORTED; }        \
-  xhal_result_t unusable_##name(XHAL_PARAMS(__VA_ARGS__)) {                                            \
-    const auto* header = header_of(XHAL_FIRST_NAME(__VA_ARGS__));                                      \
-    const xhal_result_t why = check_handle(header, info_of(kEntry_##name).first_type);                 \
-    /* Whoever comes here with a handle that can be used raced with the end of its instance. */        \
-    return why != XHAL_SUCCESS ? why : XHAL_ERROR_INVALID_HANDLE;                                      \
+#define XHAL_ENTRY(feature, since, name, ...)                                                   \
+  xhal_result_t unsupported_##name(XHAL_PARAMS(__VA_ARGS__)) { return XHAL_ERROR_UNSUPPORTED; } \
+  xhal_result_t unusable_##name(XHAL_PARAMS(__VA_ARGS__)) {                                     \
+    const auto* header = header_of(XHAL_FIRST_NAME(__VA_ARGS__));                               \
+    const xhal_result_t why = check_handle(header, info_of(kEntry_##name).first_type);          \
+    /* Whoever comes here with a handle that can be used raced with the end of its instance. */ \
+    return why != XHAL_SUCCESS ? why : XHAL_ERROR_INVALID_HANDLE;                               \
   }
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
@@ -31,13 +33,15 @@ const xhal_handle_header_t* header_of(const void* handle) { return static_cast<c
 #endif
 
 constexpr xhal_functions_t kUnsupported = {
-    sizeof(xhal_functions_t), XHAL_ABI_REVISION,
+    sizeof(xhal_functions_t),
+    XHAL_ABI_REVISION,
 #define XHAL_ENTRY(feature, since, name, ...) &unsupported_##name,
 #include "xhal/entry_points.def"
 };
 
 constexpr xhal_functions_t kUnusable = {
-    sizeof(xhal_functions_t), XHAL_ABI_REVISION,
+    sizeof(xhal_functions_t),
+    XHAL_ABI_REVISION,
 #define XHAL_ENTRY(feature, since, name, ...) &unusable_##name,
 #include "xhal/entry_points.def"
 };
@@ -126,7 +130,8 @@ xhal_result_t check_handle(const xhal_handle_header_t* header, uint32_t type) {
       break;
     case XHAL_TABLE_FORKED:
       return fail(XHAL_ERROR_FORKED,
-                  "the %s belongs to an instance that was active before this process was forked; create a new instance",
+                  "the %s belongs to an instance that was active before this process was forked; create a "
+                  "new instance",
                   type_name(type));
     default:
       return fail(XHAL_ERROR_INVALID_HANDLE, "the %s was destroyed, or its instance was", type_name(type));

@@ -9,7 +9,8 @@ namespace xhal::sim {
 namespace {
 
 xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out_driver) {
-  if (params == nullptr || out_driver == nullptr) return refuse_null(params == nullptr ? "params" : "out_driver");
+  if (params == nullptr || out_driver == nullptr)
+    return refuse_null(params == nullptr ? "params" : "out_driver");
   return guarded([&] {
     Options options;
     const std::span given(params->options, params->options != nullptr ? params->option_count : 0);
@@ -49,9 +50,11 @@ const xhal_functions_t& table() {
 }  // namespace
 }  // namespace xhal::sim
 
-XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, xhal_driver_interface_t* interface_out) {
+XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
+                                                xhal_driver_interface_t* interface_out) {
   using namespace xhal;
   // Sets up what a fork must find whole before there is anything to fork with.
   sim::Window::of_process();
-  return kit::negotiate(host, interface_out, {sim::kDriverName, sim::kDriverVersion, sim::open, sim::close, &sim::table()});
+  return kit::negotiate(host, interface_out,
+                        {sim::kDriverName, sim::kDriverVersion, sim::open, sim::close, &sim::table()});
 }

@@ -24,9 +24,9 @@ extern "C" {
 #define XHAL_NATIVE_IMAGE_MAGIC UINT64_C(0x314754414e4c4858) /* "XHLNATG1" read as little endian */
 
 enum {
-  XHAL_NATIVE_PARAM_VALUE = 0, /* size bytes, copied */
+  XHAL_NATIVE_PARAM_VALUE = 0,  /* size bytes, copied */
   XHAL_NATIVE_PARAM_GLOBAL = 1, /* a pointer to memory; size 8 */
-  XHAL_NATIVE_PARAM_LOCAL = 2 /* local memory of a size given at launch; size 0 here */
+  XHAL_NATIVE_PARAM_LOCAL = 2   /* local memory of a size given at launch; size 0 here */
 };
 
 /* Bits of xhal_native_param.access, for GLOBAL. */
@@ -48,7 +48,8 @@ typedef struct xhal_native_frame {
   uint32_t group_id[3];
   uint32_t group_count[3];
   uint32_t group_size[3];
-  uint32_t trapped; /* the kernel sets it to 1 to raise an asynchronous failure; the driver then stops the launch */
+  uint32_t
+      trapped; /* the kernel sets it to 1 to raise an asynchronous failure; the driver then stops the launch */
   /* One pointer a parameter: VALUE: to its bytes; GLOBAL: to an 8-byte word that holds the unresolved pointer; LOCAL: to the
    * local memory itself, 128-byte aligned, one block a work-group in flight. */
   const void* const* arguments;
@@ -67,16 +68,16 @@ typedef struct xhal_native_kernel {
   void (*run_group)(xhal_native_frame* frame);
   const xhal_native_param* params;
   uint32_t param_count;
-  uint32_t max_group_size; /* of all dimensions together */
+  uint32_t max_group_size;     /* of all dimensions together */
   uint32_t static_local_bytes; /* local memory declared inside the kernel */
   uint32_t uses_barrier;
 } xhal_native_kernel;
 
 typedef struct xhal_native_image {
   uint64_t magic;
-  uint32_t struct_size; /* sizeof(xhal_native_image) */
+  uint32_t struct_size;        /* sizeof(xhal_native_image) */
   uint32_t kernel_struct_size; /* sizeof(xhal_native_kernel): stride of kernels */
-  const char* target; /* "x86-64-v2", "x86-64-v3", "x86-64-v4" */
+  const char* target;          /* "x86-64-v2", "x86-64-v3", "x86-64-v4" */
   const xhal_native_kernel* kernels;
   uint32_t kernel_count;
   uint32_t reserved;

@@ -30,8 +30,8 @@ std::string read_count(std::string_view text, uint32_t lowest, uint32_t highest,
 std::string read_size(std::string_view text, uint64_t lowest, uint64_t highest, uint64_t& out) {
   uint64_t bytes = 0;
   if (!kit::parse_bytes(text, bytes) || bytes < lowest || bytes > highest || bytes % kPage != 0) {
-    return "must be a multiple of 4096 bytes from " + std::to_string(lowest) + " to " + std::to_string(highest) +
-           "; k, m, g and t are units";
+    return "must be a multiple of 4096 bytes from " + std::to_string(lowest) + " to " +
+           std::to_string(highest) + "; k, m, g and t are units";
   }
   out = bytes;
   return "";
@@ -54,15 +54,20 @@ uint32_t usable_processors() {
 xhal_result_t read_options(std::span<const xhal_key_value_t> given, Options& out) {
   Options options;
   const kit::OptionRule rules[] = {
-      {"devices", "number of devices", [&](std::string_view value) { return read_count(value, 1, 64, options.devices); }},
+      {"devices", "number of devices",
+       [&](std::string_view value) { return read_count(value, 1, 64, options.devices); }},
       {"memory", "memory of each device",
-       [&](std::string_view value) { return read_size(value, kSmallestMemory, kLargestMemory, options.memory_bytes); }},
+       [&](std::string_view value) {
+         return read_size(value, kSmallestMemory, kLargestMemory, options.memory_bytes);
+       }},
       {"units", "compute units that a device tells of",
        [&](std::string_view value) { return read_count(value, 1, 65536, options.units); }},
       {"pinned", "pinned host memory of all devices together",
        [&](std::string_view value) { return read_size(value, kPage, UINT64_MAX / 2, options.pinned_bytes); }},
       {"staging", "memory for copies of pageable sources that wait in streams",
-       [&](std::string_view value) { return read_size(value, kPage, UINT64_MAX / 2, options.staging_bytes); }},
+       [&](std::string_view value) {
+         return read_size(value, kPage, UINT64_MAX / 2, options.staging_bytes);
+       }},
   };
   if (const xhal_result_t result = kit::apply_options("sim", given, rules); result < 0) return result;
   if (options.units == 0) options.units = usable_processors();

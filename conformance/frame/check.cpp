@@ -19,14 +19,15 @@ void with_text(std::string& message, const std::string& text) {
 
 }  // namespace
 
-bool expect_clause(Context& t, Clause clause, bool holds, const char* expression, Where where, std::string text) {
+bool expect_clause(Context& t, Clause clause, bool holds, const char* expression, Where where,
+                   std::string text) {
   if (t.recorder().asserted(clause, holds)) return true;
   t.recorder().failed(clause.id(), where, expression, std::move(text));
   return false;
 }
 
-bool expect_result(Context& t, Clause clause, xhal_result_t got, xhal_result_t expected, const char* expression, Where where,
-                   std::string text) {
+bool expect_result(Context& t, Clause clause, xhal_result_t got, xhal_result_t expected,
+                   const char* expression, Where where, std::string text) {
   if (t.recorder().asserted(clause, got == expected)) return true;
   std::string message = fmt::format("expected {}, got {}", result_name(expected), result_name(got));
   with_text(message, text);

@@ -46,7 +46,8 @@ std::string shown(const T& value) {
 // Signed against unsigned compares by value, as a reader of the test expects.
 template <class A, class B>
 bool same_value(const A& a, const B& b) {
-  if constexpr (std::integral<A> && std::integral<B> && !std::is_same_v<A, bool> && !std::is_same_v<B, bool>) {
+  if constexpr (std::integral<A> && std::integral<B> && !std::is_same_v<A, bool> &&
+                !std::is_same_v<B, bool>) {
     return std::cmp_equal(a, b);
   } else {
     return a == b;
@@ -54,8 +55,8 @@ bool same_value(const A& a, const B& b) {
 }
 
 template <class A, class B>
-bool expect_value(Context& t, Clause clause, const A& got, const B& expected, const char* expression, Where where,
-                  std::string text) {
+bool expect_value(Context& t, Clause clause, const A& got, const B& expected, const char* expression,
+                  Where where, std::string text) {
   if (t.recorder().asserted(clause, same_value(got, expected))) return true;
   std::string message = fmt::format("expected {}, got {}", shown(expected), shown(got));
   if (!text.empty()) message += "; " + text;
@@ -64,8 +65,8 @@ bool expect_value(Context& t, Clause clause, const A& got, const B& expected, co
 }
 
 template <class A, class B>
-bool expect_data(Context& t, Clause clause, const A& expected, const B& got, const char* expression, Where where,
-                 std::string text) {
+bool expect_data(Context& t, Clause clause, const A& expected, const B& got, const char* expression,
+                 Where where, std::string text) {
   const auto difference = oracle::first_difference(std::span(expected), std::span(got));
   if (t.recorder().asserted(clause, !difference.has_value())) return true;
   std::string message = oracle::to_string(*difference);
@@ -74,38 +75,41 @@ bool expect_data(Context& t, Clause clause, const A& expected, const B& got, con
   return false;
 }
 
-bool expect_clause(Context& t, Clause clause, bool holds, const char* expression, Where where, std::string text);
-bool expect_result(Context& t, Clause clause, xhal_result_t got, xhal_result_t expected, const char* expression, Where where,
+bool expect_clause(Context& t, Clause clause, bool holds, const char* expression, Where where,
                    std::string text);
+bool expect_result(Context& t, Clause clause, xhal_result_t got, xhal_result_t expected,
+                   const char* expression, Where where, std::string text);
 void require_ok(Context& t, xhal_result_t got, const char* expression, Where where);
 
 }  // namespace xhal::conformance
 
-#define XHAL_HERE ::xhal::conformance::Where{__FILE__, __LINE__}
+#define XHAL_HERE \
+  ::xhal::conformance::Where { __FILE__, __LINE__ }
 
 #define TRACED(call) (::xhal::conformance::note_call(#call), (call))
 
-#define EXPECT_CLAUSE(clause, condition, ...)                                                                \
-  ::xhal::conformance::expect_clause(t, ::xhal::conformance::Clause(clause), static_cast<bool>(condition), #condition, \
-                                     XHAL_HERE, ::xhal::conformance::detail(__VA_ARGS__))
-#define EXPECT_RESULT(clause, call, expected, ...)                                                            \
-  (::xhal::conformance::note_call(#call),                                                                     \
-   ::xhal::conformance::expect_result(t, ::xhal::conformance::Clause(clause), (call), (expected), #call, XHAL_HERE, \
-                                      ::xhal::conformance::detail(__VA_ARGS__)))
-#define EXPECT_VALUE(clause, got, expected, ...)                                                           \
-  ::xhal::conformance::expect_value(t, ::xhal::conformance::Clause(clause), (got), (expected), #got, XHAL_HERE, \
-                                    ::xhal::conformance::detail(__VA_ARGS__))
-#define EXPECT_DATA(clause, expected, got, ...)                                                           \
-  ::xhal::conformance::expect_data(t, ::xhal::conformance::Clause(clause), (expected), (got), #got, XHAL_HERE, \
-                                   ::xhal::conformance::detail(__VA_ARGS__))
+#define EXPECT_CLAUSE(clause, condition, ...)                                                              \
+  ::xhal::conformance::expect_clause(t, ::xhal::conformance::Clause(clause), static_cast<bool>(condition), \
+                                     #condition, XHAL_HERE, ::xhal::conformance::detail(__VA_ARGS__))
+#define EXPECT_RESULT(clause, call, expected, ...)                                                       \
+  (::xhal::conformance::note_call(#call),                                                                \
+   ::xhal::conformance::expect_result(t, ::xhal::conformance::Clause(clause), (call), (expected), #call, \
+                                      XHAL_HERE, ::xhal::conformance::detail(__VA_ARGS__)))
+#define EXPECT_VALUE(clause, got, expected, ...)                                                     \
+  ::xhal::conformance::expect_value(t, ::xhal::conformance::Clause(clause), (got), (expected), #got, \
+                                    XHAL_HERE, ::xhal::conformance::detail(__VA_ARGS__))
+#define EXPECT_DATA(clause, expected, got, ...)                                                     \
+  ::xhal::conformance::expect_data(t, ::xhal::conformance::Clause(clause), (expected), (got), #got, \
+                                   XHAL_HERE, ::xhal::conformance::detail(__VA_ARGS__))
 
-#define XHAL_STOP_UNLESS(held)                                    \
-  do {                                                            \
-    if (!(held)) throw ::xhal::conformance::StopTest();           \
+#define XHAL_STOP_UNLESS(held)                          \
+  do {                                                  \
+    if (!(held)) throw ::xhal::conformance::StopTest(); \
   } while (false)
 #define ASSERT_CLAUSE(...) XHAL_STOP_UNLESS(EXPECT_CLAUSE(__VA_ARGS__))
 #define ASSERT_RESULT(...) XHAL_STOP_UNLESS(EXPECT_RESULT(__VA_ARGS__))
 #define ASSERT_VALUE(...) XHAL_STOP_UNLESS(EXPECT_VALUE(__VA_ARGS__))
 #define ASSERT_DATA(...) XHAL_STOP_UNLESS(EXPECT_DATA(__VA_ARGS__))
 
-#define REQUIRE_OK(call) (::xhal::conformance::note_call(#call), ::xhal::conformance::require_ok(t, (call), #call, XHAL_HERE))
+#define REQUIRE_OK(call) \
+  (::xhal::conformance::note_call(#call), ::xhal::conformance::require_ok(t, (call), #call, XHAL_HERE))

@@ -58,7 +58,9 @@ ChildResult run_in_child(Context& t, const std::function<void(const Say&)>& work
   ChildResult result;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(t.patience());
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
+            .count();
     pollfd poller{ends[0], POLLIN, 0};
     const int ready = poll(&poller, 1, left > 0 ? static_cast<int>(left) : 0);
     if (ready < 0 && errno == EINTR) continue;

@@ -26,7 +26,8 @@ struct Say {
 };
 
 // Forks and runs `work` in the child, which leaves by _exit(0), or by exit(0) when `with_exit_handlers`. The parent waits for `patience`.
-ChildResult run_in_child(Context& t, const std::function<void(const Say&)>& work, bool with_exit_handlers = false);
+ChildResult run_in_child(Context& t, const std::function<void(const Say&)>& work,
+                         bool with_exit_handlers = false);
 
 // For the other side of the same: "SIGSEGV".
 std::string signal_name(int signal);

@@ -121,7 +121,8 @@ Context::Service& Context::service(size_t device) {
 
 std::pair<uint32_t*, uint32_t*> Context::gate_words(size_t device) {
   Service& mine = service(device);
-  if (mine.lines_used + 2 > kServiceLines) throw std::logic_error("the test has more gates than the frame has words for");
+  if (mine.lines_used + 2 > kServiceLines)
+    throw std::logic_error("the test has more gates than the frame has words for");
   const auto line = [&] { return mine.block + mine.lines_used++ * (kServiceLine / sizeof(uint32_t)); };
   uint32_t* first = line();
   return {first, line()};
@@ -157,11 +158,15 @@ bool Context::witness(const Gate& gate) {
   Context& t = *this;
   if (!gate.shut()) return false;
   if (!claims(XHAL_FEATURE_CROSS_STREAM_PROGRESS, gate.device())) {
-    note("the device does not claim cross_stream_progress: absence while a stream is held shows nothing, results alone tell");
+    note(
+        "the device does not claim cross_stream_progress: absence while a stream is held shows nothing, "
+        "results alone tell");
     return false;
   }
   if (!gate.is_kernel() && properties(gate.device()).host_function_blocks != XHAL_BLOCKS_NONE) {
-    note("a blocked host function may stop other streams, as declared: absence while a stream is held shows nothing");
+    note(
+        "a blocked host function may stop other streams, as declared: absence while a stream is held shows "
+        "nothing");
     return false;
   }
   Service& mine = service(gate.device());
@@ -171,8 +176,9 @@ bool Context::witness(const Gate& gate) {
   const xhal_result_t result = xhal_stream_synchronize(mine.stream, patience());
   const uint32_t seen = result == XHAL_SUCCESS ? *static_cast<volatile uint32_t*>(mine.block) : 0;
   if (result != XHAL_SUCCESS || seen != expected || !gate.held()) {
-    inconclusive(fmt::format("no witness: work on a free stream did not finish while another was held ({}); see XHAL-STREAM-3",
-                             result_name(result)));
+    inconclusive(fmt::format(
+        "no witness: work on a free stream did not finish while another was held ({}); see XHAL-STREAM-3",
+        result_name(result)));
   }
   return true;
 }

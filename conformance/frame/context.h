@@ -33,8 +33,8 @@ struct RunSettings {
 
 class Context {
  public:
-  Context(const TestCase& test, const RunSettings& settings, const Target& target, std::function<Session&()> shared_session,
-          Recorder& recorder);
+  Context(const TestCase& test, const RunSettings& settings, const Target& target,
+          std::function<Session&()> shared_session, Recorder& recorder);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;

@@ -47,8 +47,9 @@ bool parse(const std::string& line, ClauseText& out, std::string& error) {
   }
   out.page = line.substr(kStart.size(), dash - kStart.size());
   const std::string number = line.substr(dash + 1, end - dash - 1);
-  const bool digits = !number.empty() && number.size() < 5 &&
-                      std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  const bool digits =
+      !number.empty() && number.size() < 5 &&
+      std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
   if (!digits || number.front() == '0') {
     error = "the clause number '" + number + "' is no number";
     return true;
@@ -56,7 +57,8 @@ bool parse(const std::string& line, ClauseText& out, std::string& error) {
   out.number = static_cast<unsigned>(std::stoul(number));
   const size_t open = line.find('(', end);
   const size_t close = line.find(')', end);
-  if (open == std::string::npos || close == std::string::npos || trimmed(line.substr(end + 2, open - end - 2)) != "") {
+  if (open == std::string::npos || close == std::string::npos ||
+      trimmed(line.substr(end + 2, open - end - 2)) != "") {
     error = "the feature in parentheses is missing";
     return true;
   }
@@ -115,7 +117,8 @@ int main(int argc, char** argv) {
       if (clause.rule.find("*withdrawn*") == std::string::npos) clauses.push_back(clause);
     }
   }
-  std::sort(clauses.begin(), clauses.end(), [](const ClauseText& a, const ClauseText& b) { return a.id() < b.id(); });
+  std::sort(clauses.begin(), clauses.end(),
+            [](const ClauseText& a, const ClauseText& b) { return a.id() < b.id(); });
   for (size_t i = 1; i < clauses.size(); ++i) {
     if (clauses[i].id() == clauses[i - 1].id()) {
       std::cerr << "xhal-emit-clauses: " << clauses[i].id() << " stands in docs/spec twice\n";
@@ -130,7 +133,8 @@ int main(int argc, char** argv) {
   std::ostringstream table;
   for (const ClauseText& clause : clauses) {
     ids << quoted(clause.id()) << ",\n";
-    table << "{" << quoted(clause.id()) << ", " << quoted(clause.feature) << ", " << quoted(clause.rule) << "},\n";
+    table << "{" << quoted(clause.id()) << ", " << quoted(clause.feature) << ", " << quoted(clause.rule)
+          << "},\n";
   }
   const std::filesystem::path folder = argv[1];
   return write_if_changed(folder / "clause_ids.inc", ids.str()) &&

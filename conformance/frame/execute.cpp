@@ -8,7 +8,8 @@
 namespace xhal::conformance {
 
 TestResult execute(const TestCase& test, const RunSettings& settings, const Target& target,
-                   const std::function<Session&()>& shared_session, const std::function<void(const Failure&)>& on_failure) {
+                   const std::function<Session&()>& shared_session,
+                   const std::function<void(const Failure&)>& on_failure) {
   begin_stage("test " + test.id);
   const auto begin = std::chrono::steady_clock::now();
   Recorder recorder(test.definition->info.clauses, on_failure);
@@ -36,7 +37,8 @@ TestResult execute(const TestCase& test, const RunSettings& settings, const Targ
     result.outcome = test.definition->info.may_be_unobservable ? Outcome::kSkipped : Outcome::kInconclusive;
     result.message = "not observed: " + unobservable;
   }
-  result.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  result.milliseconds =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
 

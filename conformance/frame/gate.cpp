@@ -116,9 +116,10 @@ Gate::Gate(Context& t, xhal_stream_t stream, Kind kind, size_t device, Entry ent
     return xhal_stream_query(stream) != XHAL_NOT_READY && !this->entered();
   });
   if (!this->entered()) {
-    t.recorder().failed("", XHAL_HERE, kernel_ ? "a gate kernel on an idle stream" : "a gate host function on an idle stream",
-                        fmt::format("it {}; the stream's query says {}", began ? "was lost" : "did not begin",
-                                    result_name(xhal_stream_query(stream))));
+    t.recorder().failed(
+        "", XHAL_HERE, kernel_ ? "a gate kernel on an idle stream" : "a gate host function on an idle stream",
+        fmt::format("it {}; the stream's query says {}", began ? "was lost" : "did not begin",
+                    result_name(xhal_stream_query(stream))));
     throw StopTest();
   }
 }
@@ -127,7 +128,9 @@ void Gate::shut_with_kernel(Context& t, xhal_stream_t stream) {
   xhal_kernel_t kernel = t.kernel("xhal_gate_u32", device_);
   std::tie(state_->flag, state_->entered_word) = t.gate_words(device_);
   Launch launch(kernel);
-  launch.updates(state_->flag, sizeof(uint32_t)).value(uint32_t{1}).writes(state_->entered_word, sizeof(uint32_t));
+  launch.updates(state_->flag, sizeof(uint32_t))
+      .value(uint32_t{1})
+      .writes(state_->entered_word, sizeof(uint32_t));
   REQUIRE_OK(launch.on(stream));
 }
 
@@ -143,10 +146,14 @@ bool Gate::entered() const {
   return state_->entered.load();
 }
 
-Gate::Kind gate_kind(const std::string& word) { return word == "kernel" ? Gate::Kind::kKernel : Gate::Kind::kHostFunction; }
+Gate::Kind gate_kind(const std::string& word) {
+  return word == "kernel" ? Gate::Kind::kKernel : Gate::Kind::kHostFunction;
+}
 
 Axis gate_axis() {
-  return {"hold", {Value("kernel", {XHAL_FEATURE_KERNEL, XHAL_FEATURE_CROSS_STREAM_PROGRESS}), Value("host_function")}};
+  return {
+      "hold",
+      {Value("kernel", {XHAL_FEATURE_KERNEL, XHAL_FEATURE_CROSS_STREAM_PROGRESS}), Value("host_function")}};
 }
 
 }  // namespace xhal::conformance

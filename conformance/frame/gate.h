@@ -28,8 +28,8 @@ class GateState {
 
   std::atomic<bool> opened{false};
   std::atomic<bool> forced{false};
-  std::atomic<bool> entered{false};   // host function
-  uint32_t* flag = nullptr;           // kernel: pinned, two words a cache line apart
+  std::atomic<bool> entered{false};  // host function
+  uint32_t* flag = nullptr;          // kernel: pinned, two words a cache line apart
   uint32_t* entered_word = nullptr;
 
  private:
@@ -43,7 +43,8 @@ class Gate {
   enum class Entry { kWait, kLater };  // kLater: other work lies before it on the stream
 
   // On a synchronous device nothing can be held: the gate is open from the start and shut() is false.
-  Gate(Context& t, xhal_stream_t stream, Kind kind = Kind::kAutomatic, size_t device = 0, Entry entry = Entry::kWait);
+  Gate(Context& t, xhal_stream_t stream, Kind kind = Kind::kAutomatic, size_t device = 0,
+       Entry entry = Entry::kWait);
   ~Gate() { open(); }
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;

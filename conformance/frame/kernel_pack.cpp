@@ -53,11 +53,13 @@ KernelImage KernelPack::choose_image(Session& session, size_t device, const std:
     }
   }
   if (!manifest_error.empty()) {
-    throw std::runtime_error(fmt::format("no kernel pack: {}; name its folder with --kernels", manifest_error));
+    throw std::runtime_error(
+        fmt::format("no kernel pack: {}; name its folder with --kernels", manifest_error));
   }
-  throw std::runtime_error(fmt::format("{} has no image for what the device loads ({}); build one for it and name the folder with "
-                                       "--kernels",
-                                       (folder / "manifest.json").string(), listed));
+  throw std::runtime_error(
+      fmt::format("{} has no image for what the device loads ({}); build one for it and name the folder with "
+                  "--kernels",
+                  (folder / "manifest.json").string(), listed));
 }
 
 xhal_result_t KernelPack::load(xhal_device_t device, const KernelImage& image, xhal_module_t* out_module) {
@@ -75,8 +77,8 @@ KernelPack::KernelPack(Session& session, size_t device, const std::string& direc
     : image_(choose_image(session, device, directory)) {
   const xhal_result_t result = load(session.device(device), image_, &module_);
   if (result != XHAL_SUCCESS) {
-    throw std::runtime_error(fmt::format("xhal_module_load of the kernel pack ({} {}): {}", image_.format, image_.target,
-                                         result_name(result)));
+    throw std::runtime_error(fmt::format("xhal_module_load of the kernel pack ({} {}): {}", image_.format,
+                                         image_.target, result_name(result)));
   }
 }
 

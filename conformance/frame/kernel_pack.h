@@ -58,7 +58,9 @@ class Launch {
   Launch& cover(uint64_t n, uint32_t group);
   Launch& reads(const void* pointer, uint64_t size = 0) { return memory(pointer, XHAL_ACCESS_READ, size); }
   Launch& writes(const void* pointer, uint64_t size = 0) { return memory(pointer, XHAL_ACCESS_WRITE, size); }
-  Launch& updates(const void* pointer, uint64_t size = 0) { return memory(pointer, XHAL_ACCESS_READ_WRITE, size); }
+  Launch& updates(const void* pointer, uint64_t size = 0) {
+    return memory(pointer, XHAL_ACCESS_READ_WRITE, size);
+  }
   Launch& local(uint64_t bytes);
   template <class T>
   Launch& value(T value) {

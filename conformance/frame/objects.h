@@ -46,7 +46,8 @@ class Event {
 
 class Buffer {
  public:
-  Buffer(Context& t, uint32_t kind, uint64_t bytes, size_t device = 0) : Buffer(t, t.session(), kind, bytes, device) {}
+  Buffer(Context& t, uint32_t kind, uint64_t bytes, size_t device = 0)
+      : Buffer(t, t.session(), kind, bytes, device) {}
   Buffer(Context& t, Session& session, uint32_t kind, uint64_t bytes, size_t device = 0);
   ~Buffer() { reset(); }
   Buffer(Buffer&& other) noexcept
@@ -78,8 +79,12 @@ class Buffer {
   uint64_t bytes_ = 0;
 };
 
-inline Buffer device_memory(Context& t, uint64_t bytes, size_t device = 0) { return {t, XHAL_MEMORY_DEVICE, bytes, device}; }
-inline Buffer pinned_memory(Context& t, uint64_t bytes, size_t device = 0) { return {t, XHAL_MEMORY_PINNED, bytes, device}; }
+inline Buffer device_memory(Context& t, uint64_t bytes, size_t device = 0) {
+  return {t, XHAL_MEMORY_DEVICE, bytes, device};
+}
+inline Buffer pinned_memory(Context& t, uint64_t bytes, size_t device = 0) {
+  return {t, XHAL_MEMORY_PINNED, bytes, device};
+}
 
 // An instance of the test's own, with the same driver.
 class PrivateSession {

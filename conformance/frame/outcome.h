@@ -18,19 +18,28 @@ enum class Outcome {
   kUnstable       // failed behind other tests, passed alone: counts as failed
 };
 
-inline constexpr std::array kOutcomes = {Outcome::kPassed,       Outcome::kFailed,  Outcome::kSkipped,  Outcome::kRefused,
-                                         Outcome::kInconclusive, Outcome::kCrashed, Outcome::kTimedOut, Outcome::kUnstable};
+inline constexpr std::array kOutcomes = {Outcome::kPassed,   Outcome::kFailed,       Outcome::kSkipped,
+                                         Outcome::kRefused,  Outcome::kInconclusive, Outcome::kCrashed,
+                                         Outcome::kTimedOut, Outcome::kUnstable};
 
 constexpr std::string_view name_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kPassed: return "passed";
-    case Outcome::kFailed: return "failed";
-    case Outcome::kSkipped: return "skipped";
-    case Outcome::kRefused: return "refused";
-    case Outcome::kInconclusive: return "inconclusive";
-    case Outcome::kCrashed: return "crashed";
-    case Outcome::kTimedOut: return "timed_out";
-    case Outcome::kUnstable: return "unstable";
+    case Outcome::kPassed:
+      return "passed";
+    case Outcome::kFailed:
+      return "failed";
+    case Outcome::kSkipped:
+      return "skipped";
+    case Outcome::kRefused:
+      return "refused";
+    case Outcome::kInconclusive:
+      return "inconclusive";
+    case Outcome::kCrashed:
+      return "crashed";
+    case Outcome::kTimedOut:
+      return "timed_out";
+    case Outcome::kUnstable:
+      return "unstable";
   }
   return "failed";
 }

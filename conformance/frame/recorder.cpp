@@ -25,9 +25,10 @@ bool Recorder::asserted(Clause clause, bool holds) {
   return holds;
 }
 
-void Recorder::add(std::string_view clause, Where where, std::string_view expression, std::string message, bool refusal) {
-  Failure failure{std::string(clause), fmt::format("{}:{}", base_name(where.file), where.line), std::string(expression),
-                  std::move(message)};
+void Recorder::add(std::string_view clause, Where where, std::string_view expression, std::string message,
+                   bool refusal) {
+  Failure failure{std::string(clause), fmt::format("{}:{}", base_name(where.file), where.line),
+                  std::string(expression), std::move(message)};
   const std::lock_guard lock(mutex_);
   if (failure_count_++ == 0) first_is_refusal_ = refusal;
   if (failures_.size() >= kMostFailures) return;
@@ -35,11 +36,13 @@ void Recorder::add(std::string_view clause, Where where, std::string_view expres
   if (on_failure_) on_failure_(failure);
 }
 
-void Recorder::failed(std::string_view clause, Where where, std::string_view expression, std::string message) {
+void Recorder::failed(std::string_view clause, Where where, std::string_view expression,
+                      std::string message) {
   add(clause, where, expression, std::move(message), false);
 }
 
-void Recorder::refused(std::string_view clause, Where where, std::string_view expression, std::string message) {
+void Recorder::refused(std::string_view clause, Where where, std::string_view expression,
+                       std::string message) {
   add(clause, where, expression, std::move(message), true);
 }
 
@@ -58,7 +61,8 @@ TestResult Recorder::result() {
         std::any_of(declared_.begin(), declared_.end(), [i](Clause clause) { return clause.index() == i; });
     if (!declared && failures_.size() < kMostFailures) {
       ++failure_count_;
-      failures_.push_back({"", "suite", std::string(kClauseIds[i]), "asserted, but missing in the test's list of clauses"});
+      failures_.push_back(
+          {"", "suite", std::string(kClauseIds[i]), "asserted, but missing in the test's list of clauses"});
     }
   }
   out.notes = notes_;

@@ -66,7 +66,8 @@ class Recorder {
   TestResult result();
 
  private:
-  void add(std::string_view clause, Where where, std::string_view expression, std::string message, bool refusal);
+  void add(std::string_view clause, Where where, std::string_view expression, std::string message,
+           bool refusal);
 
   const std::vector<Clause>& declared_;
   std::function<void(const Failure&)> on_failure_;

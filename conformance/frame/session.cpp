@@ -20,7 +20,8 @@ constexpr uint32_t kMostDevices = 65536;
   xhal_error_t error{};
   error.struct_size = sizeof(error);
   std::string text = fmt::format("{}: {}", what, result_name(result));
-  if (result < 0 && xhal_error_get_last(&error) == XHAL_SUCCESS && error.code == result) text += std::string(": ") + error.text;
+  if (result < 0 && xhal_error_get_last(&error) == XHAL_SUCCESS && error.code == result)
+    text += std::string(": ") + error.text;
   throw SessionError(result, text);
 }
 
@@ -43,7 +44,8 @@ bool claims(const xhal_device_properties_t& properties, uint32_t feature) {
 
 std::string uuid_text(const uint8_t (&uuid)[16]) {
   std::string out;
-  for (size_t i = 0; i < 16; ++i) out += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+  for (size_t i = 0; i < 16; ++i)
+    out += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
   return out;
 }
 
@@ -83,7 +85,8 @@ void Session::enumerate() {
   }
   devices_.resize(count);
   note_call("xhal_driver_get_devices(driver, count, devices, &count)");
-  if (count > 0) need("xhal_driver_get_devices", xhal_driver_get_devices(driver_, count, devices_.data(), &count));
+  if (count > 0)
+    need("xhal_driver_get_devices", xhal_driver_get_devices(driver_, count, devices_.data(), &count));
   devices_.resize(std::min<size_t>(devices_.size(), count));
   // The device under test comes first; an index that is out of range is answered by whoever has the list (device_count).
   if (target_.device_index < devices_.size()) {
@@ -115,12 +118,14 @@ bool Session::claims(uint32_t feature, size_t i) const { return conformance::cla
 std::vector<xhal_image_format_t> Session::image_formats(size_t i) const {
   uint32_t count = 0;
   note_call("xhal_device_get_image_formats(device, 0, 0, nullptr, &count)");
-  if (xhal_device_get_image_formats(device(i), 0, sizeof(xhal_image_format_t), nullptr, &count) < 0 || count > 4096) return {};
+  if (xhal_device_get_image_formats(device(i), 0, sizeof(xhal_image_format_t), nullptr, &count) < 0 ||
+      count > 4096)
+    return {};
   std::vector<xhal_image_format_t> formats(count);
   for (auto& format : formats) format.struct_size = sizeof(xhal_image_format_t);
   note_call("xhal_device_get_image_formats(device, count, sizeof(xhal_image_format_t), formats, &count)");
-  if (count > 0 &&
-      xhal_device_get_image_formats(device(i), count, sizeof(xhal_image_format_t), formats.data(), &count) != XHAL_SUCCESS) {
+  if (count > 0 && xhal_device_get_image_formats(device(i), count, sizeof(xhal_image_format_t),
+                                                 formats.data(), &count) != XHAL_SUCCESS) {
     return {};
   }
   formats.resize(std::min<size_t>(formats.size(), count));

@@ -25,7 +25,9 @@ std::vector<uint32_t> joined(const std::vector<uint32_t>& a, const std::vector<u
   return out;
 }
 
-bool plain(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("_.-/=,+", c) != nullptr; }
+bool plain(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("_.-/=,+", c) != nullptr;
+}
 
 }  // namespace
 
@@ -71,10 +73,12 @@ std::vector<std::string> registration_errors(const std::vector<TestCase>& cases)
   std::vector<std::string> errors;
   for (size_t i = 0; i < cases.size(); ++i) {
     const TestCase& test = cases[i];
-    const std::string where = std::string(test.definition->file) + ":" + std::to_string(test.definition->line) + ": ";
+    const std::string where =
+        std::string(test.definition->file) + ":" + std::to_string(test.definition->line) + ": ";
     if (i > 0 && cases[i - 1].id == test.id) errors.push_back(where + "the id " + test.id + " is used twice");
     if (test.definition->info.clauses.empty()) errors.push_back(where + test.id + " names no clause");
-    if (std::strlen(test.definition->info.observes) == 0) errors.push_back(where + test.id + " does not say what it observes");
+    if (std::strlen(test.definition->info.observes) == 0)
+      errors.push_back(where + test.id + " does not say what it observes");
     if (!std::all_of(test.id.begin(), test.id.end(), plain)) {
       errors.push_back(where + test.id + " has a character that an id must not have");
     }
@@ -82,9 +86,10 @@ std::vector<std::string> registration_errors(const std::vector<TestCase>& cases)
   return errors;
 }
 
-Registration::Registration(const char* area, const char* name, Cases (*cases)(), TestInfo info, void (*function)(Context&),
-                           const char* file, int line) {
-  definitions().push_back(std::make_unique<Definition>(Definition{area, name, std::move(info), cases, function, file, line}));
+Registration::Registration(const char* area, const char* name, Cases (*cases)(), TestInfo info,
+                           void (*function)(Context&), const char* file, int line) {
+  definitions().push_back(
+      std::make_unique<Definition>(Definition{area, name, std::move(info), cases, function, file, line}));
 }
 
 }  // namespace xhal::conformance

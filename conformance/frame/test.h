@@ -35,7 +35,8 @@ struct Value {
 
   Value(std::integral auto number) : text(std::to_string(number)) {}  // NOLINT(google-explicit-constructor)
   Value(const char* word) : text(word) {}                             // NOLINT(google-explicit-constructor)
-  Value(std::string word, std::vector<uint32_t> features) : text(std::move(word)), needs(std::move(features)) {}
+  Value(std::string word, std::vector<uint32_t> features)
+      : text(std::move(word)), needs(std::move(features)) {}
 };
 
 struct Axis {
@@ -88,16 +89,17 @@ std::vector<TestCase> all_cases();
 std::vector<std::string> registration_errors(const std::vector<TestCase>& cases);
 
 struct Registration {
-  Registration(const char* area, const char* name, Cases (*cases)(), TestInfo info, void (*function)(Context&), const char* file,
-               int line);
+  Registration(const char* area, const char* name, Cases (*cases)(), TestInfo info,
+               void (*function)(Context&), const char* file, int line);
 };
 
 }  // namespace xhal::conformance
 
-#define XHAL_TEST_P(area, name, cases, ...)                                                                        \
-  static void xhal_test_##area##_##name(::xhal::conformance::Context& t);                                          \
-  static const ::xhal::conformance::Registration xhal_registration_##area##_##name(                                \
-      #area, #name, cases, ::xhal::conformance::TestInfo{__VA_ARGS__}, &xhal_test_##area##_##name, __FILE__, __LINE__); \
+#define XHAL_TEST_P(area, name, cases, ...)                                                                  \
+  static void xhal_test_##area##_##name(::xhal::conformance::Context& t);                                    \
+  static const ::xhal::conformance::Registration xhal_registration_##area##_##name(                          \
+      #area, #name, cases, ::xhal::conformance::TestInfo{__VA_ARGS__}, &xhal_test_##area##_##name, __FILE__, \
+      __LINE__);                                                                                             \
   static void xhal_test_##area##_##name([[maybe_unused]] ::xhal::conformance::Context& t)
 
 #define XHAL_TEST(area, name, ...) XHAL_TEST_P(area, name, nullptr, __VA_ARGS__)

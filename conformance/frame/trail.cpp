@@ -65,7 +65,8 @@ void note_call(std::string_view expression) {
 
 TrailReader::TrailReader() : fd_(memfd_create("xhal-conform-trail", MFD_CLOEXEC)) {
   if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "memfd_create");
-  if (ftruncate(fd_, sizeof(TrailBlock)) != 0) throw std::system_error(errno, std::generic_category(), "ftruncate");
+  if (ftruncate(fd_, sizeof(TrailBlock)) != 0)
+    throw std::system_error(errno, std::generic_category(), "ftruncate");
   void* memory = mmap(nullptr, sizeof(TrailBlock), PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
   if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
   block_ = new (memory) TrailBlock;
@@ -82,7 +83,8 @@ std::vector<std::string> TrailReader::last_calls() const {
   const uint64_t count = block_->count.load(std::memory_order_acquire);
   const uint64_t shown = std::min<uint64_t>(count, TrailBlock::kCalls);
   std::vector<std::string> out;
-  for (uint64_t i = 0; i < shown; ++i) out.push_back(printable(block_->calls.at((count - shown + i) % TrailBlock::kCalls)));
+  for (uint64_t i = 0; i < shown; ++i)
+    out.push_back(printable(block_->calls.at((count - shown + i) % TrailBlock::kCalls)));
   return out;
 }
 

@@ -26,7 +26,8 @@ const char* color_of(Verdict verdict) {
 }
 
 std::string duration(double milliseconds) {
-  return milliseconds < 1000 ? fmt::format("{:.1f} ms", milliseconds) : fmt::format("{:.1f} s", milliseconds / 1000);
+  return milliseconds < 1000 ? fmt::format("{:.1f} ms", milliseconds)
+                             : fmt::format("{:.1f} s", milliseconds / 1000);
 }
 
 const char* const kFaultScopes[] = {"stream", "context", "device", "process"};
@@ -39,25 +40,30 @@ std::string Console::paint(std::string_view text, const char* code) const {
 
 void Console::header(const Report& report, size_t selected, size_t to_run) {
   report_ = &report;
-  const auto text = [](const nlohmann::json& object, const char* key) { return one_line(object.value(key, "")); };
+  const auto text = [](const nlohmann::json& object, const char* key) {
+    return one_line(object.value(key, ""));
+  };
   const auto& declared = report.device.value("declared", nlohmann::json::object());
   const auto scope = declared.value("fault_scope", 0u);
-  fmt::print(out_, "xhal-conform {} ({}{}), contract {}.{}.{}\n", report.suite_version, report.suite_commit.substr(0, 12),
-             report.suite_dirty ? ", changed" : "", XHAL_ABI_MAJOR, XHAL_ABI_MINOR, XHAL_ABI_REVISION);
+  fmt::print(out_, "xhal-conform {} ({}{}), contract {}.{}.{}\n", report.suite_version,
+             report.suite_commit.substr(0, 12), report.suite_dirty ? ", changed" : "", XHAL_ABI_MAJOR,
+             XHAL_ABI_MINOR, XHAL_ABI_REVISION);
   fmt::print(out_, "driver  {} {}{}  {}\n", text(report.driver, "name"), text(report.driver, "version"),
-             report.driver.value("emulated", false) ? paint(" EMULATED", kYellow) : "", text(report.driver, "path"));
-  fmt::print(out_, "device  {} of {}: {}, {}\n", report.device.value("index", 0u), report.device_count, text(report.device, "name"),
-             text(report.device, "architecture"));
+             report.driver.value("emulated", false) ? paint(" EMULATED", kYellow) : "",
+             text(report.driver, "path"));
+  fmt::print(out_, "device  {} of {}: {}, {}\n", report.device.value("index", 0u), report.device_count,
+             text(report.device, "name"), text(report.device, "architecture"));
   fmt::print(out_, "        {}, faults contained by the {}, streams {}\n",
-             declared.value("is_synchronous", false) ? "synchronous" : "asynchronous", scope < 4 ? kFaultScopes[scope] : "?",
-             [&] {
+             declared.value("is_synchronous", false) ? "synchronous" : "asynchronous",
+             scope < 4 ? kFaultScopes[scope] : "?", [&] {
                for (const auto& feature : report.device.value("features", nlohmann::json::array())) {
                  if (feature == "cross_stream_progress") return "independent";
                }
                return "may stop each other";
              }());
-  fmt::print(out_, "level   {}, {} tests, {} apply, seed {}{}, deadline {:.0f} s a test\n\n", one_line(report.level), selected, to_run,
-             report.seed, report.shuffled ? " (shuffled)" : "", report.test_deadline_s);
+  fmt::print(out_, "level   {}, {} tests, {} apply, seed {}{}, deadline {:.0f} s a test\n\n",
+             one_line(report.level), selected, to_run, report.seed, report.shuffled ? " (shuffled)" : "",
+             report.test_deadline_s);
   std::fflush(out_);
   total_ = to_run;
   start_ = std::chrono::steady_clock::now();
@@ -76,9 +82,11 @@ void Console::draw_progress() {
   const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   std::string left;
   if (done_ > 0 && total_ > done_) {
-    left = fmt::format(" ~{:.0f} s left", elapsed / static_cast<double>(done_) * static_cast<double>(total_ - done_));
+    left = fmt::format(" ~{:.0f} s left",
+                       elapsed / static_cast<double>(done_) * static_cast<double>(total_ - done_));
   }
-  std::string text = fmt::format("[{}/{} {}%{}] {}", done_, total_, total_ == 0 ? 100 : 100 * done_ / total_, left, current_);
+  std::string text = fmt::format("[{}/{} {}%{}] {}", done_, total_, total_ == 0 ? 100 : 100 * done_ / total_,
+                                 left, current_);
   const auto width = static_cast<size_t>(std::max(20, style_.width - 1));
   if (text.size() > width) text.resize(width);
   fmt::print(out_, "\r\033[K{}", text);
@@ -96,8 +104,8 @@ void Console::erase_progress() {
 void Console::line(const TestRecord& record) {
   const Outcome outcome = record.result.outcome;
   // Padded before it is painted: escape codes have no width.
-  fmt::print(out_, "{}  {}  {}\n", paint(fmt::format("{:<12}", name_of(outcome)), color_of(outcome)), record.test->id,
-             paint(duration(record.result.milliseconds), kDim));
+  fmt::print(out_, "{}  {}  {}\n", paint(fmt::format("{:<12}", name_of(outcome)), color_of(outcome)),
+             record.test->id, paint(duration(record.result.milliseconds), kDim));
 }
 
 void Console::failure_details(const TestRecord& record) {
@@ -132,10 +140,12 @@ void Console::summary(const Report& report) {
   for (const Outcome outcome : kOutcomes) {
     const size_t count = report.count(outcome);
     if (count == 0) continue;
-    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, paint(name_of(outcome), color_of(outcome)));
+    counts +=
+        fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, paint(name_of(outcome), color_of(outcome)));
   }
   if (counts.empty()) counts = "nothing";
-  fmt::print(out_, "\n{} in {:.1f} s{}\n", counts, report.seconds, report.incomplete ? paint(", INTERRUPTED", kRed) : "");
+  fmt::print(out_, "\n{} in {:.1f} s{}\n", counts, report.seconds,
+             report.incomplete ? paint(", INTERRUPTED", kRed) : "");
   for (const LevelVerdict& level : report.levels) {
     fmt::print(out_, "level {}: {} ({} of {} required tests passed)\n", one_line(level.level),
                paint(name_of(level.verdict), color_of(level.verdict)), level.required_passed, level.required);

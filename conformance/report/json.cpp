@@ -14,10 +14,11 @@ nlohmann::json clause_ids(const std::vector<Clause>& clauses) {
 nlohmann::json test_json(const Report& report, const TestRecord& record) {
   nlohmann::json failures = nlohmann::json::array();
   for (const Failure& failure : record.result.failures) {
-    failures.push_back({{"clause", failure.clause.empty() ? nlohmann::json(nullptr) : nlohmann::json(failure.clause)},
-                        {"where", failure.where},
-                        {"expression", failure.expression},
-                        {"message", failure.message}});
+    failures.push_back(
+        {{"clause", failure.clause.empty() ? nlohmann::json(nullptr) : nlohmann::json(failure.clause)},
+         {"where", failure.where},
+         {"expression", failure.expression},
+         {"message", failure.message}});
   }
   nlohmann::json out = {{"id", record.test->id},
                         {"clauses", clause_ids(record.test->definition->info.clauses)},
@@ -55,27 +56,30 @@ nlohmann::json json_report(const Report& report) {
   for (const TestRecord& record : report.tests) tests.push_back(test_json(report, record));
   nlohmann::json levels = nlohmann::json::array();
   for (const LevelVerdict& level : report.levels) levels.push_back(level_json(level));
-  return {{"schema", kReportSchema},
-          {"abi", std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(XHAL_ABI_MINOR) + "." + std::to_string(XHAL_ABI_REVISION)},
-          {"suite", {{"version", report.suite_version}, {"commit", report.suite_commit}, {"dirty", report.suite_dirty}}},
-          {"driver", report.driver},
-          {"device", report.device},
-          {"device_count", report.device_count},
-          {"level", report.level},
-          {"levels", levels},
-          {"seed", report.seed},
-          {"options",
-           {{"shuffled", report.shuffled},
-            {"filters", report.filters},
-            {"round_trip_ns", report.round_trip_ns},
-            {"patience_ns", report.patience_ns},
-            {"test_deadline_s", report.test_deadline_s}}},
-          {"verdict", name_of(report.verdict.verdict)},
-          {"reasons", report.verdict.reasons},
-          {"incomplete", report.incomplete},
-          {"seconds", report.seconds},
-          {"totals", totals},
-          {"tests", tests}};
+  return {
+      {"schema", kReportSchema},
+      {"abi", std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(XHAL_ABI_MINOR) + "." +
+                  std::to_string(XHAL_ABI_REVISION)},
+      {"suite",
+       {{"version", report.suite_version}, {"commit", report.suite_commit}, {"dirty", report.suite_dirty}}},
+      {"driver", report.driver},
+      {"device", report.device},
+      {"device_count", report.device_count},
+      {"level", report.level},
+      {"levels", levels},
+      {"seed", report.seed},
+      {"options",
+       {{"shuffled", report.shuffled},
+        {"filters", report.filters},
+        {"round_trip_ns", report.round_trip_ns},
+        {"patience_ns", report.patience_ns},
+        {"test_deadline_s", report.test_deadline_s}}},
+      {"verdict", name_of(report.verdict.verdict)},
+      {"reasons", report.verdict.reasons},
+      {"incomplete", report.incomplete},
+      {"seconds", report.seconds},
+      {"totals", totals},
+      {"tests", tests}};
 }
 
 }  // namespace xhal::conformance

@@ -24,11 +24,20 @@ std::string escaped(std::string_view text, bool attribute) {
   }
   for (const char c : clean) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -52,10 +61,12 @@ std::string case_xml(const Report& report, const TestRecord& record) {
                                 record.result.milliseconds / 1000);
   if (outcome == Outcome::kPassed) return out + "/>\n";
   const std::string message = escaped(record.result.message, true);
-  if (outcome == Outcome::kSkipped) return out + fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", message);
-  const char* const element = outcome == Outcome::kCrashed || outcome == Outcome::kTimedOut ? "error" : "failure";
-  return out + fmt::format(">\n      <{0} type=\"{1}\" message=\"{2}\">{3}</{0}>\n    </testcase>\n", element, name_of(outcome), message,
-                           escaped(details(report, record), false));
+  if (outcome == Outcome::kSkipped)
+    return out + fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", message);
+  const char* const element =
+      outcome == Outcome::kCrashed || outcome == Outcome::kTimedOut ? "error" : "failure";
+  return out + fmt::format(">\n      <{0} type=\"{1}\" message=\"{2}\">{3}</{0}>\n    </testcase>\n", element,
+                           name_of(outcome), message, escaped(details(report, record), false));
 }
 
 }  // namespace
@@ -82,17 +93,20 @@ std::string junit_report(const Report& report) {
       seconds += record->result.milliseconds / 1000;
       cases += case_xml(report, *record);
     }
-    suites += fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.6f}\">\n{}  </testsuite>\n",
-                          escaped(area, true), records.size(), failures, errors, skipped, seconds, cases);
+    suites += fmt::format(
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" "
+        "time=\"{:.6f}\">\n{}  </testsuite>\n",
+        escaped(area, true), records.size(), failures, errors, skipped, seconds, cases);
     all_failures += failures;
     all_errors += errors;
     all_skipped += skipped;
   }
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-      "<testsuites name=\"xhal-conform {} {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.6f}\">\n{}</testsuites>\n",
-      escaped(report.driver.value("name", ""), true), escaped(report.level, true), report.tests.size(), all_failures, all_errors,
-      all_skipped, report.seconds, suites);
+      "<testsuites name=\"xhal-conform {} {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" "
+      "time=\"{:.6f}\">\n{}</testsuites>\n",
+      escaped(report.driver.value("name", ""), true), escaped(report.level, true), report.tests.size(),
+      all_failures, all_errors, all_skipped, report.seconds, suites);
 }
 
 }  // namespace xhal::conformance

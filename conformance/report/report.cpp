@@ -10,28 +10,34 @@ namespace xhal::conformance {
 
 std::string_view name_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kConformant: return "conformant";
-    case Verdict::kNotConformant: return "not conformant";
-    case Verdict::kNothingToTest: return "nothing to test";
-    case Verdict::kNotJudged: return "not judged";
+    case Verdict::kConformant:
+      return "conformant";
+    case Verdict::kNotConformant:
+      return "not conformant";
+    case Verdict::kNothingToTest:
+      return "nothing to test";
+    case Verdict::kNotJudged:
+      return "not judged";
   }
   return "not judged";
 }
 
 size_t Report::count(Outcome outcome) const {
-  return static_cast<size_t>(
-      std::count_if(tests.begin(), tests.end(), [outcome](const TestRecord& r) { return r.result.outcome == outcome; }));
+  return static_cast<size_t>(std::count_if(
+      tests.begin(), tests.end(), [outcome](const TestRecord& r) { return r.result.outcome == outcome; }));
 }
 
 std::string Report::rerun_command(const std::string& test) const {
-  return fmt::format("xhal-conform {} --level {} --seed {} --filter {}", target_arguments, shell_word(level), seed, shell_word(test));
+  return fmt::format("xhal-conform {} --level {} --seed {} --filter {}", target_arguments, shell_word(level),
+                     seed, shell_word(test));
 }
 
 LevelVerdict judge(const Report& report, const Level& level, const Claims& claims) {
   LevelVerdict out;
   out.level = level.name;
   for (const uint32_t feature : missing_features(level, claims)) {
-    out.reasons.push_back(fmt::format("the level requires the feature {}, which the device does not claim", feature_name(feature)));
+    out.reasons.push_back(fmt::format("the level requires the feature {}, which the device does not claim",
+                                      feature_name(feature)));
   }
   const bool lacks_features = !out.reasons.empty();
   std::map<Outcome, std::vector<std::string>> bad;
@@ -41,16 +47,19 @@ LevelVerdict judge(const Report& report, const Level& level, const Claims& claim
     ++seen;
     const bool required = is_required(*record.test, level, claims);
     const Outcome outcome = record.result.outcome;
-    const bool unobservable = outcome == Outcome::kSkipped && record.test->definition->info.may_be_unobservable;
+    const bool unobservable =
+        outcome == Outcome::kSkipped && record.test->definition->info.may_be_unobservable;
     if (required && !unobservable) {
       ++out.required;
       if (outcome == Outcome::kPassed) ++out.required_passed;
     }
-    if (is_bad(outcome) || (required && outcome == Outcome::kSkipped && !unobservable)) bad[outcome].push_back(record.test->id);
+    if (is_bad(outcome) || (required && outcome == Outcome::kSkipped && !unobservable))
+      bad[outcome].push_back(record.test->id);
   }
   for (const auto& [outcome, ids] : bad) {
-    out.reasons.push_back(fmt::format("{} {}{}: {}{}", ids.size(), name_of(outcome), ids.size() == 1 ? " test" : " tests",
-                                      ids.front(), ids.size() > 1 ? ", ..." : ""));
+    out.reasons.push_back(fmt::format("{} {}{}: {}{}", ids.size(), name_of(outcome),
+                                      ids.size() == 1 ? " test" : " tests", ids.front(),
+                                      ids.size() > 1 ? ", ..." : ""));
   }
   if (lacks_features || !bad.empty()) {
     out.verdict = Verdict::kNotConformant;
@@ -75,11 +84,13 @@ std::string one_line(std::string_view text) {
     if (byte >= 0x80) {
       length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
       good = byte >= 0xC2 && byte <= 0xF4 && i + length <= text.size();
-      for (size_t k = 1; good && k < length; ++k) good = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
+      for (size_t k = 1; good && k < length; ++k)
+        good = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
       // C1 controls, overlong forms, surrogates and what lies above U+10FFFF.
       const auto second = good ? static_cast<unsigned char>(text[i + 1]) : 0u;
-      if ((byte == 0xC2 && second < 0xA0) || (byte == 0xE0 && second < 0xA0) || (byte == 0xED && second > 0x9F) ||
-          (byte == 0xF0 && second < 0x90) || (byte == 0xF4 && second > 0x8F)) {
+      if ((byte == 0xC2 && second < 0xA0) || (byte == 0xE0 && second < 0xA0) ||
+          (byte == 0xED && second > 0x9F) || (byte == 0xF0 && second < 0x90) ||
+          (byte == 0xF4 && second > 0x8F)) {
         good = false;
       }
       if (!good) length = 1;
@@ -96,7 +107,8 @@ std::string one_line(std::string_view text) {
 
 std::string shell_word(const std::string& text) {
   const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_.-/=,+:@").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_.-/=,+:@").find(c) != std::string_view::npos;
   };
   if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
   std::string out = "'";

@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-[[noreturn]] void fail(const std::string& path, const std::string& text) { throw LevelError(fmt::format("level {}: {}", path, text)); }
+[[noreturn]] void fail(const std::string& path, const std::string& text) {
+  throw LevelError(fmt::format("level {}: {}", path, text));
+}
 
 std::vector<std::string> strings(const toml::table& table, const char* key, const std::string& path) {
   std::vector<std::string> out;
@@ -70,11 +72,13 @@ std::vector<std::string> level_names(const std::string& folder) {
 }
 
 Level load_level(const std::string& name_or_path, const std::string& folder) {
-  if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".toml")) return parse(name_or_path);
+  if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".toml"))
+    return parse(name_or_path);
   const auto names = level_names(folder);
   if (std::find(names.begin(), names.end(), name_or_path) == names.end()) {
     throw LevelError(names.empty() ? fmt::format("level {}: no level files in {}", name_or_path, folder)
-                                   : fmt::format("level {} is unknown; there are: {}", name_or_path, fmt::join(names, ", ")));
+                                   : fmt::format("level {} is unknown; there are: {}", name_or_path,
+                                                 fmt::join(names, ", ")));
   }
   Level level = parse((fs::path(folder) / (name_or_path + ".toml")).string());
   if (level.name != name_or_path) fail(name_or_path, fmt::format("its file calls itself '{}'", level.name));
@@ -127,13 +131,16 @@ bool belongs(const TestCase& test, const Level& level, const Claims& claims) {
 
 std::string why_not_applicable(const TestCase& test, const Claims& claims) {
   for (const uint32_t feature : test.needs()) {
-    if (!claims.claims(feature)) return fmt::format("needs the feature {}, which the device does not claim", feature_name(feature));
+    if (!claims.claims(feature))
+      return fmt::format("needs the feature {}, which the device does not claim", feature_name(feature));
   }
   for (const uint32_t feature : test.unless()) {
-    if (claims.claims(feature)) return fmt::format("tests the refusal of {}, which the device claims", feature_name(feature));
+    if (claims.claims(feature))
+      return fmt::format("tests the refusal of {}, which the device claims", feature_name(feature));
   }
   if (test.definition->info.devices > claims.device_count) {
-    return fmt::format("needs {} devices, the driver has {}", test.definition->info.devices, claims.device_count);
+    return fmt::format("needs {} devices, the driver has {}", test.definition->info.devices,
+                       claims.device_count);
   }
   return {};
 }
@@ -142,7 +149,8 @@ bool is_required(const TestCase& test, const Level& level, const Claims& claims)
   if (!belongs(test, level, claims)) return false;
   if (why_not_applicable(test, claims).empty()) return true;
   for (const uint32_t feature : test.needs()) {
-    const bool wanted = std::find(level.features.begin(), level.features.end(), feature) != level.features.end();
+    const bool wanted =
+        std::find(level.features.begin(), level.features.end(), feature) != level.features.end();
     if (wanted && !claims.claims(feature)) return true;
   }
   return false;

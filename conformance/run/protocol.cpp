@@ -36,7 +36,8 @@ std::optional<nlohmann::json> FrameReader::next() {
     return std::nullopt;
   }
   if (buffer_.size() < kHeader + length) return std::nullopt;
-  auto message = nlohmann::json::parse(buffer_.begin() + kHeader, buffer_.begin() + kHeader + length, nullptr, false);
+  auto message =
+      nlohmann::json::parse(buffer_.begin() + kHeader, buffer_.begin() + kHeader + length, nullptr, false);
   buffer_.erase(0, kHeader + length);
   if (message.is_discarded() || !message.is_object()) {
     broken_ = true;
@@ -70,18 +71,26 @@ std::optional<nlohmann::json> receive_message(int fd, FrameReader& reader) {
 }
 
 nlohmann::json to_json(const Failure& failure) {
-  return {{"clause", failure.clause}, {"where", failure.where}, {"expression", failure.expression}, {"message", failure.message}};
+  return {{"clause", failure.clause},
+          {"where", failure.where},
+          {"expression", failure.expression},
+          {"message", failure.message}};
 }
 
 Failure failure_from_json(const nlohmann::json& json) {
-  return {json.value("clause", ""), json.value("where", ""), json.value("expression", ""), json.value("message", "")};
+  return {json.value("clause", ""), json.value("where", ""), json.value("expression", ""),
+          json.value("message", "")};
 }
 
 nlohmann::json to_json(const TestResult& result) {
   nlohmann::json failures = nlohmann::json::array();
   for (const Failure& failure : result.failures) failures.push_back(to_json(failure));
-  return {{"outcome", name_of(result.outcome)}, {"message", result.message},   {"failures", failures},
-          {"notes", result.notes},              {"asserted", result.asserted}, {"milliseconds", result.milliseconds}};
+  return {{"outcome", name_of(result.outcome)},
+          {"message", result.message},
+          {"failures", failures},
+          {"notes", result.notes},
+          {"asserted", result.asserted},
+          {"milliseconds", result.milliseconds}};
 }
 
 TestResult result_from_json(const nlohmann::json& json) {
@@ -110,7 +119,8 @@ Target target_from_json(const nlohmann::json& json) {
 }
 
 nlohmann::json to_json(const RunSettings& settings) {
-  return {{"seed", settings.seed}, {"patience_ns", settings.patience_ns}, {"uuids", settings.uuids_elsewhere}};
+  return {
+      {"seed", settings.seed}, {"patience_ns", settings.patience_ns}, {"uuids", settings.uuids_elsewhere}};
 }
 
 RunSettings settings_from_json(const nlohmann::json& json) {
@@ -126,7 +136,8 @@ nlohmann::json to_json(const xhal_driver_properties_t& p) {
           {"version", bounded_text(p.version)},
           {"vendor", bounded_text(p.vendor)},
           {"emulated", p.emulated != 0},
-          {"abi", std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(p.abi_minor) + "." + std::to_string(p.abi_revision)},
+          {"abi", std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(p.abi_minor) + "." +
+                      std::to_string(p.abi_revision)},
           {"native_driver_version", bounded_text(p.native_driver_version)},
           {"native_runtime_version", bounded_text(p.native_runtime_version)},
           {"path", bounded_text(p.library_path)},
@@ -141,7 +152,8 @@ nlohmann::json to_json(const xhal_device_properties_t& p) {
 #undef XHAL_FEATURE
   nlohmann::json pci = nullptr;
   if (p.pci_domain != XHAL_PCI_UNKNOWN) {
-    pci = {{"domain", p.pci_domain}, {"bus", p.pci_bus}, {"device", p.pci_device}, {"function", p.pci_function}};
+    pci = {
+        {"domain", p.pci_domain}, {"bus", p.pci_bus}, {"device", p.pci_device}, {"function", p.pci_function}};
   }
   return {{"index", p.index},
           {"uuid", uuid_text(p.uuid)},

@@ -80,10 +80,14 @@ std::vector<ReportFile> open_reports(const Options& options) {
     const size_t equals = text.find('=');
     const std::string format = text.substr(0, equals);
     if (equals == std::string::npos || equals + 1 == text.size() || (format != "json" && format != "junit")) {
-      stop(kExitUsage, fmt::format("--report {}: write FORMAT=FILE, FORMAT being json or junit, FILE '-' for the standard output", text));
+      stop(kExitUsage,
+           fmt::format(
+               "--report {}: write FORMAT=FILE, FORMAT being json or junit, FILE '-' for the standard output",
+               text));
     }
     const std::string path = text.substr(equals + 1);
-    if (path == "-" && std::any_of(out.begin(), out.end(), [](const ReportFile& one) { return one.to_stdout; })) {
+    if (path == "-" &&
+        std::any_of(out.begin(), out.end(), [](const ReportFile& one) { return one.to_stdout; })) {
       stop(kExitUsage, "--report: only one report can go to the standard output");
     }
     try {
@@ -98,8 +102,10 @@ std::vector<ReportFile> open_reports(const Options& options) {
 void write_reports(std::vector<ReportFile>& files, const Report& report) {
   for (ReportFile& one : files) {
     try {
-      one.file.commit(one.format == "json" ? json_report(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
-                                           : junit_report(report));
+      one.file.commit(
+          one.format == "json"
+              ? json_report(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+              : junit_report(report));
     } catch (const OutputError& error) {
       stop(kExitBroken, error.what());
     }
@@ -137,15 +143,19 @@ std::vector<const TestCase*> filtered(const Options& options) {
     if (wanted) out.push_back(&test);
   }
   for (size_t i = 0; i < used.size(); ++i) {
-    if (!used[i]) stop(kExitNothing, fmt::format("--filter {}: matches no test; --list shows their ids", options.filters[i]));
+    if (!used[i])
+      stop(kExitNothing,
+           fmt::format("--filter {}: matches no test; --list shows their ids", options.filters[i]));
   }
   return out;
 }
 
 Probe probed(const Options& options) {
   const Probe found = probe(options.target, options.entry_deadline_s);
-  const std::string who = options.target.driver_path.empty() ? options.target.backend : options.target.driver_path;
-  if (found.ending == Probe::Ending::kMisbehaved) stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
+  const std::string who =
+      options.target.driver_path.empty() ? options.target.backend : options.target.driver_path;
+  if (found.ending == Probe::Ending::kMisbehaved)
+    stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
   if (found.ending == Probe::Ending::kRefused) {
     switch (found.code) {
       // What the user named is not there, is no driver, or was given options that it does not know.
@@ -153,14 +163,17 @@ Probe probed(const Options& options) {
       case XHAL_ERROR_BAD_MANIFEST:
       case XHAL_ERROR_VERSION_MISMATCH:
       case XHAL_ERROR_INVALID_ARGUMENT:
-      case XHAL_ERROR_PERMISSION: stop(kExitUsage, found.text);
-      default: stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
+      case XHAL_ERROR_PERMISSION:
+        stop(kExitUsage, found.text);
+      default:
+        stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
     }
   }
-  if (found.devices.empty()) stop(kExitNothing, fmt::format("driver {}: it has no device; nothing to test", who));
+  if (found.devices.empty())
+    stop(kExitNothing, fmt::format("driver {}: it has no device; nothing to test", who));
   if (options.target.device_index >= found.devices.size()) {
-    stop(kExitUsage, fmt::format("--device {}: driver {} has devices 0 to {}", options.target.device_index, who,
-                                 found.devices.size() - 1));
+    stop(kExitUsage, fmt::format("--device {}: driver {} has devices 0 to {}", options.target.device_index,
+                                 who, found.devices.size() - 1));
   }
   return found;
 }
@@ -182,7 +195,8 @@ RunSettings settings_of(const Options& options, const Probe& found) {
 }
 
 std::string target_arguments(const Target& target, const std::string& default_kernels) {
-  std::string out = target.driver_path.empty() ? "--backend " + shell_word(target.backend) : "--driver " + shell_word(target.driver_path);
+  std::string out = target.driver_path.empty() ? "--backend " + shell_word(target.backend)
+                                               : "--driver " + shell_word(target.driver_path);
   out += fmt::format(" --device {}", target.device_index);
   if (target.kernel_directory != default_kernels) out += " --kernels " + shell_word(target.kernel_directory);
   return out;
@@ -205,12 +219,14 @@ Report new_report(const Options& options, const Probe& found, const RunSettings&
   report.round_trip_ns = found.round_trip_ns;
   report.patience_ns = settings.patience_ns;
   // Time for a handful of waits that each run out of patience, so that an assertion tells and not the deadline.
-  report.test_deadline_s = options.test_deadline_s > 0 ? options.test_deadline_s : 6e-9 * static_cast<double>(settings.patience_ns);
+  report.test_deadline_s = options.test_deadline_s > 0 ? options.test_deadline_s
+                                                       : 6e-9 * static_cast<double>(settings.patience_ns);
   report.target_arguments = target_arguments(options.target, options.share_directory + "/kernels");
   return report;
 }
 
-std::vector<LevelVerdict> judge_all(const Report& report, const Options& options, const Level& level, const Claims& claims) {
+std::vector<LevelVerdict> judge_all(const Report& report, const Options& options, const Level& level,
+                                    const Claims& claims) {
   std::vector<LevelVerdict> out;
   std::map<const TestCase*, bool> ran;
   for (const TestRecord& record : report.tests) ran[record.test] = true;
@@ -218,9 +234,9 @@ std::vector<LevelVerdict> judge_all(const Report& report, const Options& options
     if (name == level.name) continue;
     try {
       const Level other = load_level(name, options.share_directory + "/levels");
-      const bool whole = std::all_of(checked_cases().begin(), checked_cases().end(), [&](const TestCase& test) {
-        return !is_required(test, other, claims) || ran.contains(&test);
-      });
+      const bool whole = std::all_of(
+          checked_cases().begin(), checked_cases().end(),
+          [&](const TestCase& test) { return !is_required(test, other, claims) || ran.contains(&test); });
       // A level whose features are missing is no news in a run that did not ask for it.
       if (whole && missing_features(other, claims).empty()) out.push_back(judge(report, other, claims));
     } catch (const LevelError&) {
@@ -234,17 +250,23 @@ int exit_code_of(const Report& report) {
   if (report.incomplete) return kExitInterrupted;
   switch (report.verdict.verdict) {
     case Verdict::kConformant:
-    case Verdict::kNotJudged: return kExitConformant;
-    case Verdict::kNotConformant: return kExitNotConformant;
-    case Verdict::kNothingToTest: return kExitNothing;
+    case Verdict::kNotJudged:
+      return kExitConformant;
+    case Verdict::kNotConformant:
+      return kExitNotConformant;
+    case Verdict::kNothingToTest:
+      return kExitNothing;
   }
   return kExitBroken;
 }
 
 int run_in_process(const Options& options) {
   const auto& cases = checked_cases();
-  const auto test = std::find_if(cases.begin(), cases.end(), [&](const TestCase& one) { return one.id == options.in_process; });
-  if (test == cases.end()) stop(kExitUsage, fmt::format("--in-process {}: no test has this id; --list shows them", options.in_process));
+  const auto test = std::find_if(cases.begin(), cases.end(),
+                                 [&](const TestCase& one) { return one.id == options.in_process; });
+  if (test == cases.end())
+    stop(kExitUsage,
+         fmt::format("--in-process {}: no test has this id; --list shows them", options.in_process));
   const Probe found = probed(options);
   const RunSettings settings = settings_of(options, found);
   const std::string reason = why_not_applicable(*test, claims_of(found));
@@ -255,10 +277,12 @@ int run_in_process(const Options& options) {
     if (session == nullptr) session = std::make_unique<Session>(options.target);
     return *session;
   };
-  const TestResult result = execute(*test, settings, options.target, shared,
-                                    [](const Failure& failure) { fmt::print("  {}\n", one_line(to_string(failure))); });
+  const TestResult result = execute(*test, settings, options.target, shared, [](const Failure& failure) {
+    fmt::print("  {}\n", one_line(to_string(failure)));
+  });
   for (const std::string& note : result.notes) fmt::print("  note: {}\n", one_line(note));
-  fmt::print("{}{}{}\n", name_of(result.outcome), result.message.empty() ? "" : ": ", one_line(result.message));
+  fmt::print("{}{}{}\n", name_of(result.outcome), result.message.empty() ? "" : ": ",
+             one_line(result.message));
   return is_bad(result.outcome) ? kExitNotConformant : kExitConformant;
 }
 
@@ -295,14 +319,18 @@ int run_checked(Options& options) {
       report.tests.push_back(std::move(record));
     }
   }
-  if (selected == 0) stop(kExitNothing, fmt::format("level {} has none of the selected tests; nothing to test", level.name));
+  if (selected == 0)
+    stop(kExitNothing, fmt::format("level {} has none of the selected tests; nothing to test", level.name));
   if (options.shuffle) shuffle(plan.tests, plan.settings.seed);
 
-  const bool stdout_taken = std::any_of(files.begin(), files.end(), [](const ReportFile& file) { return file.to_stdout; });
-  Console console(stdout_taken ? stderr : stdout, {options.terminal, options.color, options.verbose, options.terminal_width});
+  const bool stdout_taken =
+      std::any_of(files.begin(), files.end(), [](const ReportFile& file) { return file.to_stdout; });
+  Console console(stdout_taken ? stderr : stdout,
+                  {options.terminal, options.color, options.verbose, options.terminal_width});
   console.header(report, selected, plan.tests.size());
   const auto begin = std::chrono::steady_clock::now();
-  for (TestRecord& record : run_tests(plan, console, &report.incomplete)) report.tests.push_back(std::move(record));
+  for (TestRecord& record : run_tests(plan, console, &report.incomplete))
+    report.tests.push_back(std::move(record));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   std::sort(report.tests.begin(), report.tests.end(),
             [](const TestRecord& a, const TestRecord& b) { return a.test->id < b.test->id; });
@@ -316,8 +344,10 @@ int run_checked(Options& options) {
 
 void complete(Options& options) {
   if (options.share_directory.empty()) options.share_directory = default_share_directory();
-  if (options.target.kernel_directory.empty()) options.target.kernel_directory = options.share_directory + "/kernels";
-  if (!options.seed) options.seed = (uint64_t{std::random_device()()} << 16 ^ std::random_device()()) & kLargestSeed;
+  if (options.target.kernel_directory.empty())
+    options.target.kernel_directory = options.share_directory + "/kernels";
+  if (!options.seed)
+    options.seed = (uint64_t{std::random_device()()} << 16 ^ std::random_device()()) & kLargestSeed;
 }
 
 }  // namespace
@@ -335,7 +365,8 @@ int run(Options options) {
   } catch (const ExitWith& end) {
     return end.code;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "xhal-conform: {}; this is a defect of the suite or of the machine it runs on\n", one_line(error.what()));
+    fmt::print(stderr, "xhal-conform: {}; this is a defect of the suite or of the machine it runs on\n",
+               one_line(error.what()));
     return kExitBroken;
   }
 }

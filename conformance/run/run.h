@@ -28,14 +28,14 @@ struct Options {
   std::optional<uint64_t> seed;
   bool shuffle = true;
   unsigned jobs = 1;
-  std::vector<std::string> reports;       // FORMAT=FILE
-  double test_deadline_s = 0;             // 0: calibrated on the device
+  std::vector<std::string> reports;  // FORMAT=FILE
+  double test_deadline_s = 0;        // 0: calibrated on the device
   double entry_deadline_s = 60;
-  std::string list_format = "text";       // or "json"
-  std::string in_process;                 // id of one test to run in this process
-  std::string share_directory;            // holds levels/ and kernels/; empty: beside the program
-  bool verbose = false;                   // a line for every test also on a terminal
-  bool terminal = false;                  // progress in place on stderr
+  std::string list_format = "text";  // or "json"
+  std::string in_process;            // id of one test to run in this process
+  std::string share_directory;       // holds levels/ and kernels/; empty: beside the program
+  bool verbose = false;              // a line for every test also on a terminal
+  bool terminal = false;             // progress in place on stderr
   bool color = false;
   int terminal_width = 80;
 };

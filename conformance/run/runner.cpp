@@ -59,7 +59,8 @@ class Slot {
     }
     if (worker_ == nullptr) {
       worker_ = std::make_unique<WorkerProcess>();
-      worker_->send({{"do", "setup"}, {"target", to_json(plan_.target)}, {"settings", to_json(plan_.settings)}});
+      worker_->send(
+          {{"do", "setup"}, {"target", to_json(plan_.target)}, {"settings", to_json(plan_.settings)}});
       tests_run_ = 0;
       retire_ = false;
     }
@@ -148,7 +149,8 @@ class Slot {
     if (!failures_.empty()) result.message = to_string(failures_.front()) + "; then " + result.message;
     const std::string line = last_line(worker_->log());
     if (!line.empty()) result.message += "; it printed: " + line;
-    result.milliseconds = (plan_.deadline_s - std::chrono::duration<double>(deadline_ - Clock::now()).count()) * 1000;
+    result.milliseconds =
+        (plan_.deadline_s - std::chrono::duration<double>(deadline_ - Clock::now()).count()) * 1000;
     end(std::move(result));
     worker_.reset();
   }
@@ -157,7 +159,8 @@ class Slot {
     if (!how.empty()) {
       TestResult trouble;
       trouble.outcome = outcome;
-      trouble.message = with_last_call(*worker_, fmt::format("behind the test, while {}: {}", worker_->trail().stage(), how));
+      trouble.message = with_last_call(
+          *worker_, fmt::format("behind the test, while {}: {}", worker_->trail().stage(), how));
       const std::string line = last_line(worker_->log());
       if (!line.empty()) trouble.message += "; it printed: " + line;
       trouble_at_close_ = std::move(trouble);
@@ -186,8 +189,10 @@ class Slot {
 class Runner {
  public:
   Runner(const RunPlan& plan, RunListener& listener) : plan_(plan), listener_(listener) {
-    for (const TestCase* test : plan.tests) waiting_.push_back({test, test->definition->info.isolated, false});
-    for (unsigned i = 0; i < std::max(1u, plan.jobs); ++i) slots_.push_back(std::make_unique<Slot>(plan, listener));
+    for (const TestCase* test : plan.tests)
+      waiting_.push_back({test, test->definition->info.isolated, false});
+    for (unsigned i = 0; i < std::max(1u, plan.jobs); ++i)
+      slots_.push_back(std::make_unique<Slot>(plan, listener));
   }
 
   std::vector<TestRecord> run(bool* interrupted) {
@@ -211,8 +216,8 @@ class Runner {
   };
 
   bool finished() const {
-    return waiting_.empty() &&
-           std::all_of(slots_.begin(), slots_.end(), [](const auto& slot) { return slot->worker() == nullptr; });
+    return waiting_.empty() && std::all_of(slots_.begin(), slots_.end(),
+                                           [](const auto& slot) { return slot->worker() == nullptr; });
   }
 
   void feed(Slot& slot) {
@@ -250,8 +255,8 @@ class Runner {
     if (first != first_results_.end()) {
       if (!is_bad(record.result.outcome)) {
         TestRecord unstable = std::move(first->second);
-        unstable.result.message = fmt::format("{} behind other tests, passed alone: {}", name_of(unstable.result.outcome),
-                                              unstable.result.message);
+        unstable.result.message = fmt::format("{} behind other tests, passed alone: {}",
+                                              name_of(unstable.result.outcome), unstable.result.message);
         unstable.result.outcome = Outcome::kUnstable;
         record = std::move(unstable);
       }
@@ -309,7 +314,8 @@ Probe probe(const Target& target, double deadline_s) {
       if (what == "opened") {
         out.ending = Probe::Ending::kOpened;
         out.driver = message->value("driver", nlohmann::json::object());
-        for (const auto& device : message->value("devices", nlohmann::json::array())) out.devices.push_back(device);
+        for (const auto& device : message->value("devices", nlohmann::json::array()))
+          out.devices.push_back(device);
       } else if (what == "measured") {
         out.round_trip_ns = message->value("round_trip_ns", uint64_t{0});
       } else if (what == "closed") {

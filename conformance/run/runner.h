@@ -41,7 +41,7 @@ struct RunPlan {
   RunSettings settings;
   double deadline_s = 60;  // of one test
   unsigned jobs = 1;
-  int interrupt_fd = -1;                    // readable: stop
+  int interrupt_fd = -1;  // readable: stop
   std::function<bool(const TestCase&)> required;
 };
 

@@ -110,17 +110,23 @@ class Worker {
       device["feature_words"] = session_->properties(i).features;
       devices.push_back(std::move(device));
     }
-    send_message(channel_, {{"what", "opened"}, {"driver", to_json(session_->driver_properties())}, {"devices", devices}});
+    send_message(
+        channel_,
+        {{"what", "opened"}, {"driver", to_json(session_->driver_properties())}, {"devices", devices}});
     begin_stage("measuring a round trip");
-    const uint64_t round_trip = target_.device_index < session_->device_count() ? measure_round_trip(*session_) : 0;
+    const uint64_t round_trip =
+        target_.device_index < session_->device_count() ? measure_round_trip(*session_) : 0;
     send_message(channel_, {{"what", "measured"}, {"round_trip_ns", round_trip}});
   }
 
   void run(const std::string& id) {
-    const auto found = std::lower_bound(tests_.begin(), tests_.end(), id,
-                                        [](const TestCase& test, const std::string& wanted) { return test.id < wanted; });
+    const auto found =
+        std::lower_bound(tests_.begin(), tests_.end(), id,
+                         [](const TestCase& test, const std::string& wanted) { return test.id < wanted; });
     if (found == tests_.end() || found->id != id) {
-      send_message(channel_, {{"what", "result"}, {"result", to_json(TestResult{Outcome::kFailed, "unknown test " + id, {}, {}, {}, 0})}});
+      send_message(channel_,
+                   {{"what", "result"},
+                    {"result", to_json(TestResult{Outcome::kFailed, "unknown test " + id, {}, {}, {}, 0})}});
       return;
     }
     const auto shared = [this]() -> Session& { return session(); };

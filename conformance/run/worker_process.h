@@ -24,7 +24,7 @@ class WorkerProcess {
  public:
   using Clock = std::chrono::steady_clock;
 
-  WorkerProcess();  // starts this program again; throws std::system_error
+  WorkerProcess();   // starts this program again; throws std::system_error
   ~WorkerProcess();  // kills it and whatever it has started
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;

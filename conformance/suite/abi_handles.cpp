@@ -9,36 +9,48 @@ namespace xhal::conformance {
 namespace {
 
 XHAL_TEST(abi, destroyed_handles_stay_dead, .clauses = {"XHAL-ABI-4"},
-          .observes = "calls on a destroyed stream and event at once and while 1,000 further ones are created and destroyed") {
+          .observes =
+              "calls on a destroyed stream and event at once and while 1,000 further ones are created and "
+              "destroyed") {
   xhal_stream_t stream = Stream(t).release();
   xhal_event_t event = Event(t).release();
   EXPECT_RESULT("XHAL-ABI-4", xhal_stream_destroy(stream), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ABI-4", xhal_event_destroy(event), XHAL_SUCCESS);
   Stream alive(t);
   for (int i = 0; i <= 1000; ++i) {
-    ASSERT_RESULT("XHAL-ABI-4", xhal_stream_query(stream), XHAL_ERROR_INVALID_HANDLE, "after {} further destroys", i);
-    ASSERT_RESULT("XHAL-ABI-4", xhal_event_query(event), XHAL_ERROR_INVALID_HANDLE, "after {} further destroys", i);
-    ASSERT_RESULT("XHAL-ABI-4", xhal_event_record(event, alive, 0), XHAL_ERROR_INVALID_HANDLE, "after {} further destroys", i);
-    ASSERT_RESULT("XHAL-ABI-4", xhal_stream_destroy(stream), XHAL_ERROR_INVALID_HANDLE, "after {} further destroys", i);
-    ASSERT_RESULT("XHAL-ABI-4", xhal_event_destroy(event), XHAL_ERROR_INVALID_HANDLE, "after {} further destroys", i);
+    ASSERT_RESULT("XHAL-ABI-4", xhal_stream_query(stream), XHAL_ERROR_INVALID_HANDLE,
+                  "after {} further destroys", i);
+    ASSERT_RESULT("XHAL-ABI-4", xhal_event_query(event), XHAL_ERROR_INVALID_HANDLE,
+                  "after {} further destroys", i);
+    ASSERT_RESULT("XHAL-ABI-4", xhal_event_record(event, alive, 0), XHAL_ERROR_INVALID_HANDLE,
+                  "after {} further destroys", i);
+    ASSERT_RESULT("XHAL-ABI-4", xhal_stream_destroy(stream), XHAL_ERROR_INVALID_HANDLE,
+                  "after {} further destroys", i);
+    ASSERT_RESULT("XHAL-ABI-4", xhal_event_destroy(event), XHAL_ERROR_INVALID_HANDLE,
+                  "after {} further destroys", i);
     Stream other_stream(t);
     Event other_event(t);
   }
 }
 
-XHAL_TEST(abi, very_old_handles_do_not_crash, .clauses = {"XHAL-ABI-4"},
-          .observes = "an event destroyed before 5,000 further ones: an error, or another event's answer, and no crash") {
+XHAL_TEST(
+    abi, very_old_handles_do_not_crash, .clauses = {"XHAL-ABI-4"},
+    .observes =
+        "an event destroyed before 5,000 further ones: an error, or another event's answer, and no crash") {
   xhal_event_t old = Event(t).release();
   REQUIRE_OK(xhal_event_destroy(old));
   for (int i = 0; i < 5000; ++i) {
     Event other(t);
     const xhal_result_t answer = TRACED(xhal_event_query(old));
-    ASSERT_CLAUSE("XHAL-ABI-4", answer == XHAL_ERROR_INVALID_HANDLE || answer == XHAL_SUCCESS, "after {}: {}", i, result_name(answer));
+    ASSERT_CLAUSE("XHAL-ABI-4", answer == XHAL_ERROR_INVALID_HANDLE || answer == XHAL_SUCCESS, "after {}: {}",
+                  i, result_name(answer));
   }
 }
 
 XHAL_TEST(abi, given_handles_work_at_once, .clauses = {"XHAL-ABI-5"},
-          .observes = "the device of a stream, the default stream, a created stream and event: each used in further calls, and given out alike twice") {
+          .observes =
+              "the device of a stream, the default stream, a created stream and event: each used in further "
+              "calls, and given out alike twice") {
   xhal_stream_t default_stream = nullptr;
   REQUIRE_OK(xhal_device_get_default_stream(t.device(), &default_stream));
   Stream created(t);
@@ -56,8 +68,9 @@ XHAL_TEST(abi, given_handles_work_at_once, .clauses = {"XHAL-ABI-5"},
   EXPECT_RESULT("XHAL-ABI-5", xhal_stream_synchronize(created, t.patience()), XHAL_SUCCESS);
 }
 
-XHAL_TEST(abi, threads_on_one_stream, .clauses = {"XHAL-ABI-15"},
-          .observes = "eight threads submit 100 host functions each to one stream: all run once, one at a time") {
+XHAL_TEST(
+    abi, threads_on_one_stream, .clauses = {"XHAL-ABI-15"},
+    .observes = "eight threads submit 100 host functions each to one stream: all run once, one at a time") {
   constexpr size_t kThreads = 8;
   constexpr int kCalls = 100;
   struct Shared {
@@ -86,7 +99,9 @@ XHAL_TEST(abi, threads_on_one_stream, .clauses = {"XHAL-ABI-15"},
 }
 
 XHAL_TEST(abi, threads_on_streams_of_their_own, .clauses = {"XHAL-ABI-15", "XHAL-STREAM-1"},
-          .observes = "six threads with a stream, memory and events each: 60 rounds of fill, copy and record; every round's word") {
+          .observes =
+              "six threads with a stream, memory and events each: 60 rounds of fill, copy and record; every "
+              "round's word") {
   constexpr size_t kThreads = 6;
   constexpr size_t kRounds = 60;
   std::vector<Stream> streams;
@@ -120,7 +135,9 @@ XHAL_TEST(abi, threads_on_streams_of_their_own, .clauses = {"XHAL-ABI-15", "XHAL
 }
 
 XHAL_TEST(abi, threads_create_and_destroy, .clauses = {"XHAL-ABI-15"},
-          .observes = "six threads allocate, free, create and destroy at once, 150 rounds; results, and no two live allocations at one address") {
+          .observes =
+              "six threads allocate, free, create and destroy at once, 150 rounds; results, and no two live "
+              "allocations at one address") {
   constexpr size_t kThreads = 6;
   std::atomic<int> refused{0};
   std::atomic<int> damaged{0};
@@ -130,7 +147,8 @@ XHAL_TEST(abi, threads_create_and_destroy, .clauses = {"XHAL-ABI-15"},
       xhal_stream_t stream = nullptr;
       xhal_event_t event = nullptr;
       void* pointer = nullptr;
-      const xhal_memory_desc_t desc = memory_desc(round % 2 == 0 ? XHAL_MEMORY_PINNED : XHAL_MEMORY_DEVICE, 64 + 8 * round);
+      const xhal_memory_desc_t desc =
+          memory_desc(round % 2 == 0 ? XHAL_MEMORY_PINNED : XHAL_MEMORY_DEVICE, 64 + 8 * round);
       need(TRACED(xhal_stream_create(t.device(), nullptr, &stream)));
       need(TRACED(xhal_event_create(t.device(), nullptr, &event)));
       need(TRACED(xhal_memory_allocate(t.device(), &desc, &pointer)));
@@ -150,7 +168,10 @@ XHAL_TEST(abi, threads_create_and_destroy, .clauses = {"XHAL-ABI-15"},
 }
 
 XHAL_TEST(abi, one_thread_two_devices, .clauses = {"XHAL-ABI-16"},
-          .observes = "work on two devices interleaved call by call on one thread: each device's own chain, memory and attributes", .devices = 2) {
+          .observes =
+              "work on two devices interleaved call by call on one thread: each device's own chain, memory "
+              "and attributes",
+          .devices = 2) {
   constexpr size_t kRounds = 50;
   std::vector<Stream> streams;
   std::vector<Buffer> words;
@@ -161,8 +182,10 @@ XHAL_TEST(abi, one_thread_two_devices, .clauses = {"XHAL-ABI-16"},
     histories.push_back(device_memory(t, kRounds * 8, d));
   }
   for (size_t round = 0; round < kRounds; ++round) {
-    for (size_t d = 0; d < 2; ++d) REQUIRE_OK(xhal_memory_fill(streams[d], words[d], 1000 * (d + 1) + round, 8, 8));
-    for (size_t d = 0; d < 2; ++d) REQUIRE_OK(xhal_memory_copy(streams[d], histories[d].at(round * 8), words[d], 8));
+    for (size_t d = 0; d < 2; ++d)
+      REQUIRE_OK(xhal_memory_fill(streams[d], words[d], 1000 * (d + 1) + round, 8, 8));
+    for (size_t d = 0; d < 2; ++d)
+      REQUIRE_OK(xhal_memory_copy(streams[d], histories[d].at(round * 8), words[d], 8));
     // A call that names a device must not make it the one of the calls that follow.
     const Buffer between = device_memory(t, 64, round % 2);
     EXPECT_VALUE("XHAL-ABI-16", attributes_of(t, between).device_index, t.properties(round % 2).index);
@@ -175,14 +198,17 @@ XHAL_TEST(abi, one_thread_two_devices, .clauses = {"XHAL-ABI-16"},
   }
 }
 
-XHAL_TEST(abi, unknown_extension, .clauses = {"XHAL-ABI-21", "XHAL-ABI-14"}, .observes = "names that nobody has, and a known-looking one of a version that nobody has") {
+XHAL_TEST(abi, unknown_extension, .clauses = {"XHAL-ABI-21", "XHAL-ABI-14"},
+          .observes = "names that nobody has, and a known-looking one of a version that nobody has") {
   const void* table = sentinel<void>();
   for (const char* name : {"", "no.such.extension", "xhal", "xhal.no_such_table"}) {
     for (const uint32_t version : {0u, 1u, ~0u}) {
-      EXPECT_RESULT("XHAL-ABI-21", xhal_driver_get_extension(t.driver(), name, version, &table), XHAL_ERROR_NOT_FOUND, "'{}' {}", name, version);
+      EXPECT_RESULT("XHAL-ABI-21", xhal_driver_get_extension(t.driver(), name, version, &table),
+                    XHAL_ERROR_NOT_FOUND, "'{}' {}", name, version);
     }
   }
-  EXPECT_RESULT("XHAL-ABI-21", xhal_driver_get_extension(t.driver(), "xhal.lose_device", 0xFFFF'FFFF, &table), XHAL_ERROR_NOT_FOUND);
+  EXPECT_RESULT("XHAL-ABI-21", xhal_driver_get_extension(t.driver(), "xhal.lose_device", 0xFFFF'FFFF, &table),
+                XHAL_ERROR_NOT_FOUND);
   EXPECT_VALUE("XHAL-ABI-14", table, static_cast<const void*>(sentinel<void>()));
 }
 

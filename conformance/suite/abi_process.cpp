@@ -23,11 +23,14 @@ void expect_all(Context& t, Clause clause, const ChildResult& child, xhal_result
     ++seen;
     expect_result(t, clause, got, code, name.c_str(), XHAL_HERE, "in the child");
   }
-  expect_clause(t, clause, seen >= at_least, "every call in the child was made", XHAL_HERE, fmt::format("{} of {}", seen, at_least));
+  expect_clause(t, clause, seen >= at_least, "every call in the child was made", XHAL_HERE,
+                fmt::format("{} of {}", seen, at_least));
 }
 
 XHAL_TEST(abi, active_instance_in_a_forked_child, .clauses = {"XHAL-ABI-23"},
-          .observes = "after work in the parent, every call of the list whose handles are live, made in a forked child; the parent afterwards",
+          .observes =
+              "after work in the parent, every call of the list whose handles are live, made in a forked "
+              "child; the parent afterwards",
           .isolated = true) {
   Palette palette(t);
   std::vector<const EntryInfo*> calls;
@@ -52,8 +55,11 @@ XHAL_TEST(abi, active_instance_in_a_forked_child, .clauses = {"XHAL-ABI-23"},
   EXPECT_CLAUSE("XHAL-ABI-23", marker.filled(), "the parent: {}", marker.shown());
 }
 
-XHAL_TEST(abi, fork_with_work_in_flight, .clauses = {"XHAL-ABI-23"},
-          .observes = "a fork while a stream is held: the child's waits return at once, the parent's work ends as ever", .isolated = true) {
+XHAL_TEST(
+    abi, fork_with_work_in_flight, .clauses = {"XHAL-ABI-23"},
+    .observes =
+        "a fork while a stream is held: the child's waits return at once, the parent's work ends as ever",
+    .isolated = true) {
   Stream stream(t);
   Event event(t);
   Marker behind(t);
@@ -75,16 +81,21 @@ XHAL_TEST(abi, fork_with_work_in_flight, .clauses = {"XHAL-ABI-23"},
 
 // A small program over everything: copies both ways and, where there are kernels, a fold. "" or what went wrong.
 std::string small_program(Session& session, uint64_t patience) {
-  const auto failed = [](const char* what, xhal_result_t result) { return fmt::format("{}:{}", what, result); };
+  const auto failed = [](const char* what, xhal_result_t result) {
+    return fmt::format("{}:{}", what, result);
+  };
   xhal_device_t device = session.device();
   xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, 8 * 100);
   void* memory = nullptr;
   xhal_stream_t stream = nullptr;
   std::vector<uint64_t> cells(100, 5);
   std::vector<uint64_t> out(100, 0);
-  if (const auto r = xhal_memory_allocate(device, &desc, &memory); r != XHAL_SUCCESS) return failed("allocate", r);
-  if (const auto r = xhal_stream_create(device, nullptr, &stream); r != XHAL_SUCCESS) return failed("stream_create", r);
-  if (const auto r = xhal_memory_copy(stream, memory, cells.data(), 800); r != XHAL_SUCCESS) return failed("copy_in", r);
+  if (const auto r = xhal_memory_allocate(device, &desc, &memory); r != XHAL_SUCCESS)
+    return failed("allocate", r);
+  if (const auto r = xhal_stream_create(device, nullptr, &stream); r != XHAL_SUCCESS)
+    return failed("stream_create", r);
+  if (const auto r = xhal_memory_copy(stream, memory, cells.data(), 800); r != XHAL_SUCCESS)
+    return failed("copy_in", r);
   if (session.claims(XHAL_FEATURE_KERNEL)) {
     KernelPack* pack = session.kernels(0);
     if (pack != nullptr) {
@@ -94,23 +105,30 @@ std::string small_program(Session& session, uint64_t patience) {
       cells = oracle::fold_u64(cells, 6, 100);
     }
   }
-  if (const auto r = xhal_memory_copy(stream, out.data(), memory, 800); r != XHAL_SUCCESS) return failed("copy_out", r);
-  if (const auto r = xhal_stream_synchronize(stream, patience); r != XHAL_SUCCESS) return failed("synchronize", r);
+  if (const auto r = xhal_memory_copy(stream, out.data(), memory, 800); r != XHAL_SUCCESS)
+    return failed("copy_out", r);
+  if (const auto r = xhal_stream_synchronize(stream, patience); r != XHAL_SUCCESS)
+    return failed("synchronize", r);
   if (out != cells) return "data";
   if (const auto r = xhal_stream_destroy(stream); r != XHAL_SUCCESS) return failed("stream_destroy", r);
   if (const auto r = xhal_memory_free(device, memory); r != XHAL_SUCCESS) return failed("free", r);
   return "";
 }
 
-XHAL_TEST(abi, passive_instance_in_a_forked_child, .clauses = {"XHAL-ABI-24"},
-          .observes = "count and properties, fork, then a program with copies and a kernel in the child and in the parent", .isolated = true) {
+XHAL_TEST(
+    abi, passive_instance_in_a_forked_child, .clauses = {"XHAL-ABI-24"},
+    .observes =
+        "count and properties, fork, then a program with copies and a kernel in the child and in the parent",
+    .isolated = true) {
   Session& session = t.session();
   xhal_device_properties_t properties{};
   properties.struct_size = sizeof(properties);
-  for (size_t i = 0; i < session.device_count(); ++i) REQUIRE_OK(xhal_device_get_properties(session.device(i), &properties));
+  for (size_t i = 0; i < session.device_count(); ++i)
+    REQUIRE_OK(xhal_device_get_properties(session.device(i), &properties));
   const uint64_t patience = t.patience() / 2;
   for (int round = 0; round < 2; ++round) {
-    const ChildResult child = run_in_child(t, [&](const Say& say) { say("program=" + small_program(session, patience)); });
+    const ChildResult child =
+        run_in_child(t, [&](const Say& say) { say("program=" + small_program(session, patience)); });
     EXPECT_CLAUSE("XHAL-ABI-24", child.trouble().empty(), "child {}: {}", round, child.trouble());
     EXPECT_VALUE("XHAL-ABI-24", child.output, "program=\n", "child {}", round);
   }
@@ -118,7 +136,10 @@ XHAL_TEST(abi, passive_instance_in_a_forked_child, .clauses = {"XHAL-ABI-24"},
 }
 
 XHAL_TEST(abi, new_instance_in_a_forked_child, .clauses = {"XHAL-ABI-24", "XHAL-ABI-23"},
-          .observes = "an enumerated instance beside a destroyed one: in the child it works, and the handles of the destroyed one are refused", .isolated = true) {
+          .observes =
+              "an enumerated instance beside a destroyed one: in the child it works, and the handles of the "
+              "destroyed one are refused",
+          .isolated = true) {
   xhal_stream_t stale = nullptr;
   {
     PrivateSession gone(t);
@@ -134,11 +155,14 @@ XHAL_TEST(abi, new_instance_in_a_forked_child, .clauses = {"XHAL-ABI-24", "XHAL-
   });
   EXPECT_CLAUSE("XHAL-ABI-24", child.trouble().empty(), "{}", child.trouble());
   EXPECT_CLAUSE("XHAL-ABI-23", child.output.starts_with("stale=refused\n"), "{}", child.output);
-  EXPECT_CLAUSE("XHAL-ABI-24", child.output.ends_with(fmt::format("count=0\ndevices={}\n", t.device_count())), "{}", child.output);
+  EXPECT_CLAUSE("XHAL-ABI-24", child.output.ends_with(fmt::format("count=0\ndevices={}\n", t.device_count())),
+                "{}", child.output);
 }
 
 XHAL_TEST(abi, handles_after_their_instance, .clauses = {"XHAL-ABI-22"},
-          .observes = "every call of the list with handles of a destroyed instance, destroys included; a second destroy of the instance") {
+          .observes =
+              "every call of the list with handles of a destroyed instance, destroys included; a second "
+              "destroy of the instance") {
   PrivateSession session(t);
   // Leaked on purpose: the objects behind its handles go with the instance, not one by one.
   auto* palette = new Palette(t, *session, true);
@@ -160,7 +184,8 @@ XHAL_TEST(abi, handles_after_their_instance, .clauses = {"XHAL-ABI-22"},
       return fresh;
     }();
     note_call(fmt::format("xhal_{}", late.entry->name));
-    expect_result(t, "XHAL-ABI-22", late.entry->call(words.data()), XHAL_ERROR_INVALID_HANDLE, late.entry->name, XHAL_HERE, "");
+    expect_result(t, "XHAL-ABI-22", late.entry->call(words.data()), XHAL_ERROR_INVALID_HANDLE,
+                  late.entry->name, XHAL_HERE, "");
   }
   EXPECT_RESULT("XHAL-ABI-22", xhal_instance_destroy(instance), XHAL_ERROR_INVALID_HANDLE, "destroyed twice");
   // Its members destroy dead handles, which is legal and refused.
@@ -197,8 +222,10 @@ LateDestroyer late_destroyer;
 Cases exits() { return grid({{"instance", {"alive", "destroyed"}}}); }
 
 XHAL_TEST_P(abi, destroys_at_exit, exits, .clauses = {"XHAL-ABI-22"},
-            .observes = "a child process that works and then exits: a static destructor destroys an event, memory, a stream and the instance, which "
-                        "are alive or were destroyed before",
+            .observes =
+                "a child process that works and then exits: a static destructor destroys an event, memory, a "
+                "stream and the instance, which "
+                "are alive or were destroyed before",
             .isolated = true) {
   const bool destroyed = t.text("instance") == "destroyed";
   const uint64_t patience = t.patience() / 2;
@@ -212,10 +239,11 @@ XHAL_TEST_P(abi, destroys_at_exit, exits, .clauses = {"XHAL-ABI-22"},
         exit_instance = session->instance();
         exit_device = session->device();
         const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, 4096);
-        say(fmt::format("ready={}", xhal_stream_create(exit_device, nullptr, &exit_stream) == XHAL_SUCCESS &&
-                                        xhal_event_create(exit_device, nullptr, &exit_event) == XHAL_SUCCESS &&
-                                        xhal_memory_allocate(exit_device, &desc, &exit_memory) == XHAL_SUCCESS &&
-                                        xhal_memory_fill(exit_stream, exit_memory, 0, 1, 4096) == XHAL_SUCCESS));
+        say(fmt::format("ready={}",
+                        xhal_stream_create(exit_device, nullptr, &exit_stream) == XHAL_SUCCESS &&
+                            xhal_event_create(exit_device, nullptr, &exit_event) == XHAL_SUCCESS &&
+                            xhal_memory_allocate(exit_device, &desc, &exit_memory) == XHAL_SUCCESS &&
+                            xhal_memory_fill(exit_stream, exit_memory, 0, 1, 4096) == XHAL_SUCCESS));
         exit_descriptor = say.descriptor;
         late_destroyer.armed = true;
         if (destroyed) say(fmt::format("close={}", xhal_instance_destroy(exit_instance)));
@@ -230,7 +258,8 @@ XHAL_TEST_P(abi, destroys_at_exit, exits, .clauses = {"XHAL-ABI-22"},
   EXPECT_VALUE("XHAL-ABI-22", told[0] + " " + told[1], "program= ready=true");
   // Of a live instance only that nothing crashes is promised so late; of a destroyed one the code.
   for (size_t i = 3; destroyed && i < told.size(); ++i) {
-    EXPECT_CLAUSE("XHAL-ABI-22", told[i].ends_with(fmt::format(" {}", XHAL_ERROR_INVALID_HANDLE)), "{}", told[i]);
+    EXPECT_CLAUSE("XHAL-ABI-22", told[i].ends_with(fmt::format(" {}", XHAL_ERROR_INVALID_HANDLE)), "{}",
+                  told[i]);
   }
 }
 

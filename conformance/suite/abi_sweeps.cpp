@@ -12,7 +12,8 @@ bool any_entry(const EntryInfo&) { return true; }
 bool with_two_handles(const EntryInfo& entry) { return entry.handle_positions().size() > 1; }
 bool with_required_pointers(const EntryInfo& entry) {
   return std::any_of(entry.parameters.begin(), entry.parameters.end(), [](const EntryParameter& p) {
-    return p.kind == ParameterKind::kIn || p.kind == ParameterKind::kOut || p.kind == ParameterKind::kOutHandle;
+    return p.kind == ParameterKind::kIn || p.kind == ParameterKind::kOut ||
+           p.kind == ParameterKind::kOutHandle;
   });
 }
 
@@ -32,7 +33,8 @@ xhal_result_t call(const EntryInfo& entry, const Words& words, std::string_view 
   return entry.call(words.data());
 }
 
-void expect_code(Context& t, Clause clause, const EntryInfo& entry, xhal_result_t got, xhal_result_t expected, const std::string& how) {
+void expect_code(Context& t, Clause clause, const EntryInfo& entry, xhal_result_t got, xhal_result_t expected,
+                 const std::string& how) {
   expect_result(t, clause, got, expected, entry.name, XHAL_HERE, how);
 }
 
@@ -41,12 +43,14 @@ void expect_well(Context& t, Clause clause) {
   Stream stream(t);
   Marker marker(t);
   marker.fill_on(t, stream);
-  expect_clause(t, clause, xhal_stream_synchronize(stream, t.patience()) == XHAL_SUCCESS && marker.filled(), "the device works", XHAL_HERE,
-                marker.shown());
+  expect_clause(t, clause, xhal_stream_synchronize(stream, t.patience()) == XHAL_SUCCESS && marker.filled(),
+                "the device works", XHAL_HERE, marker.shown());
 }
 
-XHAL_TEST_P(abi, null_handle, all_entries, .clauses = {"XHAL-ABI-1", "XHAL-ABI-14"},
-            .observes = "each handle null in turn, the others live: the code, the out-parameters, the device afterwards") {
+XHAL_TEST_P(
+    abi, null_handle, all_entries, .clauses = {"XHAL-ABI-1", "XHAL-ABI-14"},
+    .observes =
+        "each handle null in turn, the others live: the code, the out-parameters, the device afterwards") {
   const EntryInfo& entry = conformance::entry(t.text("entry"));
   Palette palette(t);
   for (const size_t position : entry.handle_positions()) {
@@ -59,8 +63,9 @@ XHAL_TEST_P(abi, null_handle, all_entries, .clauses = {"XHAL-ABI-1", "XHAL-ABI-1
   expect_well(t, "XHAL-ABI-1");
 }
 
-XHAL_TEST_P(abi, handle_of_another_type, all_entries, .clauses = {"XHAL-ABI-2"},
-            .observes = "a live handle of another type in each place in turn: the code; the handle still works") {
+XHAL_TEST_P(
+    abi, handle_of_another_type, all_entries, .clauses = {"XHAL-ABI-2"},
+    .observes = "a live handle of another type in each place in turn: the code; the handle still works") {
   const EntryInfo& entry = conformance::entry(t.text("entry"));
   Palette palette(t);
   for (const size_t position : entry.handle_positions()) {
@@ -70,12 +75,18 @@ XHAL_TEST_P(abi, handle_of_another_type, all_entries, .clauses = {"XHAL-ABI-2"},
     expect_code(t, "XHAL-ABI-2", entry, call(entry, words, how), XHAL_ERROR_INVALID_HANDLE, how);
     EXPECT_VALUE("XHAL-ABI-2", palette.written(), "", "{}: an out-parameter was written", how);
   }
-  EXPECT_RESULT("XHAL-ABI-2", xhal_event_query(reinterpret_cast<xhal_event_t>(palette.handle(XHAL_TYPE_event))), XHAL_SUCCESS);
-  EXPECT_RESULT("XHAL-ABI-2", xhal_stream_query(reinterpret_cast<xhal_stream_t>(palette.handle(XHAL_TYPE_stream))), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-ABI-2",
+                xhal_event_query(reinterpret_cast<xhal_event_t>(palette.handle(XHAL_TYPE_event))),
+                XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-ABI-2",
+                xhal_stream_query(reinterpret_cast<xhal_stream_t>(palette.handle(XHAL_TYPE_stream))),
+                XHAL_SUCCESS);
 }
 
 XHAL_TEST_P(abi, foreign_handle, two_handle_entries, .clauses = {"XHAL-ABI-3"},
-            .observes = "each handle but the first from a second instance, then the first: the code; both instances' objects afterwards") {
+            .observes =
+                "each handle but the first from a second instance, then the first: the code; both instances' "
+                "objects afterwards") {
   const EntryInfo& entry = conformance::entry(t.text("entry"));
   PrivateSession other(t);
   Palette ours(t);
@@ -96,22 +107,30 @@ XHAL_TEST_P(abi, foreign_handle, two_handle_entries, .clauses = {"XHAL-ABI-3"},
     expect_code(t, "XHAL-ABI-3", entry, call(entry, words, how), XHAL_ERROR_FOREIGN_HANDLE, how);
   }
   for (const Palette* palette : {&ours, &theirs}) {
-    EXPECT_RESULT("XHAL-ABI-3", xhal_event_query(reinterpret_cast<xhal_event_t>(palette->handle(XHAL_TYPE_event))), XHAL_SUCCESS);
-    EXPECT_RESULT("XHAL-ABI-3", xhal_stream_synchronize(reinterpret_cast<xhal_stream_t>(palette->handle(XHAL_TYPE_stream)), t.patience()), XHAL_SUCCESS);
+    EXPECT_RESULT("XHAL-ABI-3",
+                  xhal_event_query(reinterpret_cast<xhal_event_t>(palette->handle(XHAL_TYPE_event))),
+                  XHAL_SUCCESS);
+    EXPECT_RESULT("XHAL-ABI-3",
+                  xhal_stream_synchronize(reinterpret_cast<xhal_stream_t>(palette->handle(XHAL_TYPE_stream)),
+                                          t.patience()),
+                  XHAL_SUCCESS);
   }
 }
 
 // Handles that were live once: destroyed one by one, or with their instance.
-XHAL_TEST_P(abi, stale_handle, all_entries, .clauses = {"XHAL-ABI-4", "XHAL-ABI-22"},
-            .observes = "a destroyed handle, or one of a destroyed instance, in each place in turn: the code, and no crash") {
+XHAL_TEST_P(
+    abi, stale_handle, all_entries, .clauses = {"XHAL-ABI-4", "XHAL-ABI-22"},
+    .observes =
+        "a destroyed handle, or one of a destroyed instance, in each place in turn: the code, and no crash") {
   const EntryInfo& entry = conformance::entry(t.text("entry"));
   std::map<uint32_t, uint64_t> of_dead_instance;
   {
     PrivateSession session(t);
     for (const uint32_t type : {XHAL_TYPE_instance, XHAL_TYPE_driver, XHAL_TYPE_device}) {
-      of_dead_instance[type] = reinterpret_cast<uintptr_t>(type == XHAL_TYPE_instance ? static_cast<void*>(session->instance())
-                                                           : type == XHAL_TYPE_driver ? static_cast<void*>(session->driver())
-                                                                                      : static_cast<void*>(session->device()));
+      of_dead_instance[type] =
+          reinterpret_cast<uintptr_t>(type == XHAL_TYPE_instance ? static_cast<void*>(session->instance())
+                                      : type == XHAL_TYPE_driver ? static_cast<void*>(session->driver())
+                                                                 : static_cast<void*>(session->device()));
     }
     of_dead_instance[XHAL_TYPE_stream] = reinterpret_cast<uintptr_t>(Stream(t, *session).release());
     of_dead_instance[XHAL_TYPE_event] = reinterpret_cast<uintptr_t>(Event(t, *session).release());
@@ -154,25 +173,32 @@ XHAL_TEST_P(abi, stale_handle, all_entries, .clauses = {"XHAL-ABI-4", "XHAL-ABI-
   }
   if (!judged) {
     t.note("the device gives out no handles of the types that the call takes");
-    expect_code(t, "XHAL-ABI-4", entry, call(entry, palette.arguments(entry), "null"), XHAL_ERROR_INVALID_HANDLE, "nothing live can be passed");
+    expect_code(t, "XHAL-ABI-4", entry, call(entry, palette.arguments(entry), "null"),
+                XHAL_ERROR_INVALID_HANDLE, "nothing live can be passed");
   }
 }
 
-XHAL_TEST_P(abi, null_pointer, pointer_entries, .clauses = {"XHAL-ABI-13", "XHAL-ABI-14", "XHAL-ABI-12", "XHAL-ABI-1"},
-            .observes = "each required pointer null in turn: the code, the other out-parameters; the call's refusal where its feature is not claimed") {
+XHAL_TEST_P(abi, null_pointer, pointer_entries,
+            .clauses = {"XHAL-ABI-13", "XHAL-ABI-14", "XHAL-ABI-12", "XHAL-ABI-1"},
+            .observes =
+                "each required pointer null in turn: the code, the other out-parameters; the call's refusal "
+                "where its feature is not claimed") {
   const EntryInfo& entry = conformance::entry(t.text("entry"));
   Palette palette(t);
   const bool reachable = palette.has_all(entry);
   const bool claimed = t.claims(entry.feature);
   for (size_t position = 0; position < entry.parameters.size(); ++position) {
     const EntryParameter& parameter = entry.parameters[position];
-    if (parameter.kind != ParameterKind::kIn && parameter.kind != ParameterKind::kOut && parameter.kind != ParameterKind::kOutHandle) continue;
+    if (parameter.kind != ParameterKind::kIn && parameter.kind != ParameterKind::kOut &&
+        parameter.kind != ParameterKind::kOutHandle)
+      continue;
     Words words = palette.arguments(entry);
     words[position] = 0;
     const std::string how = fmt::format("{} null", parameter.name);
     const xhal_result_t got = call(entry, words, how);
     if (!reachable) {
-      expect_code(t, "XHAL-ABI-1", entry, got, XHAL_ERROR_INVALID_HANDLE, how + ", and no live handle of its type");
+      expect_code(t, "XHAL-ABI-1", entry, got, XHAL_ERROR_INVALID_HANDLE,
+                  how + ", and no live handle of its type");
     } else if (!claimed) {
       expect_code(t, "XHAL-ABI-12", entry, got, XHAL_ERROR_UNSUPPORTED, how);
     } else {
@@ -183,7 +209,9 @@ XHAL_TEST_P(abi, null_pointer, pointer_entries, .clauses = {"XHAL-ABI-13", "XHAL
 }
 
 XHAL_TEST_P(abi, unclaimed_call, optional_entries, .clauses = {"XHAL-ABI-12", "XHAL-ABI-14", "XHAL-ABI-1"},
-            .observes = "the call with plausible, with null and with wild arguments beside its live handles: the code, the out-parameters") {
+            .observes =
+                "the call with plausible, with null and with wild arguments beside its live handles: the "
+                "code, the out-parameters") {
   const EntryInfo& entry = conformance::entry(t.text("entry"));
   Palette palette(t);
   const auto expect = [&](const Words& words, const std::string& how) {

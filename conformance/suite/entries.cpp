@@ -18,7 +18,7 @@ constexpr size_t kScratchBytes = 8192;
 template <class T>
 constexpr uint32_t struct_size_of() {
   using Pointee = std::remove_cv_t<std::remove_pointer_t<T>>;
-  if constexpr (requires(Pointee& p) { p.struct_size; }) {
+  if constexpr (requires(Pointee & p) { p.struct_size; }) {
     return sizeof(Pointee);
   } else {
     return 0;
@@ -44,28 +44,43 @@ struct Caller;
 template <class... P, xhal_result_t (*Function)(P...)>
 struct Caller<Function> {
   static xhal_result_t call(const uint64_t* words) {
-    return [words]<size_t... I>(std::index_sequence<I...>) { return Function(from_word<P>(words[I])...); }(std::index_sequence_for<P...>());
+    return [words]<size_t... I>(std::index_sequence<I...>) { return Function(from_word<P>(words[I])...); }
+    (std::index_sequence_for<P...>());
   }
 };
 
-#define DESCRIBE_H(type, name) EntryParameter{ParameterKind::kHandle, #name, XHAL_TYPE_##type, 0}
-#define DESCRIBE_V(ctype, name) EntryParameter{ParameterKind::kValue, #name, 0, 0}
-#define DESCRIBE_A(ctype, name) EntryParameter{ParameterKind::kAddress, #name, 0, 0}
-#define DESCRIBE_IN(ctype, name) EntryParameter{ParameterKind::kIn, #name, 0, struct_size_of<ctype>()}
-#define DESCRIBE_INO(ctype, name) EntryParameter{ParameterKind::kInOptional, #name, 0, struct_size_of<ctype>()}
-#define DESCRIBE_OUT(ctype, name) EntryParameter{ParameterKind::kOut, #name, 0, struct_size_of<ctype>()}
-#define DESCRIBE_OUTO(ctype, name) EntryParameter{ParameterKind::kOutOptional, #name, 0, struct_size_of<ctype>()}
-#define DESCRIBE_OUTH(type, name) EntryParameter{ParameterKind::kOutHandle, #name, XHAL_TYPE_##type, 0}
-#define DESCRIBE_OUTHA(type, name, capacity, count) EntryParameter{ParameterKind::kOutHandleArray, #name, XHAL_TYPE_##type, 0}
+#define DESCRIBE_H(type, name) \
+  EntryParameter { ParameterKind::kHandle, #name, XHAL_TYPE_##type, 0 }
+#define DESCRIBE_V(ctype, name) \
+  EntryParameter { ParameterKind::kValue, #name, 0, 0 }
+#define DESCRIBE_A(ctype, name) \
+  EntryParameter { ParameterKind::kAddress, #name, 0, 0 }
+#define DESCRIBE_IN(ctype, name) \
+  EntryParameter { ParameterKind::kIn, #name, 0, struct_size_of<ctype>() }
+#define DESCRIBE_INO(ctype, name) \
+  EntryParameter { ParameterKind::kInOptional, #name, 0, struct_size_of<ctype>() }
+#define DESCRIBE_OUT(ctype, name) \
+  EntryParameter { ParameterKind::kOut, #name, 0, struct_size_of<ctype>() }
+#define DESCRIBE_OUTO(ctype, name) \
+  EntryParameter { ParameterKind::kOutOptional, #name, 0, struct_size_of<ctype>() }
+#define DESCRIBE_OUTH(type, name) \
+  EntryParameter { ParameterKind::kOutHandle, #name, XHAL_TYPE_##type, 0 }
+#define DESCRIBE_OUTHA(type, name, capacity, count) \
+  EntryParameter { ParameterKind::kOutHandleArray, #name, XHAL_TYPE_##type, 0 }
 #define DESCRIBE_(kind, ...) DESCRIBE_##kind(__VA_ARGS__)
 #define DESCRIBE(tuple) DESCRIBE_ tuple
 
 std::vector<EntryInfo> list_entries() {
   std::vector<EntryInfo> all;
-#define XHAL_ENTRY(feature, since, name, ...) \
-  all.push_back({#name, XHAL_FEATURE_##feature, false, {XHAL_PP_LIST(DESCRIBE, __VA_ARGS__)}, &Caller<&xhal_##name>::call});
+#define XHAL_ENTRY(feature, since, name, ...)           \
+  all.push_back({#name,                                 \
+                 XHAL_FEATURE_##feature,                \
+                 false,                                 \
+                 {XHAL_PP_LIST(DESCRIBE, __VA_ARGS__)}, \
+                 &Caller<&xhal_##name>::call});
 #define XHAL_HOST_ENTRY(name, ...) \
-  all.push_back({#name, XHAL_FEATURE_CORE, true, {XHAL_PP_LIST(DESCRIBE, __VA_ARGS__)}, &Caller<&xhal_##name>::call});
+  all.push_back(                   \
+      {#name, XHAL_FEATURE_CORE, true, {XHAL_PP_LIST(DESCRIBE, __VA_ARGS__)}, &Caller<&xhal_##name>::call});
 #include "xhal/entry_points.def"
   std::erase_if(all, [](const EntryInfo& entry) { return entry.handle_positions().empty(); });
   return all;
@@ -110,9 +125,14 @@ Cases entry_cases(bool (*wanted)(const EntryInfo&)) {
 }
 
 Palette::Palette(Context& t, Session& session, bool work)
-    : t_(t), session_(session), stream_(t, session), event_(t, session, session.claims(XHAL_FEATURE_EVENT_TIMING) ? XHAL_EVENT_TIMING : 0),
+    : t_(t),
+      session_(session),
+      stream_(t, session),
+      event_(t, session, session.claims(XHAL_FEATURE_EVENT_TIMING) ? XHAL_EVENT_TIMING : 0),
       memory_(t, session, XHAL_MEMORY_DEVICE, 4096) {
-  const auto put = [this](uint32_t type, auto handle) { handles_[type] = reinterpret_cast<uintptr_t>(handle); };
+  const auto put = [this](uint32_t type, auto handle) {
+    handles_[type] = reinterpret_cast<uintptr_t>(handle);
+  };
   put(XHAL_TYPE_instance, session.instance());
   put(XHAL_TYPE_driver, session.driver());
   put(XHAL_TYPE_device, session.device());
@@ -144,12 +164,14 @@ uint64_t Palette::handle_of_another_type(uint32_t type) const {
 
 bool Palette::has_all(const EntryInfo& entry) const {
   const auto positions = entry.handle_positions();
-  return std::all_of(positions.begin(), positions.end(), [&](size_t i) { return handle(entry.parameters[i].handle_type) != 0; });
+  return std::all_of(positions.begin(), positions.end(),
+                     [&](size_t i) { return handle(entry.parameters[i].handle_type) != 0; });
 }
 
 uint64_t Palette::fresh(const EntryParameter& parameter, bool out) {
   scratch_.emplace_back(kScratchBytes / sizeof(uint64_t), out ? kUntouched : 0);
-  if (parameter.pointee_size != 0) std::memcpy(scratch_.back().data(), &parameter.pointee_size, sizeof(uint32_t));
+  if (parameter.pointee_size != 0)
+    std::memcpy(scratch_.back().data(), &parameter.pointee_size, sizeof(uint32_t));
   if (out) outs_.emplace_back(std::string(parameter.name), scratch_.size() - 1);
   return reinterpret_cast<uintptr_t>(scratch_.back().data());
 }
@@ -160,9 +182,15 @@ Words Palette::arguments(const EntryInfo& entry) {
   Words words;
   for (const EntryParameter& parameter : entry.parameters) {
     switch (parameter.kind) {
-      case ParameterKind::kHandle: words.push_back(handle(parameter.handle_type)); break;
-      case ParameterKind::kValue: words.push_back(0); break;
-      case ParameterKind::kAddress: words.push_back(reinterpret_cast<uintptr_t>(memory_.get())); break;
+      case ParameterKind::kHandle:
+        words.push_back(handle(parameter.handle_type));
+        break;
+      case ParameterKind::kValue:
+        words.push_back(0);
+        break;
+      case ParameterKind::kAddress:
+        words.push_back(reinterpret_cast<uintptr_t>(memory_.get()));
+        break;
       case ParameterKind::kIn:
         if (parameter.name == "function" || parameter.name == "sink") {
           words.push_back(reinterpret_cast<uintptr_t>(&count_call));
@@ -176,11 +204,15 @@ Words Palette::arguments(const EntryInfo& entry) {
           words.push_back(fresh(parameter, false));
         }
         break;
-      case ParameterKind::kInOptional: words.push_back(0); break;
+      case ParameterKind::kInOptional:
+        words.push_back(0);
+        break;
       case ParameterKind::kOut:
       case ParameterKind::kOutOptional:
       case ParameterKind::kOutHandle:
-      case ParameterKind::kOutHandleArray: words.push_back(fresh(parameter, true)); break;
+      case ParameterKind::kOutHandleArray:
+        words.push_back(fresh(parameter, true));
+        break;
     }
   }
   return words;
@@ -190,7 +222,8 @@ std::string Palette::written() const {
   for (const auto& [name, index] : outs_) {
     const auto& words = scratch_[index];
     // The first word may hold a struct_size, which the caller wrote.
-    if (std::any_of(words.begin() + 1, words.end(), [](uint64_t word) { return word != kUntouched; })) return name;
+    if (std::any_of(words.begin() + 1, words.end(), [](uint64_t word) { return word != kUntouched; }))
+      return name;
   }
   return {};
 }

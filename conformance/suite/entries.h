@@ -14,13 +14,24 @@
 
 namespace xhal::conformance {
 
-enum class ParameterKind { kHandle, kValue, kAddress, kIn, kInOptional, kOut, kOutOptional, kOutHandle, kOutHandleArray };
+enum class ParameterKind {
+  kHandle,
+  kValue,
+  kAddress,
+  kIn,
+  kInOptional,
+  kOut,
+  kOutOptional,
+  kOutHandle,
+  kOutHandleArray
+};
 
 struct EntryParameter {
   ParameterKind kind;
   std::string_view name;
-  uint32_t handle_type;   // kHandle: XHAL_TYPE_x
-  uint32_t pointee_size;  // kIn, kOut...: sizeof what it points to; 0 when that is not a struct with struct_size
+  uint32_t handle_type;  // kHandle: XHAL_TYPE_x
+  uint32_t
+      pointee_size;  // kIn, kOut...: sizeof what it points to; 0 when that is not a struct with struct_size
 };
 
 using Words = std::vector<uint64_t>;  // one a parameter: values, or addresses

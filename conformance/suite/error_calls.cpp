@@ -8,7 +8,9 @@ namespace xhal::conformance {
 namespace {
 
 XHAL_TEST(error, refused_calls_change_nothing, .clauses = {"XHAL-ERROR-1"},
-          .observes = "a chain of copies with a dozen refused calls between each two: its data, the free memory, the streams") {
+          .observes =
+              "a chain of copies with a dozen refused calls between each two: its data, the free memory, the "
+              "streams") {
   constexpr size_t kLinks = 20;
   const auto values = t.random_u64(1);
   Stream stream(t);
@@ -22,17 +24,25 @@ XHAL_TEST(error, refused_calls_change_nothing, .clauses = {"XHAL-ERROR-1"},
     xhal_stream_desc_t stream_desc{sizeof(stream_desc), 1u << 31, 0, 0};
     xhal_event_desc_t event_desc{sizeof(event_desc), 1u << 31};
     xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, 0);
-    EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_create(t.device(), &stream_desc, &no_stream), XHAL_ERROR_INVALID_ARGUMENT);
-    EXPECT_RESULT("XHAL-ERROR-1", xhal_event_create(t.device(), &event_desc, &no_event), XHAL_ERROR_INVALID_ARGUMENT);
-    EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_allocate(t.device(), &desc, &no_pointer), XHAL_ERROR_INVALID_ARGUMENT);
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_create(t.device(), &stream_desc, &no_stream),
+                  XHAL_ERROR_INVALID_ARGUMENT);
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_event_create(t.device(), &event_desc, &no_event),
+                  XHAL_ERROR_INVALID_ARGUMENT);
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_allocate(t.device(), &desc, &no_pointer),
+                  XHAL_ERROR_INVALID_ARGUMENT);
     EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_free(t.device(), places.at(8)), XHAL_ERROR_INVALID_POINTER);
-    EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_copy(stream, places, places.at(1), 8), XHAL_ERROR_INVALID_ARGUMENT, "overlap");
-    EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_copy(stream, places.at(8), places, places.size()), XHAL_ERROR_OUT_OF_RANGE);
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_copy(stream, places, places.at(1), 8),
+                  XHAL_ERROR_INVALID_ARGUMENT, "overlap");
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_copy(stream, places.at(8), places, places.size()),
+                  XHAL_ERROR_OUT_OF_RANGE);
     EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_fill(stream, places, 0, 3, 9), XHAL_ERROR_INVALID_ARGUMENT);
-    EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_fill(stream, places, 0, 8, places.size() + 8), XHAL_ERROR_OUT_OF_RANGE);
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_memory_fill(stream, places, 0, 8, places.size() + 8),
+                  XHAL_ERROR_OUT_OF_RANGE);
     EXPECT_RESULT("XHAL-ERROR-1", xhal_event_record(event, stream, 1u << 31), XHAL_ERROR_INVALID_ARGUMENT);
-    EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_wait_event(stream, event, 1u << 31), XHAL_ERROR_INVALID_ARGUMENT);
-    EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_host_function(stream, nullptr, nullptr), XHAL_ERROR_INVALID_ARGUMENT);
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_wait_event(stream, event, 1u << 31),
+                  XHAL_ERROR_INVALID_ARGUMENT);
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_host_function(stream, nullptr, nullptr),
+                  XHAL_ERROR_INVALID_ARGUMENT);
     EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_query(nullptr), XHAL_ERROR_INVALID_HANDLE);
   };
   xhal_memory_info_t before{};
@@ -44,17 +54,22 @@ XHAL_TEST(error, refused_calls_change_nothing, .clauses = {"XHAL-ERROR-1"},
   }
   EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-1", xhal_event_query(event), XHAL_SUCCESS, "the event was never recorded");
-  EXPECT_DATA("XHAL-ERROR-1", std::vector<uint64_t>(kLinks + 1, values.front()), t.read<uint64_t>(places, kLinks + 1));
+  EXPECT_DATA("XHAL-ERROR-1", std::vector<uint64_t>(kLinks + 1, values.front()),
+              t.read<uint64_t>(places, kLinks + 1));
   xhal_memory_info_t after{};
   after.struct_size = sizeof(after);
   REQUIRE_OK(xhal_device_get_memory_info(t.device(), &after));
   // Other processes may take some; a refused allocation a round would show as much more.
-  EXPECT_CLAUSE("XHAL-ERROR-1", before.free_bytes - after.free_bytes <= t.properties().memory_granularity || after.free_bytes >= before.free_bytes,
+  EXPECT_CLAUSE("XHAL-ERROR-1",
+                before.free_bytes - after.free_bytes <= t.properties().memory_granularity ||
+                    after.free_bytes >= before.free_bytes,
                 "free memory went from {} to {}", before.free_bytes, after.free_bytes);
 }
 
 XHAL_TEST(error, out_of_memory, .clauses = {"XHAL-ERROR-13"},
-          .observes = "allocate chunks until refused: the code, the device's health; free one, allocate again, compute; free all, all is there again",
+          .observes =
+              "allocate chunks until refused: the code, the device's health; free one, allocate again, "
+              "compute; free all, all is there again",
           .isolated = true) {
   xhal_memory_info_t info{};
   info.struct_size = sizeof(info);
@@ -71,8 +86,10 @@ XHAL_TEST(error, out_of_memory, .clauses = {"XHAL-ERROR-13"},
       result = TRACED(xhal_memory_allocate(t.device(), &desc, &pointer));
       if (result == XHAL_SUCCESS) chunks.push_back(pointer);
     }
-    EXPECT_VALUE("XHAL-ERROR-13", result_name(result), result_name(XHAL_ERROR_OUT_OF_DEVICE_MEMORY), "after {} chunks of {} bytes", chunks.size(), chunk);
-    ASSERT_CLAUSE("XHAL-ERROR-13", chunks.size() >= 2 && chunks.size() <= 17, "{} chunks of a sixteenth fit", chunks.size());
+    EXPECT_VALUE("XHAL-ERROR-13", result_name(result), result_name(XHAL_ERROR_OUT_OF_DEVICE_MEMORY),
+                 "after {} chunks of {} bytes", chunks.size(), chunk);
+    ASSERT_CLAUSE("XHAL-ERROR-13", chunks.size() >= 2 && chunks.size() <= 17, "{} chunks of a sixteenth fit",
+                  chunks.size());
     xhal_fault_t fault{};
     fault.struct_size = sizeof(fault);
     EXPECT_RESULT("XHAL-ERROR-13", xhal_device_get_fault(t.device(), &fault), XHAL_SUCCESS);
@@ -80,7 +97,8 @@ XHAL_TEST(error, out_of_memory, .clauses = {"XHAL-ERROR-13"},
     REQUIRE_OK(xhal_memory_free(t.device(), chunks.back()));
     chunks.pop_back();
     void* again = nullptr;
-    ASSERT_RESULT("XHAL-ERROR-13", xhal_memory_allocate(t.device(), &desc, &again), XHAL_SUCCESS, "after one free");
+    ASSERT_RESULT("XHAL-ERROR-13", xhal_memory_allocate(t.device(), &desc, &again), XHAL_SUCCESS,
+                  "after one free");
     chunks.push_back(again);
     const auto out = t.host_bytes(data.size());
     EXPECT_RESULT("XHAL-ERROR-13", xhal_memory_copy(stream, again, data.data(), data.size()), XHAL_SUCCESS);
@@ -100,12 +118,15 @@ struct LoseDevice {
 };
 
 XHAL_TEST(error, lost_device, .clauses = {"XHAL-ERROR-14"},
-          .observes = "a driver with the extension xhal.lose_device 1 loses its device: submissions and waits say DEVICE_LOST, destroys, frees and "
-                      "property queries succeed",
+          .observes =
+              "a driver with the extension xhal.lose_device 1 loses its device: submissions and waits say "
+              "DEVICE_LOST, destroys, frees and "
+              "property queries succeed",
           .isolated = true, .may_be_unobservable = true) {
   const void* table = nullptr;
   const xhal_result_t found = TRACED(xhal_driver_get_extension(t.driver(), "xhal.lose_device", 1, &table));
-  if (found != XHAL_SUCCESS || table == nullptr) Context::not_observable("the driver offers no way to lose its device (extension xhal.lose_device)");
+  if (found != XHAL_SUCCESS || table == nullptr)
+    Context::not_observable("the driver offers no way to lose its device (extension xhal.lose_device)");
   xhal_stream_t stream = Stream(t).release();
   xhal_event_t event = Event(t).release();
   void* memory = device_memory(t, 4096).release();
@@ -124,7 +145,8 @@ XHAL_TEST(error, lost_device, .clauses = {"XHAL-ERROR-14"},
   EXPECT_RESULT("XHAL-ERROR-14", xhal_device_synchronize(t.device(), t.patience()), XHAL_ERROR_DEVICE_LOST);
   EXPECT_RESULT("XHAL-ERROR-14", xhal_memory_fill(stream, memory, 0, 1, 64), XHAL_ERROR_DEVICE_LOST);
   EXPECT_RESULT("XHAL-ERROR-14", xhal_stream_create(t.device(), nullptr, &no_stream), XHAL_ERROR_DEVICE_LOST);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_memory_allocate(t.device(), &desc, &no_pointer), XHAL_ERROR_DEVICE_LOST);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_memory_allocate(t.device(), &desc, &no_pointer),
+                XHAL_ERROR_DEVICE_LOST);
   EXPECT_VALUE("XHAL-ERROR-14", call.count.load(), 1, "the host function behind the loss");
   xhal_device_properties_t properties{};
   properties.struct_size = sizeof(properties);

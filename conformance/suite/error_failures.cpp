@@ -14,7 +14,8 @@ xhal_result_t poison(Context& t, xhal_stream_t stream, uint64_t correlation = 0)
   REQUIRE_OK(submit_trap(t, stream, correlation));
   const xhal_result_t code = TRACED(xhal_stream_synchronize(stream, t.patience()));
   if (!is_failure(code)) {
-    t.recorder().failed("", XHAL_HERE, "the synchronise behind a trap", fmt::format("says {}, no failure", result_name(code)));
+    t.recorder().failed("", XHAL_HERE, "the synchronise behind a trap",
+                        fmt::format("says {}, no failure", result_name(code)));
     throw StopTest();
   }
   return code;
@@ -38,24 +39,30 @@ bool computes(Context& t, size_t device) {
   return good;
 }
 
-XHAL_TEST(error, trap_is_asynchronous, .clauses = {"XHAL-KERNEL-18", "XHAL-ERROR-6"},
-          .observes = "the launch of the trap kernel succeeds, the synchronise reports; with its flag 0 nothing fails",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+XHAL_TEST(
+    error, trap_is_asynchronous, .clauses = {"XHAL-KERNEL-18", "XHAL-ERROR-6"},
+    .observes =
+        "the launch of the trap kernel succeeds, the synchronise reports; with its flag 0 nothing fails",
+    .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream stream(t);
   const Buffer flag = pinned_memory(t, sizeof(uint32_t));
   store(flag.as<uint32_t>(), 0);
   Launch harmless(t.kernel("xhal_trap_u32"));
   harmless.reads(flag, sizeof(uint32_t));
   EXPECT_RESULT("XHAL-KERNEL-18", harmless.on(stream), XHAL_SUCCESS);
-  EXPECT_RESULT("XHAL-KERNEL-18", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS, "the flag is 0");
+  EXPECT_RESULT("XHAL-KERNEL-18", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS,
+                "the flag is 0");
   EXPECT_RESULT("XHAL-KERNEL-18", submit_trap(t, stream), XHAL_SUCCESS);
   const xhal_result_t code = TRACED(xhal_stream_synchronize(stream, t.patience()));
-  EXPECT_CLAUSE("XHAL-KERNEL-18", is_failure(code), "the synchronise behind a trap says {}", result_name(code));
+  EXPECT_CLAUSE("XHAL-KERNEL-18", is_failure(code), "the synchronise behind a trap says {}",
+                result_name(code));
   EXPECT_CLAUSE("XHAL-ERROR-6", code < 0, "{}", result_name(code));
 }
 
 XHAL_TEST(error, containment, .clauses = {"XHAL-ERROR-5", "XHAL-KERNEL-18"},
-          .observes = "after a trap: another stream of the device where the scope is the stream, the other devices where it is the device or less",
+          .observes =
+              "after a trap: another stream of the device where the scope is the stream, the other devices "
+              "where it is the device or less",
           .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream other(t);
   const auto data = t.random_bytes(4096);
@@ -67,15 +74,19 @@ XHAL_TEST(error, containment, .clauses = {"XHAL-ERROR-5", "XHAL-KERNEL-18"},
   if (scope(t) == XHAL_FAULT_SCOPE_STREAM) {
     Marker marker(t);
     marker.fill_on(t, other);
-    EXPECT_RESULT("XHAL-ERROR-5", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS, "a stream that has nothing to do with it");
+    EXPECT_RESULT("XHAL-ERROR-5", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS,
+                  "a stream that has nothing to do with it");
     EXPECT_CLAUSE("XHAL-ERROR-5", marker.filled(), "{}", marker.shown());
     EXPECT_CLAUSE("XHAL-ERROR-5", computes(t, 0), "new streams and memory of the device");
-    EXPECT_DATA("XHAL-ERROR-5", data, t.read<uint8_t>(memory, data.size()), "memory that the failed kernel had nothing to do with");
+    EXPECT_DATA("XHAL-ERROR-5", data, t.read<uint8_t>(memory, data.size()),
+                "memory that the failed kernel had nothing to do with");
   }
   if (scope(t) != XHAL_FAULT_SCOPE_PROCESS) {
-    for (size_t i = 1; i < t.device_count(); ++i) EXPECT_CLAUSE("XHAL-ERROR-5", computes(t, i), "device {}", i);
+    for (size_t i = 1; i < t.device_count(); ++i)
+      EXPECT_CLAUSE("XHAL-ERROR-5", computes(t, i), "device {}", i);
   }
-  if (scope(t) == XHAL_FAULT_SCOPE_PROCESS || (scope(t) != XHAL_FAULT_SCOPE_STREAM && t.device_count() == 1)) {
+  if (scope(t) == XHAL_FAULT_SCOPE_PROCESS ||
+      (scope(t) != XHAL_FAULT_SCOPE_STREAM && t.device_count() == 1)) {
     t.note("nothing of this process lies outside of the declared scope: containment not observed");
     xhal_fault_t fault{};
     fault.struct_size = sizeof(fault);
@@ -85,7 +96,9 @@ XHAL_TEST(error, containment, .clauses = {"XHAL-ERROR-5", "XHAL-KERNEL-18"},
 }
 
 XHAL_TEST(error, surfaces_everywhere, .clauses = {"XHAL-ERROR-6", "XHAL-ERROR-10"},
-          .observes = "query and synchronise of the stream and of an event behind the trap, and elapsed, twice each: one code, no time-out",
+          .observes =
+              "query and synchronise of the stream and of an event behind the trap, and elapsed, twice each: "
+              "one code, no time-out",
           .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   const bool timing = t.claims(XHAL_FEATURE_EVENT_TIMING);
   Stream stream(t);
@@ -109,19 +122,22 @@ XHAL_TEST(error, surfaces_everywhere, .clauses = {"XHAL-ERROR-6", "XHAL-ERROR-10
     EXPECT_RESULT("XHAL-ERROR-6", xhal_event_query(behind), code, "time {}", time);
     EXPECT_RESULT("XHAL-ERROR-10", xhal_event_synchronize(behind, t.patience()), code, "time {}", time);
     int64_t elapsed = 77;
-    if (timing) EXPECT_RESULT("XHAL-ERROR-6", xhal_event_get_elapsed(before, behind, &elapsed), code, "time {}", time);
+    if (timing)
+      EXPECT_RESULT("XHAL-ERROR-6", xhal_event_get_elapsed(before, behind, &elapsed), code, "time {}", time);
   }
   const xhal_result_t whole = TRACED(xhal_device_synchronize(t.device(), t.patience()));
   if (scope(t) == XHAL_FAULT_SCOPE_STREAM) {
-    EXPECT_CLAUSE("XHAL-ERROR-10", whole == code || whole == XHAL_SUCCESS, "the device's synchronise says {}", result_name(whole));
+    EXPECT_CLAUSE("XHAL-ERROR-10", whole == code || whole == XHAL_SUCCESS, "the device's synchronise says {}",
+                  result_name(whole));
   } else {
     EXPECT_VALUE("XHAL-ERROR-6", result_name(whole), result_name(code), "the device's synchronise");
   }
 }
 
-XHAL_TEST(error, event_before_the_failure, .clauses = {"XHAL-ERROR-6"},
-          .observes = "an event recorded and done before the trap still says so where only the stream is poisoned", .needs = {XHAL_FEATURE_KERNEL},
-          .isolated = true) {
+XHAL_TEST(
+    error, event_before_the_failure, .clauses = {"XHAL-ERROR-6"},
+    .observes = "an event recorded and done before the trap still says so where only the stream is poisoned",
+    .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream stream(t);
   Event before(t);
   REQUIRE_OK(xhal_event_record(before, stream, 0));
@@ -129,15 +145,19 @@ XHAL_TEST(error, event_before_the_failure, .clauses = {"XHAL-ERROR-6"},
   const xhal_result_t code = poison(t, stream);
   const xhal_result_t answer = TRACED(xhal_event_query(before));
   if (scope(t) == XHAL_FAULT_SCOPE_STREAM) {
-    EXPECT_VALUE("XHAL-ERROR-6", result_name(answer), result_name(XHAL_SUCCESS), "its work was done before the failure");
+    EXPECT_VALUE("XHAL-ERROR-6", result_name(answer), result_name(XHAL_SUCCESS),
+                 "its work was done before the failure");
   } else {
-    EXPECT_CLAUSE("XHAL-ERROR-6", answer == XHAL_SUCCESS || answer == code, "the query says {}", result_name(answer));
+    EXPECT_CLAUSE("XHAL-ERROR-6", answer == XHAL_SUCCESS || answer == code, "the query says {}",
+                  result_name(answer));
   }
 }
 
 XHAL_TEST(error, no_false_success, .clauses = {"XHAL-ERROR-7"},
-          .observes = "a copy, a fill, a record and a launch submitted to the poisoned stream: refused with the code, or accepted and reported "
-                      "by the next synchronise; the memory is not written",
+          .observes =
+              "a copy, a fill, a record and a launch submitted to the poisoned stream: refused with the "
+              "code, or accepted and reported "
+              "by the next synchronise; the memory is not written",
           .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream stream(t);
   const Buffer word = pinned_memory(t, sizeof(uint64_t));
@@ -148,8 +168,8 @@ XHAL_TEST(error, no_false_success, .clauses = {"XHAL-ERROR-7"},
   launch.updates(word, sizeof(uint64_t)).value(uint64_t{1}).value(uint64_t{1});
   const xhal_result_t code = poison(t, stream);
   const auto judge = [&](const char* what, xhal_result_t answer) {
-    EXPECT_CLAUSE("XHAL-ERROR-7", answer == code || answer == XHAL_SUCCESS, "{} says {}, the failure was {}", what, result_name(answer),
-                  result_name(code));
+    EXPECT_CLAUSE("XHAL-ERROR-7", answer == code || answer == XHAL_SUCCESS, "{} says {}, the failure was {}",
+                  what, result_name(answer), result_name(code));
     EXPECT_RESULT("XHAL-ERROR-7", xhal_stream_synchronize(stream, t.patience()), code, "behind {}", what);
   };
   judge("fill", TRACED(xhal_memory_fill(stream, word, 9, 8, 8)));
@@ -160,7 +180,9 @@ XHAL_TEST(error, no_false_success, .clauses = {"XHAL-ERROR-7"},
 }
 
 XHAL_TEST(error, fault_is_told, .clauses = {"XHAL-ERROR-8", "XHAL-ERROR-9"},
-          .observes = "get_fault on a healthy device, and three times after a trap: code, scope, recovery, text, entry, correlation id",
+          .observes =
+              "get_fault on a healthy device, and three times after a trap: code, scope, recovery, text, "
+              "entry, correlation id",
           .needs = {XHAL_FEATURE_KERNEL, XHAL_FEATURE_ERROR_CAUSE}, .isolated = true) {
   constexpr uint64_t kId = 0xC0FFEE0123;
   xhal_fault_t fault{};
@@ -177,23 +199,28 @@ XHAL_TEST(error, fault_is_told, .clauses = {"XHAL-ERROR-8", "XHAL-ERROR-9"},
     EXPECT_VALUE("XHAL-ERROR-8", result_name(fault.code), result_name(code), "time {}", time);
     EXPECT_VALUE("XHAL-ERROR-8", fault.scope, scope(t));
     EXPECT_VALUE("XHAL-ERROR-8", fault.recovery, t.properties().fault_recovery);
-    EXPECT_CLAUSE("XHAL-ERROR-8", !bounded_text(fault.text).empty() && bounded_text(fault.text).size() < sizeof(fault.text), "no text");
+    EXPECT_CLAUSE("XHAL-ERROR-8",
+                  !bounded_text(fault.text).empty() && bounded_text(fault.text).size() < sizeof(fault.text),
+                  "no text");
     EXPECT_VALUE("XHAL-ERROR-9", bounded_text(fault.entry), "xhal_kernel_launch");
     EXPECT_VALUE("XHAL-ERROR-9", fault.correlation_id, kId);
-    EXPECT_CLAUSE("XHAL-ERROR-9", fault.stream_id == 0 || fault.stream_id == info.id, "stream {} of {}", fault.stream_id, info.id);
+    EXPECT_CLAUSE("XHAL-ERROR-9", fault.stream_id == 0 || fault.stream_id == info.id, "stream {} of {}",
+                  fault.stream_id, info.id);
   }
 }
 
 XHAL_TEST(error, first_fault_stays, .clauses = {"XHAL-ERROR-8"},
-          .observes = "get_fault after two traps on two streams tells the first, where the second could be submitted", .needs = {XHAL_FEATURE_KERNEL},
-          .isolated = true) {
+          .observes =
+              "get_fault after two traps on two streams tells the first, where the second could be submitted",
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream first(t);
   Stream second(t);
   xhal_fault_t before{};
   before.struct_size = sizeof(before);
   const xhal_result_t code = poison(t, first, 1001);
   REQUIRE_OK(xhal_device_get_fault(t.device(), &before));
-  if (TRACED(submit_trap(t, second, 2002)) == XHAL_SUCCESS) TRACED(xhal_stream_synchronize(second, t.patience()));
+  if (TRACED(submit_trap(t, second, 2002)) == XHAL_SUCCESS)
+    TRACED(xhal_stream_synchronize(second, t.patience()));
   xhal_fault_t after{};
   after.struct_size = sizeof(after);
   EXPECT_RESULT("XHAL-ERROR-8", xhal_device_get_fault(t.device(), &after), XHAL_SUCCESS);
@@ -202,9 +229,11 @@ XHAL_TEST(error, first_fault_stays, .clauses = {"XHAL-ERROR-8"},
   EXPECT_VALUE("XHAL-ERROR-8", bounded_text(after.text), bounded_text(before.text));
 }
 
-XHAL_TEST(error, healthy_device, .clauses = {"XHAL-ERROR-8"}, .observes = "get_fault of every device when nothing has failed, call errors included") {
+XHAL_TEST(error, healthy_device, .clauses = {"XHAL-ERROR-8"},
+          .observes = "get_fault of every device when nothing has failed, call errors included") {
   for (size_t i = 0; i < t.device_count(); ++i) {
-    EXPECT_RESULT("XHAL-ERROR-8", xhal_memory_free(t.device(i), sentinel<void>()), XHAL_ERROR_INVALID_POINTER, "a call error on the way");
+    EXPECT_RESULT("XHAL-ERROR-8", xhal_memory_free(t.device(i), sentinel<void>()), XHAL_ERROR_INVALID_POINTER,
+                  "a call error on the way");
     xhal_fault_t fault{};
     fault.struct_size = sizeof(fault);
     EXPECT_RESULT("XHAL-ERROR-8", xhal_device_get_fault(t.device(i), &fault), XHAL_SUCCESS);
@@ -214,8 +243,8 @@ XHAL_TEST(error, healthy_device, .clauses = {"XHAL-ERROR-8"}, .observes = "get_f
 }
 
 XHAL_TEST(error, nothing_hangs, .clauses = {"XHAL-ERROR-10"},
-          .observes = "threads that wait for a stream and for an event before the trap fires get its code", .needs = {XHAL_FEATURE_KERNEL},
-          .isolated = true) {
+          .observes = "threads that wait for a stream and for an event before the trap fires get its code",
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream stream(t);
   Event behind(t);
   Gate gate(t, stream);
@@ -229,11 +258,15 @@ XHAL_TEST(error, nothing_hangs, .clauses = {"XHAL-ERROR-10"},
     if (i == 2) gate.open();
   });
   EXPECT_CLAUSE("XHAL-ERROR-10", is_failure(by_stream), "the stream's waiter got {}", result_name(by_stream));
-  if (recorded) EXPECT_CLAUSE("XHAL-ERROR-10", by_event.load() == by_stream.load(), "the event's waiter got {}", result_name(by_event));
+  if (recorded)
+    EXPECT_CLAUSE("XHAL-ERROR-10", by_event.load() == by_stream.load(), "the event's waiter got {}",
+                  result_name(by_event));
 }
 
 XHAL_TEST(error, dependents_do_not_run, .clauses = {"XHAL-ERROR-11", "XHAL-ERROR-10"},
-          .observes = "fills on two further streams that wait, one through the other, for an event behind the trap; their synchronise",
+          .observes =
+              "fills on two further streams that wait, one through the other, for an event behind the trap; "
+              "their synchronise",
           .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream stream(t);
   Stream second(t);
@@ -260,15 +293,20 @@ XHAL_TEST(error, dependents_do_not_run, .clauses = {"XHAL-ERROR-11", "XHAL-ERROR
   gate.open();
   const xhal_result_t code = TRACED(xhal_stream_synchronize(stream, t.patience()));
   ASSERT_CLAUSE("XHAL-ERROR-10", is_failure(code), "the trap's stream says {}", result_name(code));
-  EXPECT_RESULT("XHAL-ERROR-11", xhal_stream_synchronize(second, t.patience()), code, "a stream that waits for it");
-  EXPECT_RESULT("XHAL-ERROR-11", xhal_stream_synchronize(third, t.patience()), code, "a stream that waits for that one");
-  EXPECT_CLAUSE("XHAL-ERROR-11", on_second.untouched() && on_third.untouched(), "{}; {}", on_second.shown(), on_third.shown());
+  EXPECT_RESULT("XHAL-ERROR-11", xhal_stream_synchronize(second, t.patience()), code,
+                "a stream that waits for it");
+  EXPECT_RESULT("XHAL-ERROR-11", xhal_stream_synchronize(third, t.patience()), code,
+                "a stream that waits for that one");
+  EXPECT_CLAUSE("XHAL-ERROR-11", on_second.untouched() && on_third.untouched(), "{}; {}", on_second.shown(),
+                on_third.shown());
   EXPECT_VALUE("XHAL-ERROR-11", call.count.load(), 1, "a host function behind the wait runs all the same");
   EXPECT_VALUE("XHAL-ERROR-11", result_name(call.status.load()), result_name(code));
 }
 
 XHAL_TEST(error, recovery, .clauses = {"XHAL-ERROR-12"},
-          .observes = "the declared step after a trap, then folds with right results on new streams, memory and modules; the fault record",
+          .observes =
+              "the declared step after a trap, then folds with right results on new streams, memory and "
+              "modules; the fault record",
           .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   const uint32_t recovery = t.properties().fault_recovery;
   const KernelImage image = t.pack().image();
@@ -276,7 +314,8 @@ XHAL_TEST(error, recovery, .clauses = {"XHAL-ERROR-12"},
     Stream stream(t);
     poison(t, stream);
     if (recovery != XHAL_RECOVERY_RESET) {
-      EXPECT_RESULT("XHAL-ERROR-12", xhal_device_reset(t.device()), XHAL_ERROR_UNSUPPORTED, "a reset that is not declared");
+      EXPECT_RESULT("XHAL-ERROR-12", xhal_device_reset(t.device()), XHAL_ERROR_UNSUPPORTED,
+                    "a reset that is not declared");
     }
   }
   if (recovery == XHAL_RECOVERY_NONE) {
@@ -301,7 +340,8 @@ XHAL_TEST(error, recovery, .clauses = {"XHAL-ERROR-12"},
   const auto out = t.host_bytes(kCells * sizeof(uint64_t));
   Launch launch(kernel);
   launch.cover(kCells, small_group(t)).updates(cells).value(uint64_t{3}).value(uint64_t{kCells});
-  EXPECT_RESULT("XHAL-ERROR-12", xhal_memory_copy(stream, cells, before.data(), kCells * sizeof(uint64_t)), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-ERROR-12", xhal_memory_copy(stream, cells, before.data(), kCells * sizeof(uint64_t)),
+                XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-12", launch.on(stream), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-12", xhal_memory_copy(stream, out.data(), cells, out.size()), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-12", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS);
@@ -312,10 +352,13 @@ XHAL_TEST(error, recovery, .clauses = {"XHAL-ERROR-12"},
 }
 
 XHAL_TEST(error, reset_drops_everything, .clauses = {"XHAL-ERROR-12"},
-          .observes = "reset of a healthy device with work held: host functions run once, the old stream, event and memory can be destroyed and "
-                      "freed, new ones work",
+          .observes =
+              "reset of a healthy device with work held: host functions run once, the old stream, event and "
+              "memory can be destroyed and "
+              "freed, new ones work",
           .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
-  if (t.properties().fault_recovery != XHAL_RECOVERY_RESET) Context::not_observable("the device does not declare reset");
+  if (t.properties().fault_recovery != XHAL_RECOVERY_RESET)
+    Context::not_observable("the device does not declare reset");
   xhal_stream_t stream = Stream(t).release();
   xhal_event_t event = Event(t).release();
   void* memory = device_memory(t, 4096).release();
@@ -335,9 +378,11 @@ XHAL_TEST(error, reset_drops_everything, .clauses = {"XHAL-ERROR-12"},
 }
 
 XHAL_TEST(error, default_stream_comes_back, .clauses = {"XHAL-ERROR-12"},
-          .observes = "a trap on the default stream, a reset where that is declared, then work on the default stream",
+          .observes =
+              "a trap on the default stream, a reset where that is declared, then work on the default stream",
           .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
-  if (t.properties().fault_recovery != XHAL_RECOVERY_RESET) Context::not_observable("the device does not declare reset");
+  if (t.properties().fault_recovery != XHAL_RECOVERY_RESET)
+    Context::not_observable("the device does not declare reset");
   xhal_stream_t stream = nullptr;
   REQUIRE_OK(xhal_device_get_default_stream(t.device(), &stream));
   poison(t, stream);
@@ -353,7 +398,9 @@ XHAL_TEST(error, default_stream_comes_back, .clauses = {"XHAL-ERROR-12"},
 }
 
 XHAL_TEST(error, nobody_else_consumes_it, .clauses = {"XHAL-ERROR-15", "XHAL-ERROR-6"},
-          .observes = "between trap and synchronise: host calls, properties and queries of another device; then the synchronise still reports",
+          .observes =
+              "between trap and synchronise: host calls, properties and queries of another device; then the "
+              "synchronise still reports",
           .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream stream(t);
   REQUIRE_OK(submit_trap(t, stream));
@@ -367,10 +414,12 @@ XHAL_TEST(error, nobody_else_consumes_it, .clauses = {"XHAL-ERROR-15", "XHAL-ERR
   for (int i = 0; i < 50; ++i) {
     EXPECT_RESULT("XHAL-ERROR-15", xhal_get_version(&major, nullptr, nullptr), XHAL_SUCCESS);
     EXPECT_RESULT("XHAL-ERROR-15", xhal_device_get_properties(t.device(), &properties), XHAL_SUCCESS);
-    EXPECT_RESULT("XHAL-ERROR-15", xhal_driver_get_pointer_attributes(t.driver(), &major, &attributes), XHAL_SUCCESS);
+    EXPECT_RESULT("XHAL-ERROR-15", xhal_driver_get_pointer_attributes(t.driver(), &major, &attributes),
+                  XHAL_SUCCESS);
     EXPECT_RESULT("XHAL-ERROR-15", xhal_device_get_fault(t.device(), &fault), XHAL_SUCCESS);
     if (t.device_count() > 1 && scope(t) != XHAL_FAULT_SCOPE_PROCESS) {
-      EXPECT_RESULT("XHAL-ERROR-15", xhal_device_synchronize(t.device(1), t.patience()), XHAL_SUCCESS, "another device");
+      EXPECT_RESULT("XHAL-ERROR-15", xhal_device_synchronize(t.device(1), t.patience()), XHAL_SUCCESS,
+                    "another device");
     }
   }
   const xhal_result_t code = TRACED(xhal_stream_synchronize(stream, t.patience()));

@@ -53,7 +53,9 @@ XHAL_TEST_P(event, record_waits_for_nothing_behind_it, gates, .clauses = {"XHAL-
   Gate gate(t, stream, gate_kind(t.text("hold")));
   EXPECT_RESULT("XHAL-EVENT-2", xhal_event_synchronize(event, t.patience()), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-EVENT-2", xhal_event_query(event), XHAL_SUCCESS);
-  if (gate.shut()) EXPECT_CLAUSE("XHAL-EVENT-2", gate.held(), "the event waited for work that was submitted after its record");
+  if (gate.shut())
+    EXPECT_CLAUSE("XHAL-EVENT-2", gate.held(),
+                  "the event waited for work that was submitted after its record");
   EXPECT_CLAUSE("XHAL-EVENT-2", before.filled(), "{}", before.shown());
 }
 
@@ -71,17 +73,21 @@ XHAL_TEST_P(event, wait_binds_its_generation, gates, .clauses = {"XHAL-EVENT-3"}
   behind.fill_on(t, c);
   Gate second(t, b, independent_gate_kind(t));
   REQUIRE_OK(xhal_event_record(event, b, 0));
-  if (first.shut() && t.witness(first)) EXPECT_CLAUSE("XHAL-EVENT-3", behind.untouched(), "{}", behind.shown());
+  if (first.shut() && t.witness(first))
+    EXPECT_CLAUSE("XHAL-EVENT-3", behind.untouched(), "{}", behind.shown());
   behind.stamp(first);
   first.open();
   EXPECT_RESULT("XHAL-EVENT-3", xhal_stream_synchronize(c, t.patience()), XHAL_SUCCESS);
-  if (second.shut()) EXPECT_CLAUSE("XHAL-EVENT-3", second.held(), "the wait took the later record for its own");
+  if (second.shut())
+    EXPECT_CLAUSE("XHAL-EVENT-3", second.held(), "the wait took the later record for its own");
   EXPECT_CLAUSE("XHAL-EVENT-3", behind.filled(), "{}", behind.shown());
 }
 
 XHAL_TEST(event, wait_binds_its_generation_without_gates, .clauses = {"XHAL-EVENT-3"},
-          .observes = "C waits for A's record, B waits for C, the event is recorded again on B: a wait that took the later record would "
-                      "wait for itself") {
+          .observes =
+              "C waits for A's record, B waits for C, the event is recorded again on B: a wait that took the "
+              "later record would "
+              "wait for itself") {
   Stream a(t);
   Stream b(t);
   Stream c(t);
@@ -98,13 +104,16 @@ XHAL_TEST(event, wait_binds_its_generation_without_gates, .clauses = {"XHAL-EVEN
   REQUIRE_OK(xhal_stream_wait_event(b, chain, 0));
   on_b.fill_on(t, b);
   REQUIRE_OK(xhal_event_record(event, b, 0));
-  EXPECT_RESULT("XHAL-EVENT-3", xhal_event_synchronize(event, t.patience()), XHAL_SUCCESS, "C waits for itself through B");
-  EXPECT_CLAUSE("XHAL-EVENT-3", on_a.filled() && on_c.filled() && on_b.filled(), "A: {}; C: {}; B: {}", on_a.shown(), on_c.shown(),
-                on_b.shown());
+  EXPECT_RESULT("XHAL-EVENT-3", xhal_event_synchronize(event, t.patience()), XHAL_SUCCESS,
+                "C waits for itself through B");
+  EXPECT_CLAUSE("XHAL-EVENT-3", on_a.filled() && on_c.filled() && on_b.filled(), "A: {}; C: {}; B: {}",
+                on_a.shown(), on_c.shown(), on_b.shown());
 }
 
 XHAL_TEST_P(event, wait_for_a_new_generation_holds, gates, .clauses = {"XHAL-EVENT-4"},
-            .observes = "an event that was done is recorded again on a held stream: who waits then is held, also where it waits twice") {
+            .observes =
+                "an event that was done is recorded again on a held stream: who waits then is held, also "
+                "where it waits twice") {
   Stream a(t);
   Stream c(t);
   Event event(t);
@@ -127,7 +136,9 @@ XHAL_TEST_P(event, wait_for_a_new_generation_holds, gates, .clauses = {"XHAL-EVE
 }
 
 XHAL_TEST_P(event, older_completion_frees_no_newer_wait, gates, .clauses = {"XHAL-EVENT-4", "XHAL-EVENT-5"},
-            .observes = "two generations pending on two held streams; the older one ends, a wait for the newer one stays held",
+            .observes =
+                "two generations pending on two held streams; the older one ends, a wait for the newer one "
+                "stays held",
             .needs = {XHAL_FEATURE_CROSS_STREAM_PROGRESS}, .may_be_unobservable = true) {
   Stream a(t);
   Stream b(t);
@@ -145,7 +156,8 @@ XHAL_TEST_P(event, older_completion_frees_no_newer_wait, gates, .clauses = {"XHA
   first.open();
   REQUIRE_OK(xhal_event_synchronize(older, t.patience()));
   if (second.shut()) {
-    EXPECT_RESULT("XHAL-EVENT-5", xhal_event_query(event), XHAL_NOT_READY, "the older generation's end counts as the newer one's");
+    EXPECT_RESULT("XHAL-EVENT-5", xhal_event_query(event), XHAL_NOT_READY,
+                  "the older generation's end counts as the newer one's");
     if (t.witness(second)) EXPECT_CLAUSE("XHAL-EVENT-4", behind.untouched(), "{}", behind.shown());
   }
   behind.stamp(second);
@@ -154,9 +166,10 @@ XHAL_TEST_P(event, older_completion_frees_no_newer_wait, gates, .clauses = {"XHA
   EXPECT_CLAUSE("XHAL-EVENT-4", behind.filled(), "{}", behind.shown());
 }
 
-XHAL_TEST_P(event, wait_holds_no_longer_than_its_generation, gates, .clauses = {"XHAL-EVENT-4"},
-            .observes = "work submitted to the recorded stream after the record stays held; the waiter completes",
-            .needs = {XHAL_FEATURE_CROSS_STREAM_PROGRESS}, .may_be_unobservable = true) {
+XHAL_TEST_P(
+    event, wait_holds_no_longer_than_its_generation, gates, .clauses = {"XHAL-EVENT-4"},
+    .observes = "work submitted to the recorded stream after the record stays held; the waiter completes",
+    .needs = {XHAL_FEATURE_CROSS_STREAM_PROGRESS}, .may_be_unobservable = true) {
   Stream a(t);
   Stream c(t);
   Event event(t);
@@ -168,12 +181,14 @@ XHAL_TEST_P(event, wait_holds_no_longer_than_its_generation, gates, .clauses = {
   REQUIRE_OK(xhal_stream_wait_event(c, event, 0));
   behind.fill_on(t, c);
   EXPECT_RESULT("XHAL-EVENT-4", xhal_stream_synchronize(c, t.patience()), XHAL_SUCCESS);
-  if (gate.shut()) EXPECT_CLAUSE("XHAL-EVENT-4", gate.held(), "the wait took in work that lies behind the record");
+  if (gate.shut())
+    EXPECT_CLAUSE("XHAL-EVENT-4", gate.held(), "the wait took in work that lies behind the record");
   EXPECT_CLAUSE("XHAL-EVENT-4", before.filled() && behind.filled(), "{}; {}", before.shown(), behind.shown());
 }
 
-XHAL_TEST_P(event, query_speaks_of_the_latest, gates, .clauses = {"XHAL-EVENT-5"},
-            .observes = "an event that was done turns to not ready when it is recorded on a held stream, and back") {
+XHAL_TEST_P(
+    event, query_speaks_of_the_latest, gates, .clauses = {"XHAL-EVENT-5"},
+    .observes = "an event that was done turns to not ready when it is recorded on a held stream, and back") {
   Stream stream(t);
   Event event(t);
   REQUIRE_OK(xhal_event_record(event, stream, 0));
@@ -190,8 +205,9 @@ XHAL_TEST_P(event, query_speaks_of_the_latest, gates, .clauses = {"XHAL-EVENT-5"
   EXPECT_RESULT("XHAL-EVENT-5", xhal_event_query(event), XHAL_SUCCESS);
 }
 
-XHAL_TEST(event, recorded_again_and_again, .clauses = {"XHAL-EVENT-3", "XHAL-EVENT-5"},
-          .observes = "one event carries a chain of 100 hand-overs between two streams; the order of the copies") {
+XHAL_TEST(
+    event, recorded_again_and_again, .clauses = {"XHAL-EVENT-3", "XHAL-EVENT-5"},
+    .observes = "one event carries a chain of 100 hand-overs between two streams; the order of the copies") {
   constexpr size_t kRounds = 100;
   Stream streams[2] = {Stream(t), Stream(t)};
   Event event(t);
@@ -205,7 +221,8 @@ XHAL_TEST(event, recorded_again_and_again, .clauses = {"XHAL-EVENT-3", "XHAL-EVE
     REQUIRE_OK(xhal_event_record(event, stream, 0));
   }
   EXPECT_RESULT("XHAL-EVENT-5", xhal_event_synchronize(event, t.patience()), XHAL_SUCCESS);
-  EXPECT_DATA("XHAL-EVENT-3", std::vector<uint64_t>(kRounds + 1, value.front()), t.read<uint64_t>(places, kRounds + 1));
+  EXPECT_DATA("XHAL-EVENT-3", std::vector<uint64_t>(kRounds + 1, value.front()),
+              t.read<uint64_t>(places, kRounds + 1));
 }
 
 }  // namespace

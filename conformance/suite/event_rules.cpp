@@ -11,7 +11,9 @@ namespace {
 Cases gates() { return grid({gate_axis()}); }
 
 XHAL_TEST_P(event, wait_does_not_hold_the_caller, gates, .clauses = {"XHAL-EVENT-7"},
-            .observes = "the call returns while the event is held; work that the stream got before runs, work behind it does not") {
+            .observes =
+                "the call returns while the event is held; work that the stream got before runs, work behind "
+                "it does not") {
   Stream a(t);
   Stream c(t);
   Event event(t);
@@ -24,7 +26,8 @@ XHAL_TEST_P(event, wait_does_not_hold_the_caller, gates, .clauses = {"XHAL-EVENT
   behind.fill_on(t, c);
   if (gate.shut()) EXPECT_CLAUSE("XHAL-EVENT-7", gate.held(), "the wait blocked the calling thread");
   if (t.witness(gate)) {
-    EXPECT_CLAUSE("XHAL-EVENT-7", t.eventually([&] { return before.filled(); }), "work before the wait: {}", before.shown());
+    EXPECT_CLAUSE("XHAL-EVENT-7", t.eventually([&] { return before.filled(); }), "work before the wait: {}",
+                  before.shown());
     EXPECT_CLAUSE("XHAL-EVENT-7", gate.held(), "work before the wait was held with it");
     EXPECT_CLAUSE("XHAL-EVENT-7", behind.untouched(), "work behind the wait: {}", behind.shown());
   }
@@ -35,7 +38,8 @@ XHAL_TEST_P(event, wait_does_not_hold_the_caller, gates, .clauses = {"XHAL-EVENT
 }
 
 XHAL_TEST_P(event, wait_between_devices, gates, .clauses = {"XHAL-EVENT-8"},
-            .observes = "a record on one device, a wait on another, both ways: held, then released", .devices = 2) {
+            .observes = "a record on one device, a wait on another, both ways: held, then released",
+            .devices = 2) {
   t.prepare(1);
   for (const size_t recorder : {size_t{0}, size_t{1}}) {
     const size_t waiter = 1 - recorder;
@@ -50,7 +54,9 @@ XHAL_TEST_P(event, wait_between_devices, gates, .clauses = {"XHAL-EVENT-8"},
     EXPECT_RESULT("XHAL-EVENT-8", xhal_stream_wait_event(c, event, 0), XHAL_SUCCESS);
     behind.fill_on(t, c);
     if (gate.shut()) {
-      if (t.witness(gate)) EXPECT_CLAUSE("XHAL-EVENT-8", behind.untouched(), "device {} did not wait: {}", waiter, behind.shown());
+      if (t.witness(gate))
+        EXPECT_CLAUSE("XHAL-EVENT-8", behind.untouched(), "device {} did not wait: {}", waiter,
+                      behind.shown());
       EXPECT_RESULT("XHAL-EVENT-8", xhal_stream_query(c), XHAL_NOT_READY);
     }
     behind.stamp(gate);
@@ -61,7 +67,9 @@ XHAL_TEST_P(event, wait_between_devices, gates, .clauses = {"XHAL-EVENT-8"},
 }
 
 XHAL_TEST_P(event, destroy_in_flight, gates, .clauses = {"XHAL-EVENT-9"},
-            .observes = "a recorded and waited-for event is destroyed: the call returns, the waiter is held and then released") {
+            .observes =
+                "a recorded and waited-for event is destroyed: the call returns, the waiter is held and then "
+                "released") {
   Stream a(t);
   Stream c(t);
   Event event(t);
@@ -72,7 +80,8 @@ XHAL_TEST_P(event, destroy_in_flight, gates, .clauses = {"XHAL-EVENT-9"},
   behind.fill_on(t, c);
   EXPECT_RESULT("XHAL-EVENT-9", xhal_event_destroy(event.release()), XHAL_SUCCESS);
   if (gate.shut()) EXPECT_CLAUSE("XHAL-EVENT-9", gate.held(), "the destroy blocked");
-  if (t.witness(gate)) EXPECT_CLAUSE("XHAL-EVENT-9", behind.untouched(), "the destroy let the waiter go: {}", behind.shown());
+  if (t.witness(gate))
+    EXPECT_CLAUSE("XHAL-EVENT-9", behind.untouched(), "the destroy let the waiter go: {}", behind.shown());
   // New events take the place of the old one, and must not be taken for it.
   for (int i = 0; i < 16; ++i) {
     Event other(t);
@@ -84,9 +93,10 @@ XHAL_TEST_P(event, destroy_in_flight, gates, .clauses = {"XHAL-EVENT-9"},
   EXPECT_CLAUSE("XHAL-EVENT-9", behind.filled(), "{}", behind.shown());
 }
 
-XHAL_TEST(event, elapsed_grows_along_a_stream, .clauses = {"XHAL-EVENT-10"},
-          .observes = "times between six events with fills of growing size between them: none negative, sums agree",
-          .needs = {XHAL_FEATURE_EVENT_TIMING}) {
+XHAL_TEST(
+    event, elapsed_grows_along_a_stream, .clauses = {"XHAL-EVENT-10"},
+    .observes = "times between six events with fills of growing size between them: none negative, sums agree",
+    .needs = {XHAL_FEATURE_EVENT_TIMING}) {
   constexpr size_t kEvents = 6;
   Stream stream(t);
   const Buffer memory = device_memory(t, 1u << 20);
@@ -107,12 +117,16 @@ XHAL_TEST(event, elapsed_grows_along_a_stream, .clauses = {"XHAL-EVENT-10"},
     EXPECT_RESULT("XHAL-EVENT-10", xhal_event_get_elapsed(events[i - 1], events[i], &step), XHAL_SUCCESS);
     EXPECT_RESULT("XHAL-EVENT-10", xhal_event_get_elapsed(events[0], events[i], &from_first), XHAL_SUCCESS);
     EXPECT_CLAUSE("XHAL-EVENT-10", step >= 0, "{} ns from event {} to {}", step, i - 1, i);
-    EXPECT_CLAUSE("XHAL-EVENT-10", from_first >= former, "{} ns from event 0 to {}, {} ns to {}", from_first, i, former, i - 1);
+    EXPECT_CLAUSE("XHAL-EVENT-10", from_first >= former, "{} ns from event 0 to {}, {} ns to {}", from_first,
+                  i, former, i - 1);
     former = from_first;
     sum += step;
     // Each of the i + 1 times may be off by the resolution and a 2^-22 part of itself.
-    EXPECT_CLAUSE("XHAL-EVENT-10", std::abs(from_first - sum) <= static_cast<int64_t>(i + 1) * resolution + (sum + from_first) / (1 << 22) + 1,
-                  "{} ns from event 0 to {}, {} ns in steps, resolution {} ns", from_first, i, sum, resolution);
+    EXPECT_CLAUSE("XHAL-EVENT-10",
+                  std::abs(from_first - sum) <=
+                      static_cast<int64_t>(i + 1) * resolution + (sum + from_first) / (1 << 22) + 1,
+                  "{} ns from event 0 to {}, {} ns in steps, resolution {} ns", from_first, i, sum,
+                  resolution);
   }
   int64_t itself = -1;
   EXPECT_RESULT("XHAL-EVENT-10", xhal_event_get_elapsed(events[0], events[0], &itself), XHAL_SUCCESS);
@@ -120,8 +134,10 @@ XHAL_TEST(event, elapsed_grows_along_a_stream, .clauses = {"XHAL-EVENT-10"},
 }
 
 XHAL_TEST_P(event, elapsed_spans_held_time, gates, .clauses = {"XHAL-EVENT-10"},
-            .observes = "an event before and one behind a gate that is held for a measured time: the elapsed time is about that, and what "
-                        "the host waited bounds it",
+            .observes =
+                "an event before and one behind a gate that is held for a measured time: the elapsed time is "
+                "about that, and what "
+                "the host waited bounds it",
             .needs = {XHAL_FEATURE_EVENT_TIMING}) {
   Stream stream(t);
   Event start(t, XHAL_EVENT_TIMING);
@@ -134,7 +150,8 @@ XHAL_TEST_P(event, elapsed_spans_held_time, gates, .clauses = {"XHAL-EVENT-10"},
   const int64_t span = std::max<int64_t>(5'000'000, 20 * int64_t{t.properties().event_resolution_ns});
   if (gate.shut()) {
     // Time passes; nothing is ordered by it.
-    static_cast<void>(t.eventually([&] { return (std::chrono::steady_clock::now() - shut_begin).count() >= span; }));
+    static_cast<void>(
+        t.eventually([&] { return (std::chrono::steady_clock::now() - shut_begin).count() >= span; }));
   }
   const int64_t held = (std::chrono::steady_clock::now() - shut_begin).count();
   gate.open();
@@ -144,8 +161,10 @@ XHAL_TEST_P(event, elapsed_spans_held_time, gates, .clauses = {"XHAL-EVENT-10"},
   EXPECT_RESULT("XHAL-EVENT-10", xhal_event_get_elapsed(start, end, &elapsed), XHAL_SUCCESS);
   // A tenth for clocks that run apart, and two steps of resolution.
   const int64_t slack = whole / 10 + 2 * int64_t{t.properties().event_resolution_ns};
-  if (gate.shut()) EXPECT_CLAUSE("XHAL-EVENT-10", elapsed >= held - slack, "elapsed {} ns, held for {} ns", elapsed, held);
-  EXPECT_CLAUSE("XHAL-EVENT-10", elapsed >= 0 && elapsed <= whole + slack, "elapsed {} ns, all of it took {} ns", elapsed, whole);
+  if (gate.shut())
+    EXPECT_CLAUSE("XHAL-EVENT-10", elapsed >= held - slack, "elapsed {} ns, held for {} ns", elapsed, held);
+  EXPECT_CLAUSE("XHAL-EVENT-10", elapsed >= 0 && elapsed <= whole + slack,
+                "elapsed {} ns, all of it took {} ns", elapsed, whole);
 }
 
 XHAL_TEST_P(event, elapsed_codes, gates, .clauses = {"XHAL-EVENT-11", "XHAL-ABI-14"},
@@ -156,22 +175,30 @@ XHAL_TEST_P(event, elapsed_codes, gates, .clauses = {"XHAL-EVENT-11", "XHAL-ABI-
   Event plain(t);
   REQUIRE_OK(xhal_event_record(plain, stream, 0));
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-  EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(plain, plain, &out), XHAL_ERROR_INVALID_ARGUMENT, "events without timing");
+  EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(plain, plain, &out), XHAL_ERROR_INVALID_ARGUMENT,
+                "events without timing");
   if (timing) {
     Event first(t, XHAL_EVENT_TIMING);
     Event second(t, XHAL_EVENT_TIMING);
-    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(first, second, &out), XHAL_ERROR_NOT_RECORDED, "never recorded");
+    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(first, second, &out), XHAL_ERROR_NOT_RECORDED,
+                  "never recorded");
     REQUIRE_OK(xhal_event_record(first, stream, 0));
     REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(first, second, &out), XHAL_ERROR_NOT_RECORDED, "the end never recorded");
-    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(second, first, &out), XHAL_ERROR_NOT_RECORDED, "the start never recorded");
-    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(first, plain, &out), XHAL_ERROR_INVALID_ARGUMENT, "the end without timing");
-    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(plain, first, &out), XHAL_ERROR_INVALID_ARGUMENT, "the start without timing");
+    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(first, second, &out), XHAL_ERROR_NOT_RECORDED,
+                  "the end never recorded");
+    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(second, first, &out), XHAL_ERROR_NOT_RECORDED,
+                  "the start never recorded");
+    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(first, plain, &out), XHAL_ERROR_INVALID_ARGUMENT,
+                  "the end without timing");
+    EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(plain, first, &out), XHAL_ERROR_INVALID_ARGUMENT,
+                  "the start without timing");
     Gate gate(t, stream, gate_kind(t.text("hold")));
     REQUIRE_OK(xhal_event_record(second, stream, 0));
     if (gate.shut()) {
-      EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(first, second, &out), XHAL_NOT_READY, "the end pending");
-      EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(second, first, &out), XHAL_NOT_READY, "the start pending");
+      EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(first, second, &out), XHAL_NOT_READY,
+                    "the end pending");
+      EXPECT_RESULT("XHAL-EVENT-11", xhal_event_get_elapsed(second, first, &out), XHAL_NOT_READY,
+                    "the start pending");
       EXPECT_CLAUSE("XHAL-EVENT-11", gate.held(), "elapsed waited");
     }
     EXPECT_VALUE("XHAL-ABI-14", out, 77);
@@ -183,8 +210,9 @@ XHAL_TEST_P(event, elapsed_codes, gates, .clauses = {"XHAL-EVENT-11", "XHAL-ABI-
   }
 }
 
-XHAL_TEST(event, elapsed_of_two_devices, .clauses = {"XHAL-EVENT-11"}, .observes = "elapsed of timed events of different devices",
-          .needs = {XHAL_FEATURE_EVENT_TIMING}, .devices = 2, .may_be_unobservable = true) {
+XHAL_TEST(event, elapsed_of_two_devices, .clauses = {"XHAL-EVENT-11"},
+          .observes = "elapsed of timed events of different devices", .needs = {XHAL_FEATURE_EVENT_TIMING},
+          .devices = 2, .may_be_unobservable = true) {
   if (!t.claims(XHAL_FEATURE_EVENT_TIMING, 1)) Context::not_observable("the second device has no timing");
   Event here(t, XHAL_EVENT_TIMING, 0);
   Event there(t, XHAL_EVENT_TIMING, 1);
@@ -209,8 +237,8 @@ XHAL_TEST(event, record_on_another_device, .clauses = {"XHAL-EVENT-12"},
   EXPECT_RESULT("XHAL-EVENT-12", xhal_event_record(event, own, 0), XHAL_SUCCESS);
 }
 
-XHAL_TEST(event, timing_without_the_feature, .clauses = {"XHAL-EVENT-13"}, .observes = "create with the timing flag",
-          .unless = {XHAL_FEATURE_EVENT_TIMING}) {
+XHAL_TEST(event, timing_without_the_feature, .clauses = {"XHAL-EVENT-13"},
+          .observes = "create with the timing flag", .unless = {XHAL_FEATURE_EVENT_TIMING}) {
   const xhal_event_desc_t desc{sizeof(xhal_event_desc_t), XHAL_EVENT_TIMING};
   xhal_event_t event = sentinel<xhal_event_s>();
   EXPECT_RESULT("XHAL-EVENT-13", xhal_event_create(t.device(), &desc, &event), XHAL_ERROR_UNSUPPORTED);
@@ -219,8 +247,9 @@ XHAL_TEST(event, timing_without_the_feature, .clauses = {"XHAL-EVENT-13"}, .obse
 
 Cases viewers() { return grid({{"seen_by", {"query", "synchronize", "stream"}}}); }
 
-XHAL_TEST_P(event, done_means_visible, viewers, .clauses = {"XHAL-EVENT-14"},
-            .observes = "the last and first bytes of a 64 KiB copy as soon as the event is seen done, 40 times") {
+XHAL_TEST_P(
+    event, done_means_visible, viewers, .clauses = {"XHAL-EVENT-14"},
+    .observes = "the last and first bytes of a 64 KiB copy as soon as the event is seen done, 40 times") {
   const std::string viewer = t.text("seen_by");
   Stream stream(t);
   Stream reader(t);
@@ -235,7 +264,8 @@ XHAL_TEST_P(event, done_means_visible, viewers, .clauses = {"XHAL-EVENT-14"},
     const uint8_t* bytes = copy.as<uint8_t>();
     if (viewer == "query") {
       xhal_result_t answer = XHAL_NOT_READY;
-      static_cast<void>(t.eventually([&] { return (answer = TRACED(xhal_event_query(event))) != XHAL_NOT_READY; }));
+      static_cast<void>(
+          t.eventually([&] { return (answer = TRACED(xhal_event_query(event))) != XHAL_NOT_READY; }));
       ASSERT_CLAUSE("XHAL-EVENT-14", answer == XHAL_SUCCESS, "the query says {}", result_name(answer));
     } else if (viewer == "synchronize") {
       ASSERT_RESULT("XHAL-EVENT-14", xhal_event_synchronize(event, t.patience()), XHAL_SUCCESS);
@@ -250,8 +280,10 @@ XHAL_TEST_P(event, done_means_visible, viewers, .clauses = {"XHAL-EVENT-14"},
   }
 }
 
-XHAL_TEST(event, fan_in_and_fan_out, .clauses = {"XHAL-EVENT-2", "XHAL-EVENT-14"},
-          .observes = "eight producers, one consumer that waits for all, eight readers that wait for it; every byte") {
+XHAL_TEST(
+    event, fan_in_and_fan_out, .clauses = {"XHAL-EVENT-2", "XHAL-EVENT-14"},
+    .observes =
+        "eight producers, one consumer that waits for all, eight readers that wait for it; every byte") {
   constexpr size_t kWidth = 8;
   std::vector<Stream> streams;
   std::vector<Event> produced;
@@ -279,7 +311,8 @@ XHAL_TEST(event, fan_in_and_fan_out, .clauses = {"XHAL-EVENT-2", "XHAL-EVENT-14"
   }
   for (size_t i = 0; i < kWidth; ++i) {
     EXPECT_RESULT("XHAL-EVENT-2", xhal_event_synchronize(produced[i], t.patience()), XHAL_SUCCESS);
-    EXPECT_DATA("XHAL-EVENT-14", data, t.read<uint8_t>(out.at(i * kWidth * 1024), data.size()), "reader {}", i);
+    EXPECT_DATA("XHAL-EVENT-14", data, t.read<uint8_t>(out.at(i * kWidth * 1024), data.size()), "reader {}",
+                i);
   }
 }
 

@@ -22,8 +22,10 @@ void read_then_write(void* user, xhal_result_t) {
   work->calls.fetch_add(1);
 }
 
-XHAL_TEST_P(hostfn, between_its_neighbours, holds, .clauses = {"XHAL-HOSTFN-1"},
-            .observes = "30 functions between fills: what each reads, what the copy behind it reads, how often it ran") {
+XHAL_TEST_P(
+    hostfn, between_its_neighbours, holds, .clauses = {"XHAL-HOSTFN-1"},
+    .observes =
+        "30 functions between fills: what each reads, what the copy behind it reads, how often it ran") {
   constexpr size_t kRounds = 30;
   Stream stream(t);
   const Buffer before = pinned_memory(t, sizeof(uint32_t));
@@ -45,7 +47,8 @@ XHAL_TEST_P(hostfn, between_its_neighbours, holds, .clauses = {"XHAL-HOSTFN-1"},
   }
   if (gate != nullptr) {
     if (t.witness(*gate)) {
-      for (const auto& one : work) EXPECT_CLAUSE("XHAL-HOSTFN-1", one.calls.load() == 0, "a function ran before what lies before it");
+      for (const auto& one : work)
+        EXPECT_CLAUSE("XHAL-HOSTFN-1", one.calls.load() == 0, "a function ran before what lies before it");
     }
     gate->open();
   }
@@ -59,7 +62,8 @@ XHAL_TEST_P(hostfn, between_its_neighbours, holds, .clauses = {"XHAL-HOSTFN-1"},
 }
 
 XHAL_TEST(hostfn, gets_pointer_and_status, .clauses = {"XHAL-HOSTFN-2", "XHAL-HOSTFN-1"},
-          .observes = "the user pointer, the status and the number of calls of 20 functions, null as a pointer too") {
+          .observes =
+              "the user pointer, the status and the number of calls of 20 functions, null as a pointer too") {
   Stream stream(t);
   auto& calls = t.kept<std::array<HostCall, 20>>();
   for (HostCall& call : calls) REQUIRE_OK(xhal_stream_host_function(stream, count_call, &call));
@@ -76,9 +80,10 @@ XHAL_TEST(hostfn, gets_pointer_and_status, .clauses = {"XHAL-HOSTFN-2", "XHAL-HO
   EXPECT_VALUE("XHAL-HOSTFN-2", null_calls.load(), 1, "a function whose pointer is null");
 }
 
-XHAL_TEST(hostfn, runs_once_behind_a_failure, .clauses = {"XHAL-HOSTFN-3"},
-          .observes = "calls and status of functions behind a trap, right after the synchronise that reports it",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+XHAL_TEST(
+    hostfn, runs_once_behind_a_failure, .clauses = {"XHAL-HOSTFN-3"},
+    .observes = "calls and status of functions behind a trap, right after the synchronise that reports it",
+    .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
   Stream stream(t);
   auto& before = t.kept<HostCall>();
   auto& behind = t.kept<std::array<HostCall, 8>>();
@@ -90,30 +95,37 @@ XHAL_TEST(hostfn, runs_once_behind_a_failure, .clauses = {"XHAL-HOSTFN-3"},
     accepted[i] = TRACED(xhal_stream_host_function(stream, count_call, &behind[i])) == XHAL_SUCCESS;
   }
   const xhal_result_t reported = TRACED(xhal_stream_synchronize(stream, t.patience()));
-  ASSERT_CLAUSE("XHAL-HOSTFN-3", is_failure(reported), "the synchronise behind a trap says {}", result_name(reported));
+  ASSERT_CLAUSE("XHAL-HOSTFN-3", is_failure(reported), "the synchronise behind a trap says {}",
+                result_name(reported));
   EXPECT_VALUE("XHAL-HOSTFN-3", before.count.load(), 1);
   EXPECT_VALUE("XHAL-HOSTFN-3", before.status.load(), XHAL_SUCCESS);
   for (size_t i = 0; i < behind.size(); ++i) {
     EXPECT_VALUE("XHAL-HOSTFN-3", behind[i].count.load(), accepted[i] ? 1 : 0, "function {}", i);
-    if (accepted[i]) EXPECT_VALUE("XHAL-HOSTFN-3", result_name(behind[i].status.load()), result_name(reported), "function {}", i);
+    if (accepted[i])
+      EXPECT_VALUE("XHAL-HOSTFN-3", result_name(behind[i].status.load()), result_name(reported),
+                   "function {}", i);
   }
 }
 
 XHAL_TEST(hostfn, may_block, .clauses = {"XHAL-HOSTFN-4"},
-          .observes = "a fill behind a blocked function, and where nothing else is declared to wait, another stream's fill") {
+          .observes =
+              "a fill behind a blocked function, and where nothing else is declared to wait, another "
+              "stream's fill") {
   Stream stream(t);
   Stream other(t);
   Marker behind(t);
   Marker beside(t);
   const uint32_t blocks = t.properties().host_function_blocks;
-  EXPECT_CLAUSE("XHAL-HOSTFN-4", blocks == XHAL_BLOCKS_NONE || blocks == XHAL_BLOCKS_DEVICE || blocks == XHAL_BLOCKS_DRIVER,
+  EXPECT_CLAUSE("XHAL-HOSTFN-4",
+                blocks == XHAL_BLOCKS_NONE || blocks == XHAL_BLOCKS_DEVICE || blocks == XHAL_BLOCKS_DRIVER,
                 "host_function_blocks is {}", blocks);
   Gate gate(t, stream, Gate::Kind::kHostFunction);
   behind.fill_on(t, stream);
   if (gate.shut() && blocks == XHAL_BLOCKS_NONE && t.claims(XHAL_FEATURE_CROSS_STREAM_PROGRESS)) {
     beside.fill_on(t, other);
     EXPECT_RESULT("XHAL-HOSTFN-4", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS);
-    EXPECT_CLAUSE("XHAL-HOSTFN-4", beside.filled() && gate.held(), "declared to block nobody: {}", beside.shown());
+    EXPECT_CLAUSE("XHAL-HOSTFN-4", beside.filled() && gate.held(), "declared to block nobody: {}",
+                  beside.shown());
   } else if (gate.shut()) {
     t.note("other streams may wait for a blocked host function, as declared");
   }
@@ -125,7 +137,9 @@ XHAL_TEST(hostfn, may_block, .clauses = {"XHAL-HOSTFN-4"},
 }
 
 XHAL_TEST(hostfn, blocked_function_leaves_other_devices_alone, .clauses = {"XHAL-HOSTFN-4"},
-          .observes = "a fill on device 1 while a function of device 0 blocks, unless the driver declares that all its devices wait",
+          .observes =
+              "a fill on device 1 while a function of device 0 blocks, unless the driver declares that all "
+              "its devices wait",
           .devices = 2) {
   Stream stream(t);
   Stream other(t, 1);
@@ -140,7 +154,8 @@ XHAL_TEST(hostfn, blocked_function_leaves_other_devices_alone, .clauses = {"XHAL
   beside.fill_on(t, other);
   EXPECT_RESULT("XHAL-HOSTFN-4", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS);
   EXPECT_CLAUSE("XHAL-HOSTFN-4", beside.filled(), "{}", beside.shown());
-  if (gate.shut() && !waits) EXPECT_CLAUSE("XHAL-HOSTFN-4", gate.held(), "device 1 waited for a function of device 0");
+  if (gate.shut() && !waits)
+    EXPECT_CLAUSE("XHAL-HOSTFN-4", gate.held(), "device 1 waited for a function of device 0");
 }
 
 // The calls that a host function must not make, and their answers.
@@ -157,9 +172,7 @@ struct Forbidden {
 
 void try_forbidden(void* user, xhal_result_t) {
   auto* f = static_cast<Forbidden*>(user);
-  const auto tried = [f](const char* name, xhal_result_t result) {
-    f->answers.emplace_back(name, result);
-  };
+  const auto tried = [f](const char* name, xhal_result_t result) { f->answers.emplace_back(name, result); };
   tried("xhal_stream_synchronize, own stream", xhal_stream_synchronize(f->own, 1'000'000));
   tried("xhal_stream_synchronize, other stream", xhal_stream_synchronize(f->other, 0));
   tried("xhal_device_synchronize", xhal_device_synchronize(f->device, 1'000'000));
@@ -177,12 +190,15 @@ void try_forbidden(void* user, xhal_result_t) {
   f->allowed.emplace_back("xhal_error_get_last", xhal_error_get_last(&error) == XHAL_SUCCESS);
   f->allowed.emplace_back("xhal_error_clear", xhal_error_clear() == XHAL_SUCCESS);
   uint32_t major = 99;
-  f->allowed.emplace_back("xhal_get_version", xhal_get_version(&major, nullptr, nullptr) == XHAL_SUCCESS && major == XHAL_ABI_MAJOR);
+  f->allowed.emplace_back("xhal_get_version", xhal_get_version(&major, nullptr, nullptr) == XHAL_SUCCESS &&
+                                                  major == XHAL_ABI_MAJOR);
   f->done.store(true);
 }
 
 XHAL_TEST(hostfn, calls_inside_are_refused, .clauses = {"XHAL-HOSTFN-5"},
-          .observes = "answers of nine submitting and waiting calls and five allowed ones inside a function; the memory afterwards") {
+          .observes =
+              "answers of nine submitting and waiting calls and five allowed ones inside a function; the "
+              "memory afterwards") {
   Stream own(t);
   Stream other(t);
   Event event(t);
@@ -195,14 +211,16 @@ XHAL_TEST(hostfn, calls_inside_are_refused, .clauses = {"XHAL-HOSTFN-5"},
   work.event = event;
   work.memory = memory;
   REQUIRE_OK(xhal_stream_host_function(own, try_forbidden, &work));
-  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(own, t.patience()), XHAL_SUCCESS, "a call inside a host function hangs");
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(own, t.patience()), XHAL_SUCCESS,
+                "a call inside a host function hangs");
   ASSERT_CLAUSE("XHAL-HOSTFN-5", work.done.load(), "the function did not come to its end");
   for (const auto& [name, answer] : work.answers) {
     EXPECT_VALUE("XHAL-HOSTFN-5", result_name(answer), result_name(XHAL_ERROR_CALL_FORBIDDEN), "{}", name);
   }
   for (const auto& [name, held] : work.allowed) EXPECT_CLAUSE("XHAL-HOSTFN-5", held, "{} is allowed", name);
   EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS);
-  EXPECT_DATA("XHAL-HOSTFN-5", std::vector<uint8_t>(128, 7), std::vector<uint8_t>(memory.host().begin(), memory.host().end()),
+  EXPECT_DATA("XHAL-HOSTFN-5", std::vector<uint8_t>(128, 7),
+              std::vector<uint8_t>(memory.host().begin(), memory.host().end()),
               "a refused call wrote memory");
 }
 
@@ -211,8 +229,8 @@ void try_launch(void* user, xhal_result_t) {
   work->second.store(work->first());
 }
 
-XHAL_TEST(hostfn, launch_inside_is_refused, .clauses = {"XHAL-HOSTFN-5"}, .observes = "the answer of a kernel launch inside a function",
-          .needs = {XHAL_FEATURE_KERNEL}) {
+XHAL_TEST(hostfn, launch_inside_is_refused, .clauses = {"XHAL-HOSTFN-5"},
+          .observes = "the answer of a kernel launch inside a function", .needs = {XHAL_FEATURE_KERNEL}) {
   Stream own(t);
   Stream other(t);
   const Buffer cell = device_memory(t, sizeof(uint64_t));
@@ -252,9 +270,11 @@ XHAL_TEST(hostfn, allowed_calls_work_after_it, .clauses = {"XHAL-HOSTFN-5"},
   EXPECT_CLAUSE("XHAL-HOSTFN-5", beside.filled(), "{}", beside.shown());
 }
 
-XHAL_TEST(hostfn, null_function, .clauses = {"XHAL-HOSTFN-6"}, .observes = "the answer, and the stream afterwards") {
+XHAL_TEST(hostfn, null_function, .clauses = {"XHAL-HOSTFN-6"},
+          .observes = "the answer, and the stream afterwards") {
   Stream stream(t);
-  EXPECT_RESULT("XHAL-HOSTFN-6", xhal_stream_host_function(stream, nullptr, nullptr), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_RESULT("XHAL-HOSTFN-6", xhal_stream_host_function(stream, nullptr, nullptr),
+                XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_RESULT("XHAL-HOSTFN-6", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS);
 }
 

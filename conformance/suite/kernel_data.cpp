@@ -13,7 +13,9 @@ Cases counts() { return grid({{"n", {0, 1, 2, 63, 64, 65, 1000, 4096, 100'003}}}
 constexpr size_t kGuard = 70;  // elements behind n, which stay
 
 XHAL_TEST_P(kernel, fill_copy_iota, counts, .clauses = {"XHAL-KERNEL-4", "XHAL-KERNEL-16"},
-            .observes = "three kernels against their oracles, whole buffers, with groups of one, of the preferred multiple and of an odd size",
+            .observes =
+                "three kernels against their oracles, whole buffers, with groups of one, of the preferred "
+                "multiple and of an odd size",
             .needs = {XHAL_FEATURE_KERNEL}) {
   const uint64_t n = t.number("n");
   const auto before = t.random_u32(n + kGuard, 1);
@@ -24,28 +26,33 @@ XHAL_TEST_P(kernel, fill_copy_iota, counts, .clauses = {"XHAL-KERNEL-4", "XHAL-K
   const Buffer src = device_memory(t, source.size() * 4);
   t.write(src, source);
   const uint32_t largest = small_group(t);
-  for (const uint32_t group : {1u, std::min(t.properties().preferred_group_multiple, largest), std::max(1u, largest - 1)}) {
+  for (const uint32_t group :
+       {1u, std::min(t.properties().preferred_group_multiple, largest), std::max(1u, largest - 1)}) {
     if (group == 1 && n > 5000) continue;  // a hundred thousand groups of one show nothing new
     t.write(dst, before);
     Launch fill(t.kernel("xhal_fill_u32"));
     fill.cover(n, group).writes(dst).value(value).value(n);
     REQUIRE_OK(fill.on(stream));
     REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-    EXPECT_DATA("XHAL-KERNEL-4", oracle::fill_u32(before, value, n), t.read<uint32_t>(dst, before.size()), "fill, groups of {}", group);
+    EXPECT_DATA("XHAL-KERNEL-4", oracle::fill_u32(before, value, n), t.read<uint32_t>(dst, before.size()),
+                "fill, groups of {}", group);
     Launch iota(t.kernel("xhal_iota_u32"));
     iota.cover(n, group).writes(dst).value(value).value(uint32_t{7}).value(n);
     REQUIRE_OK(iota.on(stream));
     REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-    EXPECT_DATA("XHAL-KERNEL-4", oracle::iota_u32(before, value, 7, n), t.read<uint32_t>(dst, before.size()), "iota, groups of {}", group);
+    EXPECT_DATA("XHAL-KERNEL-4", oracle::iota_u32(before, value, 7, n), t.read<uint32_t>(dst, before.size()),
+                "iota, groups of {}", group);
     Launch copy(t.kernel("xhal_copy_u32"));
     copy.cover(n, group).writes(dst).reads(src).value(n);
     REQUIRE_OK(copy.on(stream));
     REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-    EXPECT_DATA("XHAL-KERNEL-16", oracle::copy_u32(before, source, n), t.read<uint32_t>(dst, before.size()), "copy, groups of {}", group);
+    EXPECT_DATA("XHAL-KERNEL-16", oracle::copy_u32(before, source, n), t.read<uint32_t>(dst, before.size()),
+                "copy, groups of {}", group);
   }
 }
 
-XHAL_TEST_P(kernel, axpy, counts, .clauses = {"XHAL-KERNEL-4"}, .observes = "y after three axpys in a row, bit by bit, fused or not",
+XHAL_TEST_P(kernel, axpy, counts, .clauses = {"XHAL-KERNEL-4"},
+            .observes = "y after three axpys in a row, bit by bit, fused or not",
             .needs = {XHAL_FEATURE_KERNEL}) {
   const uint64_t n = t.number("n");
   std::vector<float> x(n + kGuard);
@@ -68,8 +75,10 @@ XHAL_TEST_P(kernel, axpy, counts, .clauses = {"XHAL-KERNEL-4"}, .observes = "y a
   EXPECT_DATA("XHAL-KERNEL-4", y, t.read<float>(device_y, y.size()));
 }
 
-XHAL_TEST_P(kernel, every_item_once, counts, .clauses = {"XHAL-KERNEL-4"},
-            .observes = "fold and fold2, which show an item that ran twice or never, with more items than elements", .needs = {XHAL_FEATURE_KERNEL}) {
+XHAL_TEST_P(
+    kernel, every_item_once, counts, .clauses = {"XHAL-KERNEL-4"},
+    .observes = "fold and fold2, which show an item that ran twice or never, with more items than elements",
+    .needs = {XHAL_FEATURE_KERNEL}) {
   const uint64_t n = t.number("n");
   const auto first = t.random_u64(n + kGuard, 1);
   const auto second = t.random_u64(n + kGuard, 2);
@@ -84,25 +93,34 @@ XHAL_TEST_P(kernel, every_item_once, counts, .clauses = {"XHAL-KERNEL-4"},
   fold.groups(static_cast<uint32_t>(n / group + 3)).items(group).updates(a).value(t.seed()).value(n);
   REQUIRE_OK(fold.on(stream));
   Launch fold2(t.kernel("xhal_fold2_u64"));
-  fold2.groups(static_cast<uint32_t>(n / group + 3)).items(group).updates(b).reads(a).value(uint64_t{11}).value(n);
+  fold2.groups(static_cast<uint32_t>(n / group + 3))
+      .items(group)
+      .updates(b)
+      .reads(a)
+      .value(uint64_t{11})
+      .value(n);
   REQUIRE_OK(fold2.on(stream));
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   const auto folded = oracle::fold_u64(first, t.seed(), n);
   EXPECT_DATA("XHAL-KERNEL-4", folded, t.read<uint64_t>(a, first.size()), "fold");
-  EXPECT_DATA("XHAL-KERNEL-4", oracle::fold2_u64(second, folded, 11, n), t.read<uint64_t>(b, second.size()), "fold2");
+  EXPECT_DATA("XHAL-KERNEL-4", oracle::fold2_u64(second, folded, 11, n), t.read<uint64_t>(b, second.size()),
+              "fold2");
 }
 
 Cases shapes() {
   Axis axis{"shape", {}};
   // groups x items, three dimensions each.
-  for (const char* shape : {"1x1x1-1x1x1", "5x1x1-3x1x1", "1x5x1-1x3x1", "1x1x5-1x1x3", "2x3x4-4x2x3", "7x1x3-1x5x2", "3x2x2-8x4x2", "64x1x1-64x1x1"}) {
+  for (const char* shape : {"1x1x1-1x1x1", "5x1x1-3x1x1", "1x5x1-1x3x1", "1x1x5-1x1x3", "2x3x4-4x2x3",
+                            "7x1x3-1x5x2", "3x2x2-8x4x2", "64x1x1-64x1x1"}) {
     axis.values.emplace_back(shape);
   }
   return grid({axis});
 }
 
 XHAL_TEST_P(kernel, ids, shapes, .clauses = {"XHAL-KERNEL-4"},
-            .observes = "global, local and group ids and the group's size of every item in three dimensions, and the words behind them",
+            .observes =
+                "global, local and group ids and the group's size of every item in three dimensions, and the "
+                "words behind them",
             .needs = {XHAL_FEATURE_KERNEL}) {
   std::array<uint32_t, 6> s{};
   const std::string& shape = t.text("shape");
@@ -113,7 +131,8 @@ XHAL_TEST_P(kernel, ids, shapes, .clauses = {"XHAL-KERNEL-4"},
     at += used + 1;
   }
   const auto& p = t.properties();
-  if (s[3] > p.max_group_size[0] || s[4] > p.max_group_size[1] || s[5] > p.max_group_size[2] || s[3] * s[4] * s[5] > p.max_group_items) {
+  if (s[3] > p.max_group_size[0] || s[4] > p.max_group_size[1] || s[5] > p.max_group_size[2] ||
+      s[3] * s[4] * s[5] > p.max_group_items) {
     t.note("the shape is above the device's limits: its groups are made of one item");
     s[3] = s[4] = s[5] = 1;
   }
@@ -133,7 +152,9 @@ XHAL_TEST_P(kernel, ids, shapes, .clauses = {"XHAL-KERNEL-4"},
 }
 
 XHAL_TEST(kernel, in_order_with_everything, .clauses = {"XHAL-KERNEL-16"},
-          .observes = "copy in, kernel, copy across, kernel on both, fill of a part, kernel, copy out: 20 rounds with one synchronise",
+          .observes =
+              "copy in, kernel, copy across, kernel on both, fill of a part, kernel, copy out: 20 rounds "
+              "with one synchronise",
           .needs = {XHAL_FEATURE_KERNEL}) {
   constexpr uint64_t kCells = 777;
   constexpr size_t kRounds = 20;
@@ -168,7 +189,9 @@ XHAL_TEST(kernel, in_order_with_everything, .clauses = {"XHAL-KERNEL-16"},
 }
 
 XHAL_TEST(kernel, across_streams, .clauses = {"XHAL-KERNEL-16"},
-          .observes = "one cell array folded by turns on four streams that wait for each other's events; the order in the values",
+          .observes =
+              "one cell array folded by turns on four streams that wait for each other's events; the order "
+              "in the values",
           .needs = {XHAL_FEATURE_KERNEL}) {
   constexpr uint64_t kCells = 300;
   constexpr uint64_t kFolds = 120;
@@ -193,7 +216,9 @@ XHAL_TEST(kernel, across_streams, .clauses = {"XHAL-KERNEL-16"},
 }
 
 XHAL_TEST(kernel, interior_pointers, .clauses = {"XHAL-KERNEL-17"},
-          .observes = "destination and source at odd element offsets: the elements, and all others of the allocation", .needs = {XHAL_FEATURE_KERNEL}) {
+          .observes =
+              "destination and source at odd element offsets: the elements, and all others of the allocation",
+          .needs = {XHAL_FEATURE_KERNEL}) {
   constexpr size_t kRoom = 600;
   const auto before = t.random_u32(kRoom, 1);
   const auto source = t.random_u32(kRoom, 2);
@@ -206,11 +231,15 @@ XHAL_TEST(kernel, interior_pointers, .clauses = {"XHAL-KERNEL-17"},
       constexpr uint64_t kCount = 333;
       t.write(dst, before);
       Launch launch(t.kernel("xhal_copy_u32"));
-      launch.cover(kCount, small_group(t)).writes(dst.at(to * 4), kCount * 4).reads(src.at(from * 4), kCount * 4).value(kCount);
+      launch.cover(kCount, small_group(t))
+          .writes(dst.at(to * 4), kCount * 4)
+          .reads(src.at(from * 4), kCount * 4)
+          .value(kCount);
       EXPECT_RESULT("XHAL-KERNEL-17", launch.on(stream), XHAL_SUCCESS);
       REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
       auto expected = before;
-      std::copy_n(source.begin() + static_cast<std::ptrdiff_t>(from), kCount, expected.begin() + static_cast<std::ptrdiff_t>(to));
+      std::copy_n(source.begin() + static_cast<std::ptrdiff_t>(from), kCount,
+                  expected.begin() + static_cast<std::ptrdiff_t>(to));
       EXPECT_DATA("XHAL-KERNEL-17", expected, t.read<uint32_t>(dst, kRoom), "from {} to {}", from, to);
     }
   }

@@ -13,7 +13,9 @@ namespace {
 Cases gates() { return grid({gate_axis()}); }
 
 XHAL_TEST_P(kernel, arguments_are_copied, gates, .clauses = {"XHAL-KERNEL-3"},
-            .observes = "argument values, argument array and launch struct overwritten right after the launch, while the stream is held",
+            .observes =
+                "argument values, argument array and launch struct overwritten right after the launch, while "
+                "the stream is held",
             .needs = {XHAL_FEATURE_KERNEL}) {
   constexpr uint64_t kCells = 100;
   const auto before = t.random_u64(kCells);
@@ -26,9 +28,10 @@ XHAL_TEST_P(kernel, arguments_are_copied, gates, .clauses = {"XHAL-KERNEL-3"},
   for (uint64_t op = 1; op <= 10; ++op) {
     uint64_t op_value = op;
     uint64_t n_value = kCells;
-    std::array<xhal_argument_t, 3> arguments = {{{XHAL_ARGUMENT_MEMORY, XHAL_ACCESS_READ_WRITE, 0, cells.get()},
-                                                 {XHAL_ARGUMENT_VALUE, 0, 8, &op_value},
-                                                 {XHAL_ARGUMENT_VALUE, 0, 8, &n_value}}};
+    std::array<xhal_argument_t, 3> arguments = {
+        {{XHAL_ARGUMENT_MEMORY, XHAL_ACCESS_READ_WRITE, 0, cells.get()},
+         {XHAL_ARGUMENT_VALUE, 0, 8, &op_value},
+         {XHAL_ARGUMENT_VALUE, 0, 8, &n_value}}};
     xhal_launch_t launch = *Launch(kernel).cover(kCells, small_group(t)).desc();
     launch.arguments = arguments.data();
     launch.argument_count = 3;
@@ -50,22 +53,26 @@ XHAL_TEST_P(kernel, arguments_are_copied, gates, .clauses = {"XHAL-KERNEL-3"},
 // A fold of one cell that is changed in one way, and must then be refused without running.
 class Refusal {
  public:
-  explicit Refusal(Context& t) : t_(t), stream_(t), cell_(device_memory(t, 64)), kernel_(t.kernel("xhal_fold_u64")) {
+  explicit Refusal(Context& t)
+      : t_(t), stream_(t), cell_(device_memory(t, 64)), kernel_(t.kernel("xhal_fold_u64")) {
     t.write(cell_, std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8});
   }
 
-  void expect(Clause clause, xhal_result_t code, const std::string& what, const std::function<void(Launch&)>& change) {
+  void expect(Clause clause, xhal_result_t code, const std::string& what,
+              const std::function<void(Launch&)>& change) {
     Context& t = t_;
     Launch launch(kernel_);
     launch.updates(cell_, 64).value(uint64_t{9}).value(uint64_t{8});
     change(launch);
     note_call("xhal_kernel_launch(stream, kernel, &launch)  // " + what);
-    expect_result(t, clause, launch.on(stream_), code, "xhal_kernel_launch(stream, kernel, &launch)", XHAL_HERE, what);
+    expect_result(t, clause, launch.on(stream_), code, "xhal_kernel_launch(stream, kernel, &launch)",
+                  XHAL_HERE, what);
   }
   void expect_untouched(Clause clause) {
     Context& t = t_;
     REQUIRE_OK(xhal_stream_synchronize(stream_, t.patience()));
-    expect_data(t, clause, std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8}, t.read<uint64_t>(cell_, 8), "the cells", XHAL_HERE, "a refused launch ran");
+    expect_data(t, clause, std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8}, t.read<uint64_t>(cell_, 8),
+                "the cells", XHAL_HERE, "a refused launch ran");
   }
   [[nodiscard]] const Buffer& cell() const { return cell_; }
 
@@ -76,27 +83,34 @@ class Refusal {
   xhal_kernel_t kernel_;
 };
 
-XHAL_TEST(kernel, sizes_are_checked, .clauses = {"XHAL-KERNEL-5"}, .observes = "a zero in each size, and one above each limit: codes; nothing ran",
+XHAL_TEST(kernel, sizes_are_checked, .clauses = {"XHAL-KERNEL-5"},
+          .observes = "a zero in each size, and one above each limit: codes; nothing ran",
           .needs = {XHAL_FEATURE_KERNEL}) {
   const auto& p = t.properties();
   Refusal refusal(t);
   for (size_t d = 0; d < 3; ++d) {
-    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_INVALID_ARGUMENT, fmt::format("group_count[{}] = 0", d), [&](Launch& l) { l.raw().group_count[d] = 0; });
-    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_INVALID_ARGUMENT, fmt::format("group_size[{}] = 0", d), [&](Launch& l) { l.raw().group_size[d] = 0; });
-    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_LIMIT_EXCEEDED, fmt::format("group_size[{}] above the limit", d),
+    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_INVALID_ARGUMENT, fmt::format("group_count[{}] = 0", d),
+                   [&](Launch& l) { l.raw().group_count[d] = 0; });
+    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_INVALID_ARGUMENT, fmt::format("group_size[{}] = 0", d),
+                   [&](Launch& l) { l.raw().group_size[d] = 0; });
+    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_LIMIT_EXCEEDED,
+                   fmt::format("group_size[{}] above the limit", d),
                    [&](Launch& l) { l.raw().group_size[d] = p.max_group_size[d] + 1; });
     refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_LIMIT_EXCEEDED, fmt::format("group_size[{}] near 2^32", d),
                    [&](Launch& l) { l.raw().group_size[d] = std::numeric_limits<uint32_t>::max(); });
     if (p.max_group_count[d] == std::numeric_limits<uint32_t>::max()) continue;
-    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_LIMIT_EXCEEDED, fmt::format("group_count[{}] above the limit", d),
+    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_LIMIT_EXCEEDED,
+                   fmt::format("group_count[{}] above the limit", d),
                    [&](Launch& l) { l.raw().group_count[d] = p.max_group_count[d] + 1; });
   }
   // More items in all than a group may have, with each dimension inside its own limit.
   const uint32_t x = p.max_group_size[0];
   const uint32_t y = std::min(p.max_group_size[1], p.max_group_items / x + 1);
-  const uint32_t z = std::min(p.max_group_size[2], static_cast<uint32_t>(p.max_group_items / (uint64_t{x} * y) + 1));
+  const uint32_t z =
+      std::min(p.max_group_size[2], static_cast<uint32_t>(p.max_group_items / (uint64_t{x} * y) + 1));
   if (uint64_t{x} * y * z > p.max_group_items) {
-    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_LIMIT_EXCEEDED, fmt::format("{} x {} x {} items", x, y, z), [&](Launch& l) { l.items(x, y, z); });
+    refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_LIMIT_EXCEEDED, fmt::format("{} x {} x {} items", x, y, z),
+                   [&](Launch& l) { l.items(x, y, z); });
   }
   if (p.max_local_bytes < std::numeric_limits<uint32_t>::max()) {
     refusal.expect("XHAL-KERNEL-5", XHAL_ERROR_LIMIT_EXCEEDED, "dynamic local bytes above the limit",
@@ -106,11 +120,15 @@ XHAL_TEST(kernel, sizes_are_checked, .clauses = {"XHAL-KERNEL-5"}, .observes = "
 }
 
 XHAL_TEST(kernel, arguments_are_checked, .clauses = {"XHAL-KERNEL-6"},
-          .observes = "one too few, one too many, none, each kind in place of another, sizes 1 below and above: codes; nothing ran",
+          .observes =
+              "one too few, one too many, none, each kind in place of another, sizes 1 below and above: "
+              "codes; nothing ran",
           .needs = {XHAL_FEATURE_ARGUMENT_CHECK}) {
   Refusal refusal(t);
-  const auto refused = [&](const std::string& what, const std::function<void(std::vector<xhal_argument_t>&)>& change) {
-    refusal.expect("XHAL-KERNEL-6", XHAL_ERROR_INVALID_ARGUMENT, what, [&](Launch& l) { change(l.arguments()); });
+  const auto refused = [&](const std::string& what,
+                           const std::function<void(std::vector<xhal_argument_t>&)>& change) {
+    refusal.expect("XHAL-KERNEL-6", XHAL_ERROR_INVALID_ARGUMENT, what,
+                   [&](Launch& l) { change(l.arguments()); });
   };
   refused("two of three arguments", [](auto& a) { a.pop_back(); });
   refused("no argument", [](auto& a) { a.clear(); });
@@ -126,11 +144,13 @@ XHAL_TEST(kernel, arguments_are_checked, .clauses = {"XHAL-KERNEL-6"},
   refusal.expect_untouched("XHAL-KERNEL-6");
 }
 
-XHAL_TEST(kernel, access_is_checked, .clauses = {"XHAL-KERNEL-10"}, .observes = "access 0 and unknown bits of an argument and of a further range: codes; nothing ran",
+XHAL_TEST(kernel, access_is_checked, .clauses = {"XHAL-KERNEL-10"},
+          .observes = "access 0 and unknown bits of an argument and of a further range: codes; nothing ran",
           .needs = {XHAL_FEATURE_KERNEL}) {
   Refusal refusal(t);
   for (const uint32_t access : {0u, 4u, 7u, 0x80000003u}) {
-    refusal.expect("XHAL-KERNEL-10", XHAL_ERROR_INVALID_ARGUMENT, fmt::format("argument access {:#x}", access),
+    refusal.expect("XHAL-KERNEL-10", XHAL_ERROR_INVALID_ARGUMENT,
+                   fmt::format("argument access {:#x}", access),
                    [access](Launch& l) { l.arguments()[0].access = access; });
     refusal.expect("XHAL-KERNEL-10", XHAL_ERROR_INVALID_ARGUMENT, fmt::format("range access {:#x}", access),
                    [&](Launch& l) { l.also(refusal.cell(), 8, access); });
@@ -138,26 +158,35 @@ XHAL_TEST(kernel, access_is_checked, .clauses = {"XHAL-KERNEL-10"}, .observes = 
   refusal.expect_untouched("XHAL-KERNEL-10");
 }
 
-XHAL_TEST(kernel, further_ranges, .clauses = {"XHAL-KERNEL-10"}, .observes = "a launch with two further ranges runs as one without", .needs = {XHAL_FEATURE_KERNEL}) {
+XHAL_TEST(kernel, further_ranges, .clauses = {"XHAL-KERNEL-10"},
+          .observes = "a launch with two further ranges runs as one without",
+          .needs = {XHAL_FEATURE_KERNEL}) {
   Stream stream(t);
   const Buffer cell = device_memory(t, 8);
   const Buffer other = device_memory(t, 4096);
   t.write(cell, std::vector<uint64_t>{3});
   Launch launch(t.kernel("xhal_fold_u64"));
-  launch.updates(cell, 8).value(uint64_t{4}).value(uint64_t{1}).also(other, 100, XHAL_ACCESS_READ).also(other.at(2048), 8, XHAL_ACCESS_READ_WRITE);
+  launch.updates(cell, 8)
+      .value(uint64_t{4})
+      .value(uint64_t{1})
+      .also(other, 100, XHAL_ACCESS_READ)
+      .also(other.at(2048), 8, XHAL_ACCESS_READ_WRITE);
   EXPECT_RESULT("XHAL-KERNEL-10", launch.on(stream), XHAL_SUCCESS);
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   EXPECT_VALUE("XHAL-KERNEL-10", t.read<uint64_t>(cell, 1).front(), oracle::mix(3, 4));
 }
 
-XHAL_TEST(kernel, unclaimed_launch_flags, .clauses = {"XHAL-KERNEL-13"}, .observes = "a cooperative launch without the feature: the code; nothing ran",
+XHAL_TEST(kernel, unclaimed_launch_flags, .clauses = {"XHAL-KERNEL-13"},
+          .observes = "a cooperative launch without the feature: the code; nothing ran",
           .needs = {XHAL_FEATURE_KERNEL}, .unless = {XHAL_FEATURE_COOPERATIVE_LAUNCH}) {
   Refusal refusal(t);
-  refusal.expect("XHAL-KERNEL-13", XHAL_ERROR_UNSUPPORTED, "COOPERATIVE", [](Launch& l) { l.raw().flags = XHAL_LAUNCH_COOPERATIVE; });
+  refusal.expect("XHAL-KERNEL-13", XHAL_ERROR_UNSUPPORTED, "COOPERATIVE",
+                 [](Launch& l) { l.raw().flags = XHAL_LAUNCH_COOPERATIVE; });
   refusal.expect_untouched("XHAL-KERNEL-13");
 }
 
-XHAL_TEST(kernel, unclaimed_cluster_flag, .clauses = {"XHAL-KERNEL-13"}, .observes = "a cluster launch without the feature: the code; nothing ran",
+XHAL_TEST(kernel, unclaimed_cluster_flag, .clauses = {"XHAL-KERNEL-13"},
+          .observes = "a cluster launch without the feature: the code; nothing ran",
           .needs = {XHAL_FEATURE_KERNEL}, .unless = {XHAL_FEATURE_CLUSTER_LAUNCH}) {
   Refusal refusal(t);
   refusal.expect("XHAL-KERNEL-13", XHAL_ERROR_UNSUPPORTED, "CLUSTER", [](Launch& l) {
@@ -167,7 +196,8 @@ XHAL_TEST(kernel, unclaimed_cluster_flag, .clauses = {"XHAL-KERNEL-13"}, .observ
   refusal.expect_untouched("XHAL-KERNEL-13");
 }
 
-XHAL_TEST(kernel, stream_of_another_device, .clauses = {"XHAL-KERNEL-15"}, .observes = "a kernel of device 0 on a stream of device 1: the code; nothing ran",
+XHAL_TEST(kernel, stream_of_another_device, .clauses = {"XHAL-KERNEL-15"},
+          .observes = "a kernel of device 0 on a stream of device 1: the code; nothing ran",
           .needs = {XHAL_FEATURE_KERNEL}, .devices = 2) {
   Stream stream(t, 1);
   const Buffer cell = device_memory(t, 8);
@@ -180,7 +210,9 @@ XHAL_TEST(kernel, stream_of_another_device, .clauses = {"XHAL-KERNEL-15"}, .obse
 }
 
 XHAL_TEST(kernel, many_threads_one_kernel, .clauses = {"XHAL-KERNEL-7", "XHAL-ABI-15"},
-          .observes = "six threads launch one kernel 60 times each with values of their own on streams of their own; every cell's history",
+          .observes =
+              "six threads launch one kernel 60 times each with values of their own on streams of their own; "
+              "every cell's history",
           .needs = {XHAL_FEATURE_KERNEL}) {
   constexpr size_t kThreads = 6;
   constexpr uint64_t kLaunches = 60;
@@ -207,7 +239,8 @@ XHAL_TEST(kernel, many_threads_one_kernel, .clauses = {"XHAL-KERNEL-7", "XHAL-AB
   for (size_t i = 0; i < kThreads; ++i) {
     oracle::FoldHistory history(i);
     for (uint64_t k = 0; k < kLaunches; ++k) history.fold(i * 1000 + k);
-    EXPECT_DATA("XHAL-KERNEL-7", std::vector<uint64_t>(kCells, history.value()), t.read<uint64_t>(cells[i], kCells), "thread {}", i);
+    EXPECT_DATA("XHAL-KERNEL-7", std::vector<uint64_t>(kCells, history.value()),
+                t.read<uint64_t>(cells[i], kCells), "thread {}", i);
   }
 }
 

@@ -9,7 +9,9 @@ Cases gates() { return grid({gate_axis()}); }
 Cases pageable_sizes() { return grid({gate_axis(), {"bytes", {1, 64, 4096, 65'537, 1'048'576}}}); }
 
 XHAL_TEST_P(memory, pageable_source_is_consumed, pageable_sizes, .clauses = {"XHAL-MEMORY-8"},
-            .observes = "the source is overwritten right after the call returns, while the stream is held; the bytes that arrive") {
+            .observes =
+                "the source is overwritten right after the call returns, while the stream is held; the bytes "
+                "that arrive") {
   const uint64_t bytes = t.number("bytes");
   const auto data = t.random_bytes(bytes);
   const auto source = t.host_bytes(bytes);
@@ -29,7 +31,9 @@ XHAL_TEST_P(memory, pageable_source_is_consumed, pageable_sizes, .clauses = {"XH
 }
 
 XHAL_TEST(memory, pageable_source_may_go_away, .clauses = {"XHAL-MEMORY-8"},
-          .observes = "60 copies from blocks that are overwritten and given back right after the call, into places of their own") {
+          .observes =
+              "60 copies from blocks that are overwritten and given back right after the call, into places "
+              "of their own") {
   constexpr size_t kCopies = 60;
   constexpr size_t kBytes = 20'000;
   Stream stream(t);
@@ -54,7 +58,8 @@ XHAL_TEST_P(memory, pinned_source_is_read_in_order, gates, .clauses = {"XHAL-MEM
   std::fill(source.host().begin(), source.host().end(), uint8_t{0x0F});
   Gate gate(t, stream, gate_kind(t.text("hold")));
   const bool early = may_block(t, XHAL_COPY_PINNED_TO_DEVICE);
-  if (early) t.note("a copy from pinned memory may wait for its stream, as declared: the gate is opened first");
+  if (early)
+    t.note("a copy from pinned memory may wait for its stream, as declared: the gate is opened first");
   if (early || !gate.shut()) {
     std::copy(data.begin(), data.end(), source.host().begin());
     gate.open();
@@ -72,7 +77,9 @@ XHAL_TEST_P(memory, pinned_source_is_read_in_order, gates, .clauses = {"XHAL-MEM
 }
 
 XHAL_TEST_P(memory, pinned_destination_is_written_in_order, gates, .clauses = {"XHAL-MEMORY-9"},
-            .observes = "a pinned destination: untouched while the stream is held; what the host puts there before the release is overwritten") {
+            .observes =
+                "a pinned destination: untouched while the stream is held; what the host puts there before "
+                "the release is overwritten") {
   const auto data = t.random_bytes(3000);
   Stream stream(t);
   const Buffer memory = device_memory(t, data.size());
@@ -87,7 +94,8 @@ XHAL_TEST_P(memory, pinned_destination_is_written_in_order, gates, .clauses = {"
   REQUIRE_OK(xhal_memory_copy(stream, destination, memory, data.size()));
   if (gate.held() && t.witness(gate)) {
     const auto host = destination.host();
-    EXPECT_DATA("XHAL-MEMORY-9", std::vector<uint8_t>(data.size(), 0), std::vector<uint8_t>(host.begin(), host.end()), "while held");
+    EXPECT_DATA("XHAL-MEMORY-9", std::vector<uint8_t>(data.size(), 0),
+                std::vector<uint8_t>(host.begin(), host.end()), "while held");
   }
   if (gate.held()) std::fill(destination.host().begin(), destination.host().end(), uint8_t{0xEE});
   gate.open();
@@ -119,9 +127,11 @@ Cases blocking_cases() {
 }
 
 XHAL_TEST_P(memory, copy_blocks_only_as_declared, blocking_cases, .clauses = {"XHAL-MEMORY-10"},
-            .observes = "a copy behind a gate returns before the release unless its direction is declared to block; the bytes arrive") {
-  const auto* direction =
-      std::find_if(std::begin(kDirections), std::end(kDirections), [&](const Direction& one) { return t.text("direction") == one.name; });
+            .observes =
+                "a copy behind a gate returns before the release unless its direction is declared to block; "
+                "the bytes arrive") {
+  const auto* direction = std::find_if(std::begin(kDirections), std::end(kDirections),
+                                       [&](const Direction& one) { return t.text("direction") == one.name; });
   const uint64_t bytes = t.number("bytes");
   const auto data = t.random_bytes(bytes);
   std::vector<Buffer> buffers;
@@ -146,7 +156,8 @@ XHAL_TEST_P(memory, copy_blocks_only_as_declared, blocking_cases, .clauses = {"X
   }
   EXPECT_RESULT("XHAL-MEMORY-10", xhal_memory_copy(stream, destination, source, bytes), XHAL_SUCCESS);
   if (gate.shut() && !declared) {
-    EXPECT_CLAUSE("XHAL-MEMORY-10", gate.held(), "the copy waited for its stream, and copy_blocks {:#x} does not declare it",
+    EXPECT_CLAUSE("XHAL-MEMORY-10", gate.held(),
+                  "the copy waited for its stream, and copy_blocks {:#x} does not declare it",
                   t.properties().copy_blocks);
   }
   gate.open();
@@ -160,8 +171,11 @@ XHAL_TEST_P(memory, copy_blocks_only_as_declared, blocking_cases, .clauses = {"X
   EXPECT_DATA("XHAL-MEMORY-10", data, got);
 }
 
-XHAL_TEST_P(memory, peer_copy_blocks_only_as_declared, gates, .clauses = {"XHAL-MEMORY-10"},
-            .observes = "a copy to another device behind a gate returns before the release unless declared; the bytes arrive", .devices = 2) {
+XHAL_TEST_P(
+    memory, peer_copy_blocks_only_as_declared, gates, .clauses = {"XHAL-MEMORY-10"},
+    .observes =
+        "a copy to another device behind a gate returns before the release unless declared; the bytes arrive",
+    .devices = 2) {
   const auto data = t.random_bytes(10'000);
   t.prepare(1);
   Stream stream(t);
@@ -175,7 +189,8 @@ XHAL_TEST_P(memory, peer_copy_blocks_only_as_declared, gates, .clauses = {"XHAL-
     gate.open();
   }
   EXPECT_RESULT("XHAL-MEMORY-10", xhal_memory_copy(stream, destination, source, data.size()), XHAL_SUCCESS);
-  if (gate.shut() && !declared) EXPECT_CLAUSE("XHAL-MEMORY-10", gate.held(), "the copy waited for its stream");
+  if (gate.shut() && !declared)
+    EXPECT_CLAUSE("XHAL-MEMORY-10", gate.held(), "the copy waited for its stream");
   gate.open();
   EXPECT_RESULT("XHAL-MEMORY-10", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS);
   EXPECT_DATA("XHAL-MEMORY-10", data, t.read<uint8_t>(destination, data.size(), 1));

@@ -43,20 +43,23 @@ Cases directions() {
 }
 
 // One copy between guards, compared as whole buffers, so that a stray byte shows.
-void check_copy(Context& t, xhal_stream_t stream, Place& source, Place& destination, const std::vector<uint8_t>& source_bytes,
-                uint64_t source_offset, uint64_t destination_offset, uint64_t size) {
+void check_copy(Context& t, xhal_stream_t stream, Place& source, Place& destination,
+                const std::vector<uint8_t>& source_bytes, uint64_t source_offset, uint64_t destination_offset,
+                uint64_t size) {
   std::vector<uint8_t> expected(source_bytes.size(), 0xA5);
   destination.put(expected);
   REQUIRE_OK(xhal_memory_copy(stream, destination.at(destination_offset), source.at(source_offset), size));
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   std::copy_n(source_bytes.begin() + static_cast<std::ptrdiff_t>(source_offset), size,
               expected.begin() + static_cast<std::ptrdiff_t>(destination_offset));
-  ASSERT_DATA("XHAL-MEMORY-7", expected, destination.get(), "{} bytes from offset {} to offset {}", size, source_offset,
-              destination_offset);
+  ASSERT_DATA("XHAL-MEMORY-7", expected, destination.get(), "{} bytes from offset {} to offset {}", size,
+              source_offset, destination_offset);
 }
 
-XHAL_TEST_P(memory, copy_small, directions, .clauses = {"XHAL-MEMORY-7"},
-            .observes = "sizes 1 to 64 at odd and even offsets of both sides; the bytes copied and all bytes around them") {
+XHAL_TEST_P(
+    memory, copy_small, directions, .clauses = {"XHAL-MEMORY-7"},
+    .observes =
+        "sizes 1 to 64 at odd and even offsets of both sides; the bytes copied and all bytes around them") {
   constexpr uint64_t kRoom = 192;
   const auto data = t.random_bytes(kRoom);
   Stream stream(t);
@@ -66,11 +69,14 @@ XHAL_TEST_P(memory, copy_small, directions, .clauses = {"XHAL-MEMORY-7"},
   for (uint64_t size = 1; size <= 64; ++size) {
     check_copy(t, stream, source, destination, data, (size * 7) % 61, (size * 5) % 59, size);
   }
-  for (uint64_t offset = 0; offset <= 16; ++offset) check_copy(t, stream, source, destination, data, offset, 16 - offset, 33);
+  for (uint64_t offset = 0; offset <= 16; ++offset)
+    check_copy(t, stream, source, destination, data, offset, 16 - offset, 33);
 }
 
-XHAL_TEST_P(memory, copy_large, directions, .clauses = {"XHAL-MEMORY-7"},
-            .observes = "4 KiB, 64 KiB + 1, 1 MiB - 1 and 3 MiB + 5 bytes at odd offsets; every byte and the guards") {
+XHAL_TEST_P(
+    memory, copy_large, directions, .clauses = {"XHAL-MEMORY-7"},
+    .observes =
+        "4 KiB, 64 KiB + 1, 1 MiB - 1 and 3 MiB + 5 bytes at odd offsets; every byte and the guards") {
   constexpr uint64_t kRoom = (3u << 20) + 512;
   const auto data = t.random_bytes(kRoom);
   Stream stream(t);
@@ -83,7 +89,9 @@ XHAL_TEST_P(memory, copy_large, directions, .clauses = {"XHAL-MEMORY-7"},
 }
 
 XHAL_TEST(memory, copy_chain, .clauses = {"XHAL-MEMORY-18", "XHAL-MEMORY-7"},
-          .observes = "pageable to pinned to device to device to pinned to pageable in one stream, one synchronise at the end") {
+          .observes =
+              "pageable to pinned to device to device to pinned to pageable in one stream, one synchronise "
+              "at the end") {
   constexpr size_t kBytes = 100'003;
   const auto data = t.random_bytes(kBytes);
   Stream stream(t);
@@ -104,7 +112,9 @@ XHAL_TEST(memory, copy_chain, .clauses = {"XHAL-MEMORY-18", "XHAL-MEMORY-7"},
 }
 
 XHAL_TEST(memory, pinned_is_shared, .clauses = {"XHAL-MEMORY-16"},
-          .observes = "the host writes, a device copy reads; a device copy writes, the host reads; attributes give one address for both") {
+          .observes =
+              "the host writes, a device copy reads; a device copy writes, the host reads; attributes give "
+              "one address for both") {
   constexpr size_t kBytes = 5'000;
   const auto data = t.random_bytes(kBytes);
   Stream stream(t);
@@ -125,8 +135,8 @@ XHAL_TEST(memory, pinned_is_shared, .clauses = {"XHAL-MEMORY-16"},
   EXPECT_DATA("XHAL-MEMORY-16", data, std::vector<uint8_t>(shared.host().begin(), shared.host().end()));
 }
 
-XHAL_TEST(memory, pinned_seen_by_kernels, .clauses = {"XHAL-MEMORY-16"}, .observes = "a kernel folds pinned cells at the host's address",
-          .needs = {XHAL_FEATURE_KERNEL}) {
+XHAL_TEST(memory, pinned_seen_by_kernels, .clauses = {"XHAL-MEMORY-16"},
+          .observes = "a kernel folds pinned cells at the host's address", .needs = {XHAL_FEATURE_KERNEL}) {
   constexpr size_t kCells = 130;
   const auto before = t.random_u64(kCells);
   Stream stream(t);
@@ -135,10 +145,13 @@ XHAL_TEST(memory, pinned_seen_by_kernels, .clauses = {"XHAL-MEMORY-16"}, .observ
   REQUIRE_OK(fold(t, stream, cells, 99, kCells));
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   const auto after = cells.host<uint64_t>();
-  EXPECT_DATA("XHAL-MEMORY-16", oracle::fold_u64(before, 99, kCells), std::vector<uint64_t>(after.begin(), after.end()));
+  EXPECT_DATA("XHAL-MEMORY-16", oracle::fold_u64(before, 99, kCells),
+              std::vector<uint64_t>(after.begin(), after.end()));
 }
 
-XHAL_TEST(memory, copy_nothing, .clauses = {"XHAL-MEMORY-11"}, .observes = "copies and fills of 0 bytes with null, wild and good pointers; the memory after them") {
+XHAL_TEST(
+    memory, copy_nothing, .clauses = {"XHAL-MEMORY-11"},
+    .observes = "copies and fills of 0 bytes with null, wild and good pointers; the memory after them") {
   const auto data = t.random_bytes(64);
   Stream stream(t);
   const Buffer memory = device_memory(t, 64);
@@ -154,7 +167,9 @@ XHAL_TEST(memory, copy_nothing, .clauses = {"XHAL-MEMORY-11"}, .observes = "copi
 }
 
 XHAL_TEST(memory, out_of_range, .clauses = {"XHAL-MEMORY-12"},
-          .observes = "copies and fills that leave an allocation by a byte or by far, at source and destination: codes and contents") {
+          .observes =
+              "copies and fills that leave an allocation by a byte or by far, at source and destination: "
+              "codes and contents") {
   constexpr uint64_t kBytes = 4096;
   const auto data = t.random_bytes(kBytes);
   Stream stream(t);
@@ -162,13 +177,20 @@ XHAL_TEST(memory, out_of_range, .clauses = {"XHAL-MEMORY-12"},
     const Buffer tight(t, kind, kBytes);
     const Buffer wide = device_memory(t, 2 * kBytes);
     t.write(tight, data);
-    for (const auto& [offset, size] : {std::pair{uint64_t{0}, kBytes + 1}, {uint64_t{1}, kBytes}, {kBytes - 1, uint64_t{2}}, {uint64_t{0}, 2 * kBytes}}) {
-      EXPECT_RESULT("XHAL-MEMORY-12", xhal_memory_copy(stream, tight.at(offset), wide, size), XHAL_ERROR_OUT_OF_RANGE, "to {} + {}", offset, size);
-      EXPECT_RESULT("XHAL-MEMORY-12", xhal_memory_copy(stream, wide, tight.at(offset), size), XHAL_ERROR_OUT_OF_RANGE, "from {} + {}", offset, size);
-      EXPECT_RESULT("XHAL-MEMORY-12", xhal_memory_fill(stream, tight.at(offset), 0, 1, size), XHAL_ERROR_OUT_OF_RANGE, "fill {} + {}", offset, size);
+    for (const auto& [offset, size] : {std::pair{uint64_t{0}, kBytes + 1},
+                                       {uint64_t{1}, kBytes},
+                                       {kBytes - 1, uint64_t{2}},
+                                       {uint64_t{0}, 2 * kBytes}}) {
+      EXPECT_RESULT("XHAL-MEMORY-12", xhal_memory_copy(stream, tight.at(offset), wide, size),
+                    XHAL_ERROR_OUT_OF_RANGE, "to {} + {}", offset, size);
+      EXPECT_RESULT("XHAL-MEMORY-12", xhal_memory_copy(stream, wide, tight.at(offset), size),
+                    XHAL_ERROR_OUT_OF_RANGE, "from {} + {}", offset, size);
+      EXPECT_RESULT("XHAL-MEMORY-12", xhal_memory_fill(stream, tight.at(offset), 0, 1, size),
+                    XHAL_ERROR_OUT_OF_RANGE, "fill {} + {}", offset, size);
     }
     for (const uint64_t size : {~uint64_t{0}, ~uint64_t{0} - 4095, uint64_t{1} << 63}) {
-      EXPECT_RESULT("XHAL-MEMORY-12", xhal_memory_copy(stream, tight, wide, size), XHAL_ERROR_OUT_OF_RANGE, "{} bytes", size);
+      EXPECT_RESULT("XHAL-MEMORY-12", xhal_memory_copy(stream, tight, wide, size), XHAL_ERROR_OUT_OF_RANGE,
+                    "{} bytes", size);
     }
     REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
     EXPECT_DATA("XHAL-MEMORY-12", data, t.read<uint8_t>(tight, kBytes), "a refused call wrote");
@@ -177,7 +199,8 @@ XHAL_TEST(memory, out_of_range, .clauses = {"XHAL-MEMORY-12"},
   }
 }
 
-XHAL_TEST(memory, null_pointers, .clauses = {"XHAL-MEMORY-12"}, .observes = "copies and fills of null with a size: codes, contents") {
+XHAL_TEST(memory, null_pointers, .clauses = {"XHAL-MEMORY-12"},
+          .observes = "copies and fills of null with a size: codes, contents") {
   const auto data = t.random_bytes(256);
   Stream stream(t);
   const Buffer memory = device_memory(t, 256);
@@ -191,20 +214,25 @@ XHAL_TEST(memory, null_pointers, .clauses = {"XHAL-MEMORY-12"}, .observes = "cop
 
 Cases overlaps() { return grid({{"kind", {"device", "pinned", "pageable"}}}); }
 
-XHAL_TEST_P(memory, overlap, overlaps, .clauses = {"XHAL-MEMORY-13"},
-            .observes = "copies onto themselves, by one byte and by half: refused, contents kept; adjacent ranges copied") {
+XHAL_TEST_P(
+    memory, overlap, overlaps, .clauses = {"XHAL-MEMORY-13"},
+    .observes =
+        "copies onto themselves, by one byte and by half: refused, contents kept; adjacent ranges copied") {
   constexpr uint64_t kBytes = 1024;
   const auto data = t.random_bytes(2 * kBytes);
   Stream stream(t);
   Place memory(t, t.text("kind"), 2 * kBytes);
   memory.put(data);
   for (const uint64_t distance : {uint64_t{0}, uint64_t{1}, kBytes / 2, kBytes - 1}) {
-    EXPECT_RESULT("XHAL-MEMORY-13", xhal_memory_copy(stream, memory.at(distance), memory.at(0), kBytes), XHAL_ERROR_INVALID_ARGUMENT, "upwards by {}", distance);
-    EXPECT_RESULT("XHAL-MEMORY-13", xhal_memory_copy(stream, memory.at(0), memory.at(distance), kBytes), XHAL_ERROR_INVALID_ARGUMENT, "downwards by {}", distance);
+    EXPECT_RESULT("XHAL-MEMORY-13", xhal_memory_copy(stream, memory.at(distance), memory.at(0), kBytes),
+                  XHAL_ERROR_INVALID_ARGUMENT, "upwards by {}", distance);
+    EXPECT_RESULT("XHAL-MEMORY-13", xhal_memory_copy(stream, memory.at(0), memory.at(distance), kBytes),
+                  XHAL_ERROR_INVALID_ARGUMENT, "downwards by {}", distance);
   }
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   EXPECT_DATA("XHAL-MEMORY-13", data, memory.get(), "a refused copy wrote");
-  EXPECT_RESULT("XHAL-MEMORY-13", xhal_memory_copy(stream, memory.at(kBytes), memory.at(0), kBytes), XHAL_SUCCESS, "adjacent ranges");
+  EXPECT_RESULT("XHAL-MEMORY-13", xhal_memory_copy(stream, memory.at(kBytes), memory.at(0), kBytes),
+                XHAL_SUCCESS, "adjacent ranges");
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   std::vector<uint8_t> expected(data.begin(), data.begin() + kBytes);
   expected.insert(expected.end(), data.begin(), data.begin() + kBytes);
@@ -212,7 +240,8 @@ XHAL_TEST_P(memory, overlap, overlaps, .clauses = {"XHAL-MEMORY-13"},
 }
 
 XHAL_TEST(memory, copy_between_devices, .clauses = {"XHAL-MEMORY-17"},
-          .observes = "interior ranges of both devices, both ways, on a stream of either; bytes and guards", .devices = 2) {
+          .observes = "interior ranges of both devices, both ways, on a stream of either; bytes and guards",
+          .devices = 2) {
   constexpr uint64_t kBytes = 40'000;
   const auto data = t.random_bytes(kBytes);
   for (const size_t runner : {size_t{0}, size_t{1}}) {
@@ -224,10 +253,12 @@ XHAL_TEST(memory, copy_between_devices, .clauses = {"XHAL-MEMORY-17"},
       std::vector<uint8_t> expected(kBytes, 0x77);
       t.write(destination, expected, to);
       Stream stream(t, runner);
-      EXPECT_RESULT("XHAL-MEMORY-17", xhal_memory_copy(stream, destination.at(333), source.at(1001), 30'001), XHAL_SUCCESS);
+      EXPECT_RESULT("XHAL-MEMORY-17", xhal_memory_copy(stream, destination.at(333), source.at(1001), 30'001),
+                    XHAL_SUCCESS);
       EXPECT_RESULT("XHAL-MEMORY-17", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS);
       std::copy_n(data.begin() + 1001, 30'001, expected.begin() + 333);
-      EXPECT_DATA("XHAL-MEMORY-17", expected, t.read<uint8_t>(destination, kBytes, to), "device {} to {} on a stream of {}", from, to, runner);
+      EXPECT_DATA("XHAL-MEMORY-17", expected, t.read<uint8_t>(destination, kBytes, to),
+                  "device {} to {} on a stream of {}", from, to, runner);
     }
   }
 }

@@ -18,7 +18,9 @@ uint8_t* host_block(Context& t, size_t bytes) {
 }
 
 XHAL_TEST(register, like_pinned_memory, .clauses = {"XHAL-REGISTER-1"},
-          .observes = "attributes before, during and after; copies both ways; the pinned rule that a source is read in stream order",
+          .observes =
+              "attributes before, during and after; copies both ways; the pinned rule that a source is read "
+              "in stream order",
           .needs = {XHAL_FEATURE_REGISTER}) {
   constexpr size_t kBytes = 10'000;
   uint8_t* block = host_block(t, kBytes);
@@ -42,12 +44,14 @@ XHAL_TEST(register, like_pinned_memory, .clauses = {"XHAL-REGISTER-1"},
   if (gate.held()) std::copy(data.begin(), data.end(), block);
   gate.open();
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-  EXPECT_DATA("XHAL-REGISTER-1", data, t.read<uint8_t>(memory, kBytes), "a registered source is read in stream order");
+  EXPECT_DATA("XHAL-REGISTER-1", data, t.read<uint8_t>(memory, kBytes),
+              "a registered source is read in stream order");
   EXPECT_RESULT("XHAL-REGISTER-1", xhal_memory_unregister(t.device(), block), XHAL_SUCCESS);
   EXPECT_VALUE("XHAL-REGISTER-1", attributes_of(t, block).kind, uint32_t{XHAL_MEMORY_UNMANAGED}, "after");
 }
 
-XHAL_TEST(register, kernels_use_the_same_address, .clauses = {"XHAL-REGISTER-1"}, .observes = "a kernel folds cells of malloc memory",
+XHAL_TEST(register, kernels_use_the_same_address, .clauses = {"XHAL-REGISTER-1"},
+          .observes = "a kernel folds cells of malloc memory",
           .needs = {XHAL_FEATURE_REGISTER, XHAL_FEATURE_KERNEL}) {
   constexpr size_t kCells = 1000;
   const auto before = t.random_u64(kCells);
@@ -64,31 +68,46 @@ XHAL_TEST(register, kernels_use_the_same_address, .clauses = {"XHAL-REGISTER-1"}
 }
 
 XHAL_TEST(register, refusals, .clauses = {"XHAL-REGISTER-2"},
-          .observes = "overlaps with registered and allocated ranges, unregister of interior, unknown, pinned and unregistered pointers",
+          .observes =
+              "overlaps with registered and allocated ranges, unregister of interior, unknown, pinned and "
+              "unregistered pointers",
           .needs = {XHAL_FEATURE_REGISTER}) {
   constexpr size_t kBytes = 8192;
   uint8_t* block = host_block(t, kBytes);
   const Buffer pinned = pinned_memory(t, kBytes);
   REQUIRE_OK(xhal_memory_register(t.device(), block + 1024, 4096, 0));
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block + 1024, 4096, 0), XHAL_ERROR_INVALID_POINTER, "the same range");
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block, 1025, 0), XHAL_ERROR_INVALID_POINTER, "overlap at its start");
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block + 5119, 1000, 0), XHAL_ERROR_INVALID_POINTER, "overlap at its end");
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block, kBytes, 0), XHAL_ERROR_INVALID_POINTER, "around it");
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), pinned, 64, 0), XHAL_ERROR_INVALID_POINTER, "pinned memory");
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), block + 1025), XHAL_ERROR_INVALID_POINTER, "interior");
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), block), XHAL_ERROR_INVALID_POINTER, "before it");
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), pinned), XHAL_ERROR_INVALID_POINTER, "pinned memory");
-  EXPECT_VALUE("XHAL-REGISTER-2", attributes_of(t, block + 1024).kind, uint32_t{XHAL_MEMORY_REGISTERED}, "after the refusals");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block + 1024, 4096, 0),
+                XHAL_ERROR_INVALID_POINTER, "the same range");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block, 1025, 0),
+                XHAL_ERROR_INVALID_POINTER, "overlap at its start");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block + 5119, 1000, 0),
+                XHAL_ERROR_INVALID_POINTER, "overlap at its end");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block, kBytes, 0),
+                XHAL_ERROR_INVALID_POINTER, "around it");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), pinned, 64, 0),
+                XHAL_ERROR_INVALID_POINTER, "pinned memory");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), block + 1025),
+                XHAL_ERROR_INVALID_POINTER, "interior");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), block), XHAL_ERROR_INVALID_POINTER,
+                "before it");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), pinned), XHAL_ERROR_INVALID_POINTER,
+                "pinned memory");
+  EXPECT_VALUE("XHAL-REGISTER-2", attributes_of(t, block + 1024).kind, uint32_t{XHAL_MEMORY_REGISTERED},
+               "after the refusals");
   EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), block + 1024), XHAL_SUCCESS);
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), block + 1024), XHAL_ERROR_INVALID_POINTER, "twice");
-  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block, kBytes, 0), XHAL_SUCCESS, "free again");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_unregister(t.device(), block + 1024),
+                XHAL_ERROR_INVALID_POINTER, "twice");
+  EXPECT_RESULT("XHAL-REGISTER-2", xhal_memory_register(t.device(), block, kBytes, 0), XHAL_SUCCESS,
+                "free again");
   REQUIRE_OK(xhal_memory_unregister(t.device(), block));
 }
 
 Cases gates() { return grid({gate_axis()}); }
 
 XHAL_TEST_P(register, unregister_follows_work, gates, .clauses = {"XHAL-REGISTER-3"},
-            .observes = "unregister with a copy out of the range held: it waits, or is ordered behind the copy; the bytes arrive and stay",
+            .observes =
+                "unregister with a copy out of the range held: it waits, or is ordered behind the copy; the "
+                "bytes arrive and stay",
             .needs = {XHAL_FEATURE_REGISTER}) {
   constexpr size_t kBytes = 50'000;
   const auto data = t.random_bytes(kBytes);
@@ -112,7 +131,8 @@ XHAL_TEST_P(register, unregister_follows_work, gates, .clauses = {"XHAL-REGISTER
   if (opener.joinable()) opener.join();
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   EXPECT_DATA("XHAL-REGISTER-3", data, t.read<uint8_t>(memory, kBytes), "the copy");
-  EXPECT_DATA("XHAL-REGISTER-3", data, std::vector<uint8_t>(block, block + kBytes), "the registered memory itself");
+  EXPECT_DATA("XHAL-REGISTER-3", data, std::vector<uint8_t>(block, block + kBytes),
+              "the registered memory itself");
 }
 
 }  // namespace

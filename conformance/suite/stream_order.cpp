@@ -8,8 +8,10 @@ namespace {
 Cases holds() { return grid({hold_axis()}); }
 Cases gates() { return grid({gate_axis()}); }
 
-XHAL_TEST_P(stream, order_of_copies, holds, .clauses = {"XHAL-STREAM-1", "XHAL-MEMORY-18"},
-            .observes = "64 rounds of fill a word and copy it to a place of its own; each place holds its round's value") {
+XHAL_TEST_P(
+    stream, order_of_copies, holds, .clauses = {"XHAL-STREAM-1", "XHAL-MEMORY-18"},
+    .observes =
+        "64 rounds of fill a word and copy it to a place of its own; each place holds its round's value") {
   constexpr size_t kRounds = 64;
   const auto values = t.random_u64(kRounds);
   Stream stream(t);
@@ -29,7 +31,8 @@ XHAL_TEST_P(stream, order_of_copies, holds, .clauses = {"XHAL-STREAM-1", "XHAL-M
 }
 
 XHAL_TEST_P(stream, order_of_kernels, holds, .clauses = {"XHAL-STREAM-1", "XHAL-KERNEL-16"},
-            .observes = "200 folds into 257 cells; each cell's value tells the order", .needs = {XHAL_FEATURE_KERNEL}) {
+            .observes = "200 folds into 257 cells; each cell's value tells the order",
+            .needs = {XHAL_FEATURE_KERNEL}) {
   constexpr size_t kCells = 257;
   constexpr size_t kFolds = 200;
   const auto before = t.random_u64(kCells, 1);
@@ -58,8 +61,11 @@ void host_fold(void* user, xhal_result_t) {
   *fold->cell = oracle::mix(*fold->cell, fold->op);
 }
 
-XHAL_TEST_P(stream, order_across_kinds, holds, .clauses = {"XHAL-STREAM-1", "XHAL-HOSTFN-1", "XHAL-MEMORY-18"},
-            .observes = "a cell that host functions fold, copied away by copies in between: each copy holds the history so far") {
+XHAL_TEST_P(stream, order_across_kinds, holds,
+            .clauses = {"XHAL-STREAM-1", "XHAL-HOSTFN-1", "XHAL-MEMORY-18"},
+            .observes =
+                "a cell that host functions fold, copied away by copies in between: each copy holds the "
+                "history so far") {
   constexpr size_t kRounds = 24;
   const auto ops = t.random_u64(kRounds);
   Stream stream(t);
@@ -107,16 +113,20 @@ XHAL_TEST_P(stream, idle_stream_is_not_linked, gates, .clauses = {"XHAL-STREAM-2
   Gate gate(t, held, gate_kind(t.text("hold")));
   EXPECT_RESULT("XHAL-STREAM-2", xhal_stream_query(idle), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-STREAM-2", xhal_stream_synchronize(idle, t.patience()), XHAL_SUCCESS);
-  if (gate.shut()) EXPECT_CLAUSE("XHAL-STREAM-2", gate.held(), "the synchronise of an idle stream waited for another stream");
+  if (gate.shut())
+    EXPECT_CLAUSE("XHAL-STREAM-2", gate.held(),
+                  "the synchronise of an idle stream waited for another stream");
 }
 
 Cases holders() {
-  return grid({{"holder", {Value("kernel", {XHAL_FEATURE_KERNEL}), Value("host_function"), Value("event_wait")}}});
+  return grid(
+      {{"holder", {Value("kernel", {XHAL_FEATURE_KERNEL}), Value("host_function"), Value("event_wait")}}});
 }
 
-XHAL_TEST_P(stream, progress_beside_a_held_stream, holders, .clauses = {"XHAL-STREAM-2", "XHAL-STREAM-3"},
-            .observes = "fill, copy and synchronise on one stream, and the data, while another one stays held",
-            .needs = {XHAL_FEATURE_CROSS_STREAM_PROGRESS}) {
+XHAL_TEST_P(
+    stream, progress_beside_a_held_stream, holders, .clauses = {"XHAL-STREAM-2", "XHAL-STREAM-3"},
+    .observes = "fill, copy and synchronise on one stream, and the data, while another one stays held",
+    .needs = {XHAL_FEATURE_CROSS_STREAM_PROGRESS}) {
   const std::string holder = t.text("holder");
   Stream held(t);
   Stream gated(t);
@@ -126,7 +136,8 @@ XHAL_TEST_P(stream, progress_beside_a_held_stream, holders, .clauses = {"XHAL-ST
   const Buffer copy = pinned_memory(t, 4096);
   std::fill(copy.host().begin(), copy.host().end(), uint8_t{0});
   const bool by_wait = holder == "event_wait";
-  Gate gate(t, by_wait ? gated : held, holder == "host_function" ? Gate::Kind::kHostFunction : Gate::Kind::kAutomatic);
+  Gate gate(t, by_wait ? gated : held,
+            holder == "host_function" ? Gate::Kind::kHostFunction : Gate::Kind::kAutomatic);
   if (by_wait) {
     REQUIRE_OK(xhal_event_record(event, gated, 0));
     REQUIRE_OK(xhal_stream_wait_event(held, event, 0));
@@ -140,12 +151,14 @@ XHAL_TEST_P(stream, progress_beside_a_held_stream, holders, .clauses = {"XHAL-ST
   REQUIRE_OK(xhal_memory_fill(free_stream, memory, 0x5A, 1, 4096));
   REQUIRE_OK(xhal_memory_copy(free_stream, copy, memory, 4096));
   EXPECT_RESULT("XHAL-STREAM-3", xhal_stream_synchronize(free_stream, t.patience()), XHAL_SUCCESS);
-  EXPECT_DATA("XHAL-STREAM-3", std::vector<uint8_t>(4096, 0x5A), std::vector<uint8_t>(copy.host().begin(), copy.host().end()));
+  EXPECT_DATA("XHAL-STREAM-3", std::vector<uint8_t>(4096, 0x5A),
+              std::vector<uint8_t>(copy.host().begin(), copy.host().end()));
   if (gate.held()) {
     EXPECT_RESULT("XHAL-STREAM-2", xhal_stream_query(held), XHAL_NOT_READY);
     EXPECT_CLAUSE("XHAL-STREAM-2", behind.untouched(), "{}", behind.shown());
   } else if (gate.shut() && (gate.is_kernel() || t.properties().host_function_blocks == XHAL_BLOCKS_NONE)) {
-    EXPECT_CLAUSE("XHAL-STREAM-3", gate.held(), "the free stream finished only after the held one had been let go");
+    EXPECT_CLAUSE("XHAL-STREAM-3", gate.held(),
+                  "the free stream finished only after the held one had been let go");
   }
   behind.stamp(gate);
   gate.open();
@@ -161,10 +174,14 @@ XHAL_TEST(stream, many_streams_beside_each_other, .clauses = {"XHAL-STREAM-2", "
   for (size_t i = 0; i < kStreams; ++i) streams.emplace_back(t);
   const Buffer memory = device_memory(t, kStreams * (kLinks + 1) * sizeof(uint64_t));
   const auto values = t.random_u64(kStreams);
-  const auto place = [&](size_t stream, size_t link) { return memory.at((stream * (kLinks + 1) + link) * sizeof(uint64_t)); };
-  for (size_t s = 0; s < kStreams; ++s) REQUIRE_OK(xhal_memory_fill(streams[s], place(s, 0), values[s], 8, 8));
+  const auto place = [&](size_t stream, size_t link) {
+    return memory.at((stream * (kLinks + 1) + link) * sizeof(uint64_t));
+  };
+  for (size_t s = 0; s < kStreams; ++s)
+    REQUIRE_OK(xhal_memory_fill(streams[s], place(s, 0), values[s], 8, 8));
   for (size_t link = 0; link < kLinks; ++link) {
-    for (size_t s = 0; s < kStreams; ++s) REQUIRE_OK(xhal_memory_copy(streams[s], place(s, link + 1), place(s, link), 8));
+    for (size_t s = 0; s < kStreams; ++s)
+      REQUIRE_OK(xhal_memory_copy(streams[s], place(s, link + 1), place(s, link), 8));
   }
   std::vector<uint64_t> got;
   for (size_t s = kStreams; s-- > 0;) {

@@ -9,7 +9,8 @@ namespace {
 
 Cases gates() { return grid({gate_axis()}); }
 
-XHAL_TEST(stream, new_stream_is_empty, .clauses = {"XHAL-STREAM-10"}, .observes = "query and synchronise right after create") {
+XHAL_TEST(stream, new_stream_is_empty, .clauses = {"XHAL-STREAM-10"},
+          .observes = "query and synchronise right after create") {
   for (int i = 0; i < 8; ++i) {
     Stream stream(t);
     EXPECT_RESULT("XHAL-STREAM-10", xhal_stream_query(stream), XHAL_SUCCESS);
@@ -17,8 +18,9 @@ XHAL_TEST(stream, new_stream_is_empty, .clauses = {"XHAL-STREAM-10"}, .observes 
   }
 }
 
-XHAL_TEST_P(stream, query_is_honest, gates, .clauses = {"XHAL-STREAM-4"},
-            .observes = "1,000 queries of a held stream, the work behind the gate, the query after the synchronise") {
+XHAL_TEST_P(
+    stream, query_is_honest, gates, .clauses = {"XHAL-STREAM-4"},
+    .observes = "1,000 queries of a held stream, the work behind the gate, the query after the synchronise") {
   Stream stream(t);
   Marker behind(t);
   Gate gate(t, stream, gate_kind(t.text("hold")));
@@ -26,9 +28,11 @@ XHAL_TEST_P(stream, query_is_honest, gates, .clauses = {"XHAL-STREAM-4"},
   if (gate.shut()) {
     xhal_result_t answer = XHAL_NOT_READY;
     for (int i = 0; i < 1000 && answer == XHAL_NOT_READY; ++i) answer = TRACED(xhal_stream_query(stream));
-    EXPECT_VALUE("XHAL-STREAM-4", answer, XHAL_NOT_READY, "the query of a held stream says {}", result_name(answer));
+    EXPECT_VALUE("XHAL-STREAM-4", answer, XHAL_NOT_READY, "the query of a held stream says {}",
+                 result_name(answer));
     EXPECT_CLAUSE("XHAL-STREAM-4", gate.held(), "the queries blocked");
-    if (t.witness(gate)) EXPECT_CLAUSE("XHAL-STREAM-4", behind.untouched(), "the queries completed work: {}", behind.shown());
+    if (t.witness(gate))
+      EXPECT_CLAUSE("XHAL-STREAM-4", behind.untouched(), "the queries completed work: {}", behind.shown());
   }
   behind.stamp(gate);
   gate.open();
@@ -37,8 +41,9 @@ XHAL_TEST_P(stream, query_is_honest, gates, .clauses = {"XHAL-STREAM-4"},
   EXPECT_RESULT("XHAL-STREAM-4", xhal_stream_query(stream), XHAL_SUCCESS);
 }
 
-XHAL_TEST_P(stream, query_while_the_last_operation_runs, gates, .clauses = {"XHAL-STREAM-4", "XHAL-STREAM-5"},
-            .observes = "query and synchronise(0) of a stream whose only operation has begun and does not end") {
+XHAL_TEST_P(
+    stream, query_while_the_last_operation_runs, gates, .clauses = {"XHAL-STREAM-4", "XHAL-STREAM-5"},
+    .observes = "query and synchronise(0) of a stream whose only operation has begun and does not end") {
   Stream stream(t);
   Gate gate(t, stream, gate_kind(t.text("hold")));
   if (gate.shut()) {
@@ -93,12 +98,14 @@ XHAL_TEST_P(stream, synchronize_times_out, gates, .clauses = {"XHAL-STREAM-5", "
 XHAL_TEST(stream, synchronize_with_huge_times, .clauses = {"XHAL-STREAM-5"},
           .observes = "synchronise with times near and at the largest value, with work and without") {
   Stream stream(t);
-  for (const uint64_t time : {uint64_t{XHAL_WAIT_FOREVER}, uint64_t{XHAL_WAIT_FOREVER} - 1, uint64_t{1} << 63}) {
+  for (const uint64_t time :
+       {uint64_t{XHAL_WAIT_FOREVER}, uint64_t{XHAL_WAIT_FOREVER} - 1, uint64_t{1} << 63}) {
     Marker marker(t);
     marker.fill_on(t, stream);
     EXPECT_RESULT("XHAL-STREAM-5", xhal_stream_synchronize(stream, time), XHAL_SUCCESS, "time {}", time);
     EXPECT_CLAUSE("XHAL-STREAM-5", marker.filled(), "{}", marker.shown());
-    EXPECT_RESULT("XHAL-STREAM-5", xhal_stream_synchronize(stream, time), XHAL_SUCCESS, "idle, time {}", time);
+    EXPECT_RESULT("XHAL-STREAM-5", xhal_stream_synchronize(stream, time), XHAL_SUCCESS, "idle, time {}",
+                  time);
   }
 }
 
@@ -123,7 +130,8 @@ XHAL_TEST_P(stream, destroy_in_flight, gates, .clauses = {"XHAL-STREAM-6"},
 }
 
 XHAL_TEST(stream, destroy_many_in_flight, .clauses = {"XHAL-STREAM-6"},
-          .observes = "40 streams destroyed right after a fill each; every fill arrives before the device is done") {
+          .observes =
+              "40 streams destroyed right after a fill each; every fill arrives before the device is done") {
   std::vector<std::unique_ptr<Marker>> markers;
   for (int i = 0; i < 40; ++i) {
     markers.push_back(std::make_unique<Marker>(t));
@@ -142,20 +150,26 @@ XHAL_TEST(stream, priority_out_of_range, .clauses = {"XHAL-STREAM-7"},
   const auto& properties = t.properties();
   xhal_stream_desc_t desc{sizeof(xhal_stream_desc_t), 0, properties.priority_least + 1, 0};
   xhal_stream_t refused = sentinel<xhal_stream_s>();
-  EXPECT_RESULT("XHAL-STREAM-7", xhal_stream_create(t.device(), &desc, &refused), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_RESULT("XHAL-STREAM-7", xhal_stream_create(t.device(), &desc, &refused),
+                XHAL_ERROR_INVALID_ARGUMENT);
   desc.priority = properties.priority_greatest - 1;
-  EXPECT_RESULT("XHAL-STREAM-7", xhal_stream_create(t.device(), &desc, &refused), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_RESULT("XHAL-STREAM-7", xhal_stream_create(t.device(), &desc, &refused),
+                XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_VALUE("XHAL-STREAM-7", refused, sentinel<xhal_stream_s>());
   for (const int32_t priority : {properties.priority_least, properties.priority_greatest}) {
     desc.priority = priority;
     xhal_stream_t stream = nullptr;
-    if (!EXPECT_RESULT("XHAL-STREAM-7", xhal_stream_create(t.device(), &desc, &stream), XHAL_SUCCESS, "priority {}", priority)) continue;
+    if (!EXPECT_RESULT("XHAL-STREAM-7", xhal_stream_create(t.device(), &desc, &stream), XHAL_SUCCESS,
+                       "priority {}", priority))
+      continue;
     REQUIRE_OK(xhal_stream_destroy(stream));
   }
 }
 
 XHAL_TEST(stream, info, .clauses = {"XHAL-STREAM-9"},
-          .observes = "device, priority, flags of a stream; ids of 100 streams, alive and destroyed, all different and not 0") {
+          .observes =
+              "device, priority, flags of a stream; ids of 100 streams, alive and destroyed, all different "
+              "and not 0") {
   std::set<uint64_t> ids;
   std::vector<Stream> alive;
   for (int i = 0; i < 100; ++i) {
@@ -163,7 +177,8 @@ XHAL_TEST(stream, info, .clauses = {"XHAL-STREAM-9"},
     xhal_stream_info_t info{};
     info.struct_size = sizeof(info);
     ASSERT_RESULT("XHAL-STREAM-9", xhal_stream_get_info(stream, &info), XHAL_SUCCESS);
-    EXPECT_CLAUSE("XHAL-STREAM-9", info.id != 0 && ids.insert(info.id).second, "id {} of stream {} is 0 or was used before", info.id, i);
+    EXPECT_CLAUSE("XHAL-STREAM-9", info.id != 0 && ids.insert(info.id).second,
+                  "id {} of stream {} is 0 or was used before", info.id, i);
     EXPECT_VALUE("XHAL-STREAM-9", info.flags, 0u);
     EXPECT_VALUE("XHAL-STREAM-9", info.priority, 0);
     EXPECT_VALUE("XHAL-STREAM-9", info.is_default, 0u);
@@ -180,10 +195,12 @@ XHAL_TEST(stream, info, .clauses = {"XHAL-STREAM-9"},
   info.struct_size = sizeof(info);
   EXPECT_RESULT("XHAL-STREAM-9", xhal_stream_get_info(default_stream, &info), XHAL_SUCCESS);
   EXPECT_VALUE("XHAL-STREAM-9", info.is_default, 1u);
-  EXPECT_CLAUSE("XHAL-STREAM-9", info.id != 0 && !ids.contains(info.id), "the default stream's id {} is 0 or another stream's", info.id);
+  EXPECT_CLAUSE("XHAL-STREAM-9", info.id != 0 && !ids.contains(info.id),
+                "the default stream's id {} is 0 or another stream's", info.id);
 }
 
-XHAL_TEST(stream, info_tells_the_priority, .clauses = {"XHAL-STREAM-9"}, .observes = "the priority of streams made with each end of the range") {
+XHAL_TEST(stream, info_tells_the_priority, .clauses = {"XHAL-STREAM-9"},
+          .observes = "the priority of streams made with each end of the range") {
   for (const int32_t priority : {t.properties().priority_least, t.properties().priority_greatest}) {
     xhal_stream_desc_t desc{sizeof(xhal_stream_desc_t), 0, priority, 0};
     xhal_stream_t stream = nullptr;

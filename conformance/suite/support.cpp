@@ -21,10 +21,14 @@ void Marker::stamp(const Gate& gate) {
 
 std::string Marker::shown() const {
   switch (value()) {
-    case kFresh: return "the operation has not happened";
-    case kStamped: return "the operation had happened before the gate was opened";
-    case kFilled: return "the operation has happened";
-    default: return fmt::format("the word holds {:#x}, which nobody wrote", value());
+    case kFresh:
+      return "the operation has not happened";
+    case kStamped:
+      return "the operation had happened before the gate was opened";
+    case kFilled:
+      return "the operation has happened";
+    default:
+      return fmt::format("the word holds {:#x}, which nobody wrote", value());
   }
 }
 
@@ -103,8 +107,10 @@ bool is_failure(xhal_result_t result) {
     case XHAL_ERROR_LAUNCH_TIMEOUT:
     case XHAL_ERROR_MEMORY_CORRUPT:
     case XHAL_ERROR_DEVICE_LOST:
-    case XHAL_ERROR_UNKNOWN: return true;
-    default: return false;
+    case XHAL_ERROR_UNKNOWN:
+      return true;
+    default:
+      return false;
   }
 }
 

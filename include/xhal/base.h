@@ -47,47 +47,47 @@ XHAL_BEGIN_DECLS
 typedef int32_t xhal_result_t;
 
 /* name, value, text. The enum, the names and the texts are all made from this list. */
-#define XHAL_RESULT_LIST(X)                                                                                  \
-  X(XHAL_SUCCESS, 0, "success")                                                                              \
-  X(XHAL_NOT_READY, 1, "work is still pending")                                                              \
-  X(XHAL_TIMEOUT, 2, "the deadline passed; the work goes on")                                                \
-  X(XHAL_INCOMPLETE, 3, "the array was too small for everything there is")                                   \
-  X(XHAL_ERROR_UNKNOWN, -1, "unknown error of the driver")                                                   \
-  X(XHAL_ERROR_INVALID_ARGUMENT, -2, "an argument is not valid")                                             \
-  X(XHAL_ERROR_INVALID_HANDLE, -3, "a handle is null, destroyed or of another type")                         \
-  X(XHAL_ERROR_FOREIGN_HANDLE, -4, "handles of different instances or drivers in one call")                  \
-  X(XHAL_ERROR_UNKNOWN_FIELD, -5, "a struct carries fields that this version does not know")                 \
-  X(XHAL_ERROR_UNSUPPORTED, -6, "the device does not claim this feature")                                    \
-  X(XHAL_ERROR_NOT_FOUND, -7, "no such name")                                                                \
-  X(XHAL_ERROR_ALREADY_DONE, -8, "the state asked for is already there")                                     \
-  X(XHAL_ERROR_LIMIT_EXCEEDED, -9, "above a limit of the device or kernel")                                  \
-  X(XHAL_ERROR_OUT_OF_HOST_MEMORY, -10, "out of host memory")                                                \
-  X(XHAL_ERROR_OUT_OF_DEVICE_MEMORY, -11, "out of device memory")                                            \
-  X(XHAL_ERROR_INVALID_POINTER, -12, "a pointer is not what this call needs")                                \
-  X(XHAL_ERROR_OUT_OF_RANGE, -13, "a range leaves its allocation")                                           \
-  X(XHAL_ERROR_NOT_RECORDED, -14, "the event was never recorded")                                            \
-  X(XHAL_ERROR_INVALID_IMAGE, -15, "the bytes are not an image of the named format")                         \
-  X(XHAL_ERROR_UNSUPPORTED_IMAGE, -16, "the device does not load images of this format or target")           \
-  X(XHAL_ERROR_CALL_FORBIDDEN, -17, "this call may not be made inside a host function")                      \
-  X(XHAL_ERROR_BUSY, -18, "the object is in use in a way that forbids this call")                            \
-  X(XHAL_ERROR_CANCELLED, -19, "the work was dropped before it ran")                                         \
-  X(XHAL_ERROR_FORKED, -20, "the instance was active before fork; create a new one in the child")            \
-  X(XHAL_ERROR_PERMISSION, -21, "the operating system or the driver forbids it")                             \
-  X(XHAL_ERROR_IO, -22, "reading or writing a file or descriptor failed")                                    \
-  X(XHAL_ERROR_INTERNAL, -23, "a defect of the driver or of libxhal; please report it")                      \
-  X(XHAL_ERROR_DRIVER_NOT_FOUND, -30, "no driver of this name or path was found")                            \
-  X(XHAL_ERROR_DRIVER_FAILED, -31, "the driver could not be loaded or started")                              \
-  X(XHAL_ERROR_VERSION_MISMATCH, -32, "the driver or layer was built for another 0.minor of the contract")   \
-  X(XHAL_ERROR_BAD_MANIFEST, -33, "the manifest cannot be used")                                             \
-  X(XHAL_ERROR_CAPTURE_UNSUPPORTED, -40, "this call is not allowed while a stream captures")                 \
-  X(XHAL_ERROR_CAPTURE_INVALIDATED, -41, "the capture became invalid by an earlier call")                    \
-  X(XHAL_ERROR_CAPTURE_UNJOINED, -42, "the capture has forks that were not joined")                          \
-  X(XHAL_ERROR_CAPTURE_MISMATCH, -43, "the stream is not in the capture state that this call needs")         \
-  X(XHAL_ERROR_GRAPH_UPDATE_FAILED, -44, "the graph differs too much to update the executable")              \
-  X(XHAL_ERROR_LAUNCH_FAILED, -50, "a kernel failed while it ran")                                           \
-  X(XHAL_ERROR_ILLEGAL_ADDRESS, -51, "an operation touched memory that is not its own")                      \
-  X(XHAL_ERROR_LAUNCH_TIMEOUT, -52, "the device stopped a kernel that ran too long")                         \
-  X(XHAL_ERROR_MEMORY_CORRUPT, -53, "the device reported an uncorrectable memory error")                     \
+#define XHAL_RESULT_LIST(X)                                                                                \
+  X(XHAL_SUCCESS, 0, "success")                                                                            \
+  X(XHAL_NOT_READY, 1, "work is still pending")                                                            \
+  X(XHAL_TIMEOUT, 2, "the deadline passed; the work goes on")                                              \
+  X(XHAL_INCOMPLETE, 3, "the array was too small for everything there is")                                 \
+  X(XHAL_ERROR_UNKNOWN, -1, "unknown error of the driver")                                                 \
+  X(XHAL_ERROR_INVALID_ARGUMENT, -2, "an argument is not valid")                                           \
+  X(XHAL_ERROR_INVALID_HANDLE, -3, "a handle is null, destroyed or of another type")                       \
+  X(XHAL_ERROR_FOREIGN_HANDLE, -4, "handles of different instances or drivers in one call")                \
+  X(XHAL_ERROR_UNKNOWN_FIELD, -5, "a struct carries fields that this version does not know")               \
+  X(XHAL_ERROR_UNSUPPORTED, -6, "the device does not claim this feature")                                  \
+  X(XHAL_ERROR_NOT_FOUND, -7, "no such name")                                                              \
+  X(XHAL_ERROR_ALREADY_DONE, -8, "the state asked for is already there")                                   \
+  X(XHAL_ERROR_LIMIT_EXCEEDED, -9, "above a limit of the device or kernel")                                \
+  X(XHAL_ERROR_OUT_OF_HOST_MEMORY, -10, "out of host memory")                                              \
+  X(XHAL_ERROR_OUT_OF_DEVICE_MEMORY, -11, "out of device memory")                                          \
+  X(XHAL_ERROR_INVALID_POINTER, -12, "a pointer is not what this call needs")                              \
+  X(XHAL_ERROR_OUT_OF_RANGE, -13, "a range leaves its allocation")                                         \
+  X(XHAL_ERROR_NOT_RECORDED, -14, "the event was never recorded")                                          \
+  X(XHAL_ERROR_INVALID_IMAGE, -15, "the bytes are not an image of the named format")                       \
+  X(XHAL_ERROR_UNSUPPORTED_IMAGE, -16, "the device does not load images of this format or target")         \
+  X(XHAL_ERROR_CALL_FORBIDDEN, -17, "this call may not be made inside a host function")                    \
+  X(XHAL_ERROR_BUSY, -18, "the object is in use in a way that forbids this call")                          \
+  X(XHAL_ERROR_CANCELLED, -19, "the work was dropped before it ran")                                       \
+  X(XHAL_ERROR_FORKED, -20, "the instance was active before fork; create a new one in the child")          \
+  X(XHAL_ERROR_PERMISSION, -21, "the operating system or the driver forbids it")                           \
+  X(XHAL_ERROR_IO, -22, "reading or writing a file or descriptor failed")                                  \
+  X(XHAL_ERROR_INTERNAL, -23, "a defect of the driver or of libxhal; please report it")                    \
+  X(XHAL_ERROR_DRIVER_NOT_FOUND, -30, "no driver of this name or path was found")                          \
+  X(XHAL_ERROR_DRIVER_FAILED, -31, "the driver could not be loaded or started")                            \
+  X(XHAL_ERROR_VERSION_MISMATCH, -32, "the driver or layer was built for another 0.minor of the contract") \
+  X(XHAL_ERROR_BAD_MANIFEST, -33, "the manifest cannot be used")                                           \
+  X(XHAL_ERROR_CAPTURE_UNSUPPORTED, -40, "this call is not allowed while a stream captures")               \
+  X(XHAL_ERROR_CAPTURE_INVALIDATED, -41, "the capture became invalid by an earlier call")                  \
+  X(XHAL_ERROR_CAPTURE_UNJOINED, -42, "the capture has forks that were not joined")                        \
+  X(XHAL_ERROR_CAPTURE_MISMATCH, -43, "the stream is not in the capture state that this call needs")       \
+  X(XHAL_ERROR_GRAPH_UPDATE_FAILED, -44, "the graph differs too much to update the executable")            \
+  X(XHAL_ERROR_LAUNCH_FAILED, -50, "a kernel failed while it ran")                                         \
+  X(XHAL_ERROR_ILLEGAL_ADDRESS, -51, "an operation touched memory that is not its own")                    \
+  X(XHAL_ERROR_LAUNCH_TIMEOUT, -52, "the device stopped a kernel that ran too long")                       \
+  X(XHAL_ERROR_MEMORY_CORRUPT, -53, "the device reported an uncorrectable memory error")                   \
   X(XHAL_ERROR_DEVICE_LOST, -54, "the device is lost")
 
 #define XHAL_RESULT_ENUMERATOR_(name, value, text) name = (value),
@@ -154,9 +154,9 @@ XHAL_EXPORT int32_t xhal_feature_from_name(const char* name);
 typedef struct xhal_error {
   uint32_t struct_size;
   xhal_result_t code;
-  int64_t native_code;      /* the vendor's own code; 0 when there is none */
-  const char* entry;        /* the call that failed, "xhal_stream_query"; static text; "" when there was no error */
-  char driver[32];          /* who reported it: a driver's or layer's name, or "xhal" */
+  int64_t native_code; /* the vendor's own code; 0 when there is none */
+  const char* entry; /* the call that failed, "xhal_stream_query"; static text; "" when there was no error */
+  char driver[32];   /* who reported it: a driver's or layer's name, or "xhal" */
   char text[XHAL_ERROR_TEXT_CAPACITY]; /* one line: what was tried, what went wrong, what to do */
 } xhal_error_t;
 

@@ -41,10 +41,11 @@ typedef struct xhal_functions {
  * docs/decisions/0002-call-path.md has the reasons. `driver` and `layer_state` are equal in all tables of a driver and instance.
  */
 typedef struct xhal_table {
-  uint32_t state;                     /* XHAL_TABLE_x */
-  uint32_t type;                      /* of the handles that point here, from XHAL_HANDLE_LIST; 0 in the dead table */
-  void* host_context;                 /* libxhal's */
-  const struct xhal_functions* driver;/* what the driver itself gave, below all layers; complete: no slot is null */
+  uint32_t state;     /* XHAL_TABLE_x */
+  uint32_t type;      /* of the handles that point here, from XHAL_HANDLE_LIST; 0 in the dead table */
+  void* host_context; /* libxhal's */
+  const struct xhal_functions*
+      driver; /* what the driver itself gave, below all layers; complete: no slot is null */
   void* layer_state[XHAL_MAX_LAYERS]; /* by the slot that a layer was told in attach */
   xhal_functions_t functions;
 } xhal_table_t;
@@ -57,9 +58,9 @@ typedef struct xhal_table {
  */
 typedef struct xhal_handle_header {
   const xhal_table_t* table;
-  uint32_t type;       /* from XHAL_HANDLE_LIST */
+  uint32_t type; /* from XHAL_HANDLE_LIST */
   uint32_t generation;
-  void* object;        /* the driver's; null when the slot is free */
+  void* object; /* the driver's; null when the slot is free */
   void* reserved;
 } xhal_handle_header_t;
 
@@ -67,7 +68,7 @@ enum {
 #define XHAL_HANDLE_TYPE_(name, tag) XHAL_TYPE_##name = (tag),
   XHAL_HANDLE_LIST(XHAL_HANDLE_TYPE_)
 #undef XHAL_HANDLE_TYPE_
-  XHAL_TYPE_END_ = 255
+      XHAL_TYPE_END_ = 255
 };
 
 /* ---- What libxhal offers ---------------------------------------------------------------------------------------------------- */
@@ -102,7 +103,7 @@ typedef struct xhal_negotiation {
   uint32_t struct_size;
   uint32_t abi_major, abi_minor, abi_revision; /* libxhal's */
   const xhal_host_services_t* services;
-  const char* library_path;                    /* as loaded; alive for the life of the process */
+  const char* library_path; /* as loaded; alive for the life of the process */
   const char* manifest_path;
 } xhal_negotiation_t;
 
@@ -130,8 +131,8 @@ typedef struct xhal_driver_interface {
   uint32_t abi_major, abi_minor, abi_revision; /* the driver's */
   uint32_t functions_capacity;                 /* in */
   uint32_t reserved;
-  xhal_functions_t* functions;                 /* in: where to; out: filled */
-  const char* name;                            /* must be the manifest's */
+  xhal_functions_t* functions; /* in: where to; out: filled */
+  const char* name;            /* must be the manifest's */
   const char* version;
   /* One object for each instance. Opens no vendor context and starts no thread. */
   xhal_result_t (*open)(const xhal_driver_open_t* params, xhal_driver_t* out_driver);
@@ -144,19 +145,22 @@ typedef struct xhal_driver_interface {
 } xhal_driver_interface_t;
 
 /* The one exported symbol of a driver. VERSION_MISMATCH when 0.minor is unequal. */
-typedef xhal_result_t (*xhal_driver_negotiate_fn)(const xhal_negotiation_t* host, xhal_driver_interface_t* interface_out);
+typedef xhal_result_t (*xhal_driver_negotiate_fn)(const xhal_negotiation_t* host,
+                                                  xhal_driver_interface_t* interface_out);
 #define XHAL_DRIVER_NEGOTIATE_SYMBOL "xhal_driver_negotiate"
-XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, xhal_driver_interface_t* interface_out);
+XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
+                                                xhal_driver_interface_t* interface_out);
 
 /* ---- Layers ------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct xhal_layer_attach {
   uint32_t struct_size;
-  uint32_t slot;                   /* table->layer_state[slot] is this layer's; the same at every attach in the process */
+  uint32_t slot; /* table->layer_state[slot] is this layer's; the same at every attach in the process */
   uint32_t functions_capacity;
   uint32_t option_count;
-  const xhal_functions_t* next;    /* complete: no slot is null; valid until detach */
-  xhal_functions_t* functions;     /* starts as a copy of next: overwrite what the layer intercepts, up to functions_capacity */
+  const xhal_functions_t* next; /* complete: no slot is null; valid until detach */
+  xhal_functions_t*
+      functions; /* starts as a copy of next: overwrite what the layer intercepts, up to functions_capacity */
   const char* driver_name;
   const xhal_key_value_t* options;
   void* host_context;
@@ -173,9 +177,11 @@ typedef struct xhal_layer_interface {
   void (*detach)(void* state);
 } xhal_layer_interface_t;
 
-typedef xhal_result_t (*xhal_layer_negotiate_fn)(const xhal_negotiation_t* host, xhal_layer_interface_t* interface_out);
+typedef xhal_result_t (*xhal_layer_negotiate_fn)(const xhal_negotiation_t* host,
+                                                 xhal_layer_interface_t* interface_out);
 #define XHAL_LAYER_NEGOTIATE_SYMBOL "xhal_layer_negotiate"
-XHAL_EXPORT xhal_result_t xhal_layer_negotiate(const xhal_negotiation_t* host, xhal_layer_interface_t* interface_out);
+XHAL_EXPORT xhal_result_t xhal_layer_negotiate(const xhal_negotiation_t* host,
+                                               xhal_layer_interface_t* interface_out);
 
 /* A layer finds its state by the first handle of the call. Handles just given out by `next` are not stamped yet: do not ask them. */
 #define XHAL_LAYER_STATE(handle, slot) (((const xhal_handle_header_t*)(handle))->table->layer_state[(slot)])

@@ -15,9 +15,12 @@ XHAL_BEGIN_DECLS
 /* ---- Types ------------------------------------------------------------------------------------------------------------------ */
 
 enum {
-  XHAL_EVENT_TIMING = 1u << 0,   /* feature event_timing, else UNSUPPORTED [XHAL-EVENT-13] */
-  XHAL_EVENT_BLOCKING = 1u << 1, /* host waits on it may sleep rather than spin: a hint about cost, never about meaning */
-  XHAL_EVENT_IPC = 1u << 2       /* feature ipc_event, else UNSUPPORTED; together with TIMING it may be UNSUPPORTED [XHAL-EVENT-13] */
+  XHAL_EVENT_TIMING = 1u << 0, /* feature event_timing, else UNSUPPORTED [XHAL-EVENT-13] */
+  XHAL_EVENT_BLOCKING =
+      1u << 1, /* host waits on it may sleep rather than spin: a hint about cost, never about meaning */
+  XHAL_EVENT_IPC =
+      1u
+      << 2 /* feature ipc_event, else UNSUPPORTED; together with TIMING it may be UNSUPPORTED [XHAL-EVENT-13] */
 };
 
 typedef struct xhal_event_desc {
@@ -31,7 +34,8 @@ enum { XHAL_EVENT_EXTERNAL = 1u << 0 };
 /* ---- Calls ------------------------------------------------------------------------------------------------------------------- */
 
 /* desc may be null: no timing. */
-XHAL_EXPORT xhal_result_t xhal_event_create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_event_t* out_event);
+XHAL_EXPORT xhal_result_t xhal_event_create(xhal_device_t device, const xhal_event_desc_t* desc,
+                                            xhal_event_t* out_event);
 /* Never blocks; records and waits in flight are unaffected. [XHAL-EVENT-9] */
 XHAL_EXPORT xhal_result_t xhal_event_destroy(xhal_event_t event);
 /* The stream must be of the event's device. [XHAL-EVENT-2] [XHAL-EVENT-12] */
@@ -40,7 +44,8 @@ XHAL_EXPORT xhal_result_t xhal_event_record(xhal_event_t event, xhal_stream_t st
 XHAL_EXPORT xhal_result_t xhal_event_query(xhal_event_t event);
 XHAL_EXPORT xhal_result_t xhal_event_synchronize(xhal_event_t event, uint64_t timeout_ns);
 /* Nanoseconds on the device from start's to end's completion; NOT_READY while one is pending. [XHAL-EVENT-10] [XHAL-EVENT-11] */
-XHAL_EXPORT xhal_result_t xhal_event_get_elapsed(xhal_event_t start, xhal_event_t end, int64_t* out_nanoseconds);
+XHAL_EXPORT xhal_result_t xhal_event_get_elapsed(xhal_event_t start, xhal_event_t end,
+                                                 int64_t* out_nanoseconds);
 
 XHAL_END_DECLS
 

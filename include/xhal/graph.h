@@ -25,7 +25,7 @@ enum { XHAL_CAPTURE_STATE_NONE = 0, XHAL_CAPTURE_STATE_ACTIVE = 1, XHAL_CAPTURE_
 typedef struct xhal_capture_info {
   uint32_t struct_size;
   uint32_t state;
-  uint64_t id;   /* of the capture, unique in the process; 0: none */
+  uint64_t id; /* of the capture, unique in the process; 0: none */
 } xhal_capture_info_t;
 
 typedef struct xhal_graph_info {
@@ -37,7 +37,7 @@ typedef struct xhal_graph_info {
 
 typedef struct xhal_graph_update_info {
   uint32_t struct_size;
-  uint32_t node;       /* the first node that differs too much */
+  uint32_t node; /* the first node that differs too much */
   char text[256];
 } xhal_graph_update_info_t;
 
@@ -60,7 +60,8 @@ XHAL_EXPORT xhal_result_t xhal_stream_end_capture(xhal_stream_t stream, xhal_gra
 /* Cheap enough for an allocator's hot path; allowed during any capture, and never invalidates one. [XHAL-GRAPH-9] */
 XHAL_EXPORT xhal_result_t xhal_stream_get_capture_info(xhal_stream_t stream, xhal_capture_info_t* out_info);
 /* Sets the calling thread's mode and gives back the former one; it relaxes calls of this thread alone. [XHAL-GRAPH-7] */
-XHAL_EXPORT xhal_result_t xhal_driver_exchange_capture_mode(xhal_driver_t driver, uint32_t mode, uint32_t* out_former);
+XHAL_EXPORT xhal_result_t xhal_driver_exchange_capture_mode(xhal_driver_t driver, uint32_t mode,
+                                                            uint32_t* out_former);
 
 /* Counts of what was captured. [XHAL-GRAPH-17] */
 XHAL_EXPORT xhal_result_t xhal_graph_get_info(xhal_graph_t graph, xhal_graph_info_t* out_info);
@@ -69,14 +70,16 @@ XHAL_EXPORT xhal_result_t xhal_graph_dump(xhal_graph_t graph, xhal_text_sink_fn 
 /* Executables made from it work on. Never blocks. [XHAL-GRAPH-11] [XHAL-GRAPH-14] */
 XHAL_EXPORT xhal_result_t xhal_graph_destroy(xhal_graph_t graph);
 /* flags: none defined. The executable holds what it needs: the graph may go. [XHAL-GRAPH-11] */
-XHAL_EXPORT xhal_result_t xhal_graph_instantiate(xhal_graph_t graph, uint32_t flags, xhal_graph_exec_t* out_exec);
+XHAL_EXPORT xhal_result_t xhal_graph_instantiate(xhal_graph_t graph, uint32_t flags,
+                                                 xhal_graph_exec_t* out_exec);
 /*
  * One operation of the stream [XHAL-GRAPH-2]; launches of one executable run one after the other, also from different streams.
  * [XHAL-GRAPH-12] External waits bind the generation that is current now. [XHAL-GRAPH-15]
  */
 XHAL_EXPORT xhal_result_t xhal_graph_exec_launch(xhal_graph_exec_t exec, xhal_stream_t stream);
 /* Takes parameters of an equally shaped graph; launches already submitted keep theirs. GRAPH_UPDATE_FAILED changes nothing. [XHAL-GRAPH-13] */
-XHAL_EXPORT xhal_result_t xhal_graph_exec_update(xhal_graph_exec_t exec, xhal_graph_t graph, xhal_graph_update_info_t* out_info);
+XHAL_EXPORT xhal_result_t xhal_graph_exec_update(xhal_graph_exec_t exec, xhal_graph_t graph,
+                                                 xhal_graph_update_info_t* out_info);
 /* Never blocks; launches in flight complete. [XHAL-GRAPH-14] */
 XHAL_EXPORT xhal_result_t xhal_graph_exec_destroy(xhal_graph_exec_t exec);
 

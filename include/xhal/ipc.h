@@ -16,18 +16,21 @@ XHAL_BEGIN_DECLS
  * pointer is the base of a device allocation, else INVALID_POINTER; LIMIT_EXCEEDED when capacity is below ipc_handle_bytes. [XHAL-IPC-3]
  * What the allocation shows to others is its own. [XHAL-IPC-7] It lives until its free and the last close. [XHAL-IPC-6]
  */
-XHAL_EXPORT xhal_result_t xhal_ipc_export_memory(xhal_device_t device, const void* pointer, uint64_t capacity, void* out_bytes);
+XHAL_EXPORT xhal_result_t xhal_ipc_export_memory(xhal_device_t device, const void* pointer, uint64_t capacity,
+                                                 void* out_bytes);
 /*
  * Opening it twice in a process gives the same address and counts. In the exporting process: its own address. [XHAL-IPC-1] [XHAL-IPC-5]
  * Its attributes say that it is imported. [XHAL-IPC-8] Errors: INVALID_ARGUMENT (altered, truncated or outlived bytes [XHAL-IPC-4]).
  */
-XHAL_EXPORT xhal_result_t xhal_ipc_import_memory(xhal_device_t device, const void* bytes, uint64_t size, void** out_pointer);
+XHAL_EXPORT xhal_result_t xhal_ipc_import_memory(xhal_device_t device, const void* bytes, uint64_t size,
+                                                 void** out_pointer);
 /* Once for each import; the address is valid until the last. [XHAL-IPC-5] */
 XHAL_EXPORT xhal_result_t xhal_ipc_close_memory(xhal_device_t device, void* pointer);
 /* The event was created with XHAL_EVENT_IPC, else INVALID_ARGUMENT. [XHAL-IPC-10] */
 XHAL_EXPORT xhal_result_t xhal_ipc_export_event(xhal_event_t event, uint64_t capacity, void* out_bytes);
 /* Waits bind what any process recorded before the call [XHAL-IPC-9], and end when the recorder dies. [XHAL-IPC-11] */
-XHAL_EXPORT xhal_result_t xhal_ipc_import_event(xhal_device_t device, const void* bytes, uint64_t size, xhal_event_t* out_event);
+XHAL_EXPORT xhal_result_t xhal_ipc_import_event(xhal_device_t device, const void* bytes, uint64_t size,
+                                                xhal_event_t* out_event);
 
 XHAL_END_DECLS
 

@@ -15,7 +15,7 @@ XHAL_BEGIN_DECLS
 /* ---- Types ------------------------------------------------------------------------------------------------------------------ */
 
 enum {
-  XHAL_MEMORY_UNMANAGED = 0,  /* not known to any driver: malloc, stack, freed, null */
+  XHAL_MEMORY_UNMANAGED = 0, /* not known to any driver: malloc, stack, freed, null */
   XHAL_MEMORY_DEVICE = 1,
   XHAL_MEMORY_PINNED = 2,     /* host memory that the device reaches at the same address */
   XHAL_MEMORY_MANAGED = 3,    /* feature managed */
@@ -34,32 +34,38 @@ typedef struct xhal_memory_desc {
 
 typedef struct xhal_pointer_attributes {
   uint32_t struct_size;
-  uint32_t kind;             /* XHAL_MEMORY_x */
-  uint32_t device_index;     /* among the driver's devices; 0 for unmanaged */
-  uint32_t host_accessible;  /* the host may read and write at this address */
-  uint64_t size;             /* of the whole allocation, as asked for; 0 for unmanaged */
-  void* base;                /* null for unmanaged */
-  void* device_pointer;      /* what a kernel of the device uses for this address; null when the device cannot reach it */
-  void* host_pointer;        /* what the host uses; null when it cannot reach it */
-  uint64_t allocation_id;    /* never used again in this process; 0 for unmanaged */
-  uint32_t is_imported;      /* came from another process or a foreign handle */
+  uint32_t kind;            /* XHAL_MEMORY_x */
+  uint32_t device_index;    /* among the driver's devices; 0 for unmanaged */
+  uint32_t host_accessible; /* the host may read and write at this address */
+  uint64_t size;            /* of the whole allocation, as asked for; 0 for unmanaged */
+  void* base;               /* null for unmanaged */
+  void*
+      device_pointer; /* what a kernel of the device uses for this address; null when the device cannot reach it */
+  void* host_pointer;     /* what the host uses; null when it cannot reach it */
+  uint64_t allocation_id; /* never used again in this process; 0 for unmanaged */
+  uint32_t is_imported;   /* came from another process or a foreign handle */
   uint32_t reserved;
 } xhal_pointer_attributes_t;
 
 /* One side of a region copy: rows of `pitch` bytes, slices of `slice_pitch` bytes. */
 typedef struct xhal_copy_region {
   uint32_t struct_size;
-  uint32_t flags;            /* none defined */
+  uint32_t flags; /* none defined */
   void* destination;
   const void* source;
   uint64_t destination_pitch, destination_slice_pitch; /* slice pitches are read only when extent[2] > 1 */
   uint64_t source_pitch, source_slice_pitch;
-  uint64_t extent[3];        /* bytes, rows, slices */
+  uint64_t extent[3]; /* bytes, rows, slices */
 } xhal_copy_region_t;
 
 enum {
-  XHAL_ADVICE_READ_MOSTLY = 1, XHAL_ADVICE_UNSET_READ_MOSTLY = 2, XHAL_ADVICE_PREFER_DEVICE = 3, XHAL_ADVICE_PREFER_HOST = 4,
-  XHAL_ADVICE_UNSET_PREFERENCE = 5, XHAL_ADVICE_ACCESSED_BY = 6, XHAL_ADVICE_UNSET_ACCESSED_BY = 7
+  XHAL_ADVICE_READ_MOSTLY = 1,
+  XHAL_ADVICE_UNSET_READ_MOSTLY = 2,
+  XHAL_ADVICE_PREFER_DEVICE = 3,
+  XHAL_ADVICE_PREFER_HOST = 4,
+  XHAL_ADVICE_UNSET_PREFERENCE = 5,
+  XHAL_ADVICE_ACCESSED_BY = 6,
+  XHAL_ADVICE_UNSET_ACCESSED_BY = 7
 };
 
 /* ---- Allocation -------------------------------------------------------------------------------------------------------------- */
@@ -68,7 +74,8 @@ enum {
  * Errors: OUT_OF_DEVICE_MEMORY (device, managed) and OUT_OF_HOST_MEMORY (pinned), which a caching allocator answers by freeing and trying
  * again; INVALID_ARGUMENT; UNSUPPORTED (a kind the device does not offer). [XHAL-MEMORY-1..4] [XHAL-ERROR-13]
  */
-XHAL_EXPORT xhal_result_t xhal_memory_allocate(xhal_device_t device, const xhal_memory_desc_t* desc, void** out_pointer);
+XHAL_EXPORT xhal_result_t xhal_memory_allocate(xhal_device_t device, const xhal_memory_desc_t* desc,
+                                               void** out_pointer);
 /*
  * The device that allocated it, and the base. Null does nothing. May wait for the device where free_waits says so; memory is never
  * reused while submitted work may touch it. [XHAL-MEMORY-5] [XHAL-MEMORY-6]
@@ -82,12 +89,13 @@ XHAL_EXPORT xhal_result_t xhal_memory_free(xhal_device_t device, void* pointer);
  * the call returns; pinned memory belongs to the operation until it is done. It may block only where copy_blocks says so.
  * Between two devices it works with and without peer access. [XHAL-MEMORY-7..13] [XHAL-MEMORY-17]
  */
-XHAL_EXPORT xhal_result_t xhal_memory_copy(xhal_stream_t stream, void* destination, const void* source, uint64_t size);
+XHAL_EXPORT xhal_result_t xhal_memory_copy(xhal_stream_t stream, void* destination, const void* source,
+                                           uint64_t size);
 /* Feature copy_region. [XHAL-REGION-1] */
 XHAL_EXPORT xhal_result_t xhal_memory_copy_region(xhal_stream_t stream, const xhal_copy_region_t* region);
 /* Repeats the low pattern_size bytes (1, 2, 4, 8) of pattern over size bytes. Not for pageable memory. [XHAL-MEMORY-14] */
-XHAL_EXPORT xhal_result_t xhal_memory_fill(xhal_stream_t stream, void* destination, uint64_t pattern, uint32_t pattern_size,
-                                           uint64_t size);
+XHAL_EXPORT xhal_result_t xhal_memory_fill(xhal_stream_t stream, void* destination, uint64_t pattern,
+                                           uint32_t pattern_size, uint64_t size);
 
 /* ---- Questions about pointers ------------------------------------------------------------------------------------------------ */
 
@@ -102,14 +110,17 @@ XHAL_EXPORT xhal_result_t xhal_instance_get_pointer_attributes(xhal_instance_t i
 /* ---- Registration (feature register) ------------------------------------------------------------------------------------------ */
 
 /* Kernels then use the same address. Errors: INVALID_POINTER (overlaps a known range), OUT_OF_HOST_MEMORY, PERMISSION. [XHAL-REGISTER-1..3] */
-XHAL_EXPORT xhal_result_t xhal_memory_register(xhal_device_t device, void* pointer, uint64_t size, uint32_t flags);
+XHAL_EXPORT xhal_result_t xhal_memory_register(xhal_device_t device, void* pointer, uint64_t size,
+                                               uint32_t flags);
 XHAL_EXPORT xhal_result_t xhal_memory_unregister(xhal_device_t device, void* pointer);
 
 /* ---- Managed memory (feature managed) ------------------------------------------------------------------------------------------ */
 
 /* to_host 1: towards the host; 0: towards the stream's device. Contents never change. [XHAL-MANAGED-2] */
-XHAL_EXPORT xhal_result_t xhal_memory_prefetch(xhal_stream_t stream, const void* pointer, uint64_t size, uint32_t to_host);
-XHAL_EXPORT xhal_result_t xhal_memory_advise(xhal_device_t device, const void* pointer, uint64_t size, uint32_t advice);
+XHAL_EXPORT xhal_result_t xhal_memory_prefetch(xhal_stream_t stream, const void* pointer, uint64_t size,
+                                               uint32_t to_host);
+XHAL_EXPORT xhal_result_t xhal_memory_advise(xhal_device_t device, const void* pointer, uint64_t size,
+                                             uint32_t advice);
 
 /* ---- Peer access (feature peer) ------------------------------------------------------------------------------------------------ */
 

@@ -19,8 +19,8 @@ typedef struct xhal_pool_desc {
 typedef struct xhal_pool_info {
   uint32_t struct_size;
   uint32_t reserved;
-  uint64_t reserved_bytes;    /* taken from the device */
-  uint64_t used_bytes;        /* allocated and not freed, in stream order */
+  uint64_t reserved_bytes; /* taken from the device */
+  uint64_t used_bytes;     /* allocated and not freed, in stream order */
   uint64_t peak_reserved_bytes;
   uint64_t peak_used_bytes;
 } xhal_pool_info_t;
@@ -28,14 +28,16 @@ typedef struct xhal_pool_info {
 /* ---- Calls ------------------------------------------------------------------------------------------------------------------- */
 
 /* desc may be null. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY. */
-XHAL_EXPORT xhal_result_t xhal_pool_create(xhal_device_t device, const xhal_pool_desc_t* desc, xhal_pool_t* out_pool);
+XHAL_EXPORT xhal_result_t xhal_pool_create(xhal_device_t device, const xhal_pool_desc_t* desc,
+                                           xhal_pool_t* out_pool);
 /* Never blocks. Memory still allocated lives on; xhal_memory_free frees it then, since the handle is gone. [XHAL-POOL-7] */
 XHAL_EXPORT xhal_result_t xhal_pool_destroy(xhal_pool_t pool);
 /*
  * The address is valid for work ordered behind this call on the stream. [XHAL-POOL-1] In a capture it becomes a node. [XHAL-POOL-10]
  * Errors: OUT_OF_DEVICE_MEMORY [XHAL-POOL-4]; INVALID_ARGUMENT (size 0, a stream of another device [XHAL-POOL-11]).
  */
-XHAL_EXPORT xhal_result_t xhal_pool_allocate(xhal_pool_t pool, xhal_stream_t stream, uint64_t size, void** out_pointer);
+XHAL_EXPORT xhal_result_t xhal_pool_allocate(xhal_pool_t pool, xhal_stream_t stream, uint64_t size,
+                                             void** out_pointer);
 /*
  * Does not wait [XHAL-POOL-3]; reused only by work that is ordered behind this call. [XHAL-POOL-2] Any stream of the device.
  * Errors: INVALID_POINTER (no live base of this pool [XHAL-POOL-8]), INVALID_ARGUMENT. [XHAL-POOL-11]

@@ -27,7 +27,7 @@ typedef struct xhal_stream_info {
   uint32_t is_default; /* 1: the device's default stream */
   uint32_t is_foreign; /* 1: wraps a native stream that the application owns */
   uint32_t device_index;
-  uint64_t id;         /* never used again in this process; not zero [XHAL-STREAM-9] */
+  uint64_t id; /* never used again in this process; not zero [XHAL-STREAM-9] */
 } xhal_stream_info_t;
 
 /*
@@ -41,12 +41,18 @@ typedef void (*xhal_host_fn)(void* user, xhal_result_t status);
  * EQUAL: word == value. AND_NOT_ZERO: (word & value) != 0. NOR_NOT_ZERO: ~(word | value) != 0. GREATER_EQUAL: word >= value, where both are
  * less than half of the width's range: above it some vendors compare as unsigned and some by the sign of the difference.
  */
-enum { XHAL_COMPARE_EQUAL = 0, XHAL_COMPARE_GREATER_EQUAL = 1, XHAL_COMPARE_AND_NOT_ZERO = 2, XHAL_COMPARE_NOR_NOT_ZERO = 3 };
+enum {
+  XHAL_COMPARE_EQUAL = 0,
+  XHAL_COMPARE_GREATER_EQUAL = 1,
+  XHAL_COMPARE_AND_NOT_ZERO = 2,
+  XHAL_COMPARE_NOR_NOT_ZERO = 3
+};
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------------------- */
 
 /* desc may be null. Errors: INVALID_ARGUMENT (priority outside of the range, flags), OUT_OF_HOST_MEMORY, LIMIT_EXCEEDED. */
-XHAL_EXPORT xhal_result_t xhal_stream_create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_stream_t* out_stream);
+XHAL_EXPORT xhal_result_t xhal_stream_create(xhal_device_t device, const xhal_stream_desc_t* desc,
+                                             xhal_stream_t* out_stream);
 /* Never blocks; submitted work still completes. [XHAL-STREAM-6] */
 XHAL_EXPORT xhal_result_t xhal_stream_destroy(xhal_stream_t stream);
 XHAL_EXPORT xhal_result_t xhal_stream_get_info(xhal_stream_t stream, xhal_stream_info_t* out_info);
@@ -62,7 +68,8 @@ XHAL_EXPORT xhal_result_t xhal_stream_host_function(xhal_stream_t stream, xhal_h
 /* Feature value_wait. width is 4 or 8 bytes; address is aligned to it and reachable by the device. [XHAL-VALUE-1..3] */
 XHAL_EXPORT xhal_result_t xhal_stream_wait_value(xhal_stream_t stream, const void* address, uint64_t value,
                                                  uint32_t comparison, uint32_t width);
-XHAL_EXPORT xhal_result_t xhal_stream_write_value(xhal_stream_t stream, void* address, uint64_t value, uint32_t width);
+XHAL_EXPORT xhal_result_t xhal_stream_write_value(xhal_stream_t stream, void* address, uint64_t value,
+                                                  uint32_t width);
 
 XHAL_END_DECLS
 

@@ -22,9 +22,11 @@ typedef struct xhal_native_coroutine {
   void (*destroy)(struct xhal_native_coroutine* self); /* not needed: a frame owns nothing but its memory */
 } xhal_native_coroutine;
 
-/* The items of one group; kept by a worker between groups for its memory. */
+/* What a worker keeps between groups, for its memory: local memory and the items of one group. */
 typedef struct xhal_native_items {
   uint64_t mapped_bytes;
+  char* static_local;
+  uint64_t static_local_bytes;
   uint64_t frame_stride;
   uint32_t count; /* of the group at work */
   uint32_t started;
@@ -51,6 +53,9 @@ XHAL_NATIVE_INLINE void* xhal_native_frame_memory(xhal_native_items** items, uin
 XHAL_NATIVE_INLINE void xhal_native_started(xhal_native_items** items, void* frame) {
   (*items)->coroutines[(*items)->started++] = frame;
 }
+
+/* Local memory of `bytes` for the group that the worker enters; null, with frame->trapped set, if there is none. */
+XHAL_NATIVE_HIDDEN char* xhal_native_static_local(xhal_native_frame* frame, uint64_t bytes);
 
 /* Runs all items of the group; sets frame->trapped when there is no memory for them. */
 XHAL_NATIVE_HIDDEN void xhal_native_run_items(const xhal_native_item* group, const void* arguments,

@@ -133,6 +133,11 @@ EXTENSION void* xhal_native_resolve(item_pointer item, uint64_t word) {
   return xhal_native_item_resolve(item, word);
 }
 
+/* What `lift` puts in the place of a variable declared `local`. */
+EXTENSION void* xhal_native_local_variable(item_pointer item, uint64_t offset) {
+  return item->static_local + offset;
+}
+
 EXTENSION uint32_t xhal_native_load_acquire_u32(item_pointer item, const uint32_t* word) {
   (void)item;
   return __atomic_load_n(word, __ATOMIC_ACQUIRE);

@@ -17,6 +17,7 @@ typedef struct xhal_native_item {
   uint64_t window_base;
   uint64_t window_size;
   uint64_t backing_distance;
+  char* static_local; /* what the kernel declares `local`: the worker's, one group at a time */
   uint32_t group_id[3];
   uint32_t group_count[3];
   uint32_t group_size[3];

@@ -9,9 +9,7 @@
 namespace xhal::oracle {
 namespace {
 
-std::uint64_t bits(float value) {
-  return std::bit_cast<std::uint32_t>(value);
-}
+std::uint64_t bits(float value) { return std::bit_cast<std::uint32_t>(value); }
 template <typename Unsigned>
 std::uint64_t bits(Unsigned value) {
   return value;
@@ -40,8 +38,7 @@ template <typename T>
 std::optional<Difference> find(std::span<const T> expected, std::span<const T> got) {
   const std::size_t common = std::min(expected.size(), got.size());
   std::size_t index = 0;
-  while (index < common && bits(expected[index]) == bits(got[index]))
-    ++index;
+  while (index < common && bits(expected[index]) == bits(got[index])) ++index;
   if (index == expected.size() && index == got.size()) return std::nullopt;
   return Difference{.index = index, .expected = show(expected, index), .got = show(got, index)};
 }

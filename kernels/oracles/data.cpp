@@ -16,8 +16,7 @@ float exact_f32(std::uint64_t seed, std::uint64_t index) {
 }
 
 void fill_random(std::span<std::uint8_t> out, std::uint64_t seed) {
-  for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = static_cast<std::uint8_t>(random_word(seed, i) >> 56);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(random_word(seed, i) >> 56);
 }
 
 void fill_random(std::span<std::uint32_t> out, std::uint64_t seed) {
@@ -27,13 +26,11 @@ void fill_random(std::span<std::uint32_t> out, std::uint64_t seed) {
 }
 
 void fill_random(std::span<std::uint64_t> out, std::uint64_t seed) {
-  for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = random_word(seed, i);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = random_word(seed, i);
 }
 
 void fill_random(std::span<float> out, std::uint64_t seed) {
-  for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = exact_f32(seed, i);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = exact_f32(seed, i);
 }
 
 }  // namespace xhal::oracle

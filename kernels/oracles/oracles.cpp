@@ -60,8 +60,7 @@ std::vector<std::uint32_t> fill_u32(std::span<const std::uint32_t> dst, std::uin
                                     std::uint64_t n) {
   require_elements("fill_u32", "dst", dst.size(), n);
   std::vector<std::uint32_t> after = contents(dst);
-  for (std::uint64_t i = 0; i < n; ++i)
-    after[i] = value;
+  for (std::uint64_t i = 0; i < n; ++i) after[i] = value;
   return after;
 }
 
@@ -70,8 +69,7 @@ std::vector<std::uint32_t> copy_u32(std::span<const std::uint32_t> dst, std::spa
   require_elements("copy_u32", "dst", dst.size(), n);
   require_elements("copy_u32", "src", src.size(), n);
   std::vector<std::uint32_t> after = contents(dst);
-  for (std::uint64_t i = 0; i < n; ++i)
-    after[i] = src[i];
+  for (std::uint64_t i = 0; i < n; ++i) after[i] = src[i];
   return after;
 }
 
@@ -79,8 +77,7 @@ std::vector<std::uint32_t> iota_u32(std::span<const std::uint32_t> dst, std::uin
                                     std::uint32_t step, std::uint64_t n) {
   require_elements("iota_u32", "dst", dst.size(), n);
   std::vector<std::uint32_t> after = contents(dst);
-  for (std::uint64_t i = 0; i < n; ++i)
-    after[i] = static_cast<std::uint32_t>(start + i * step);
+  for (std::uint64_t i = 0; i < n; ++i) after[i] = static_cast<std::uint32_t>(start + i * step);
   return after;
 }
 
@@ -107,16 +104,14 @@ std::vector<std::uint32_t> reduce_u32(std::span<const std::uint32_t> src, std::u
     refuse("reduce_u32", "group size " + std::to_string(group_size) + " is not a power of two; take one");
   }
   std::vector<std::uint32_t> sums(n / group_size + (n % group_size != 0 ? 1 : 0), 0);
-  for (std::uint64_t i = 0; i < n; ++i)
-    sums[i / group_size] += src[i];
+  for (std::uint64_t i = 0; i < n; ++i) sums[i / group_size] += src[i];
   return sums;
 }
 
 std::vector<std::uint64_t> fold_u64(std::span<const std::uint64_t> cells, std::uint64_t op, std::uint64_t n) {
   require_elements("fold_u64", "cells", cells.size(), n);
   std::vector<std::uint64_t> after = contents(cells);
-  for (std::uint64_t i = 0; i < n; ++i)
-    after[i] = mix(cells[i], op);
+  for (std::uint64_t i = 0; i < n; ++i) after[i] = mix(cells[i], op);
   return after;
 }
 
@@ -125,8 +120,7 @@ std::vector<std::uint64_t> fold2_u64(std::span<const std::uint64_t> dst, std::sp
   require_elements("fold2_u64", "dst", dst.size(), n);
   require_elements("fold2_u64", "src", src.size(), n);
   std::vector<std::uint64_t> after = contents(dst);
-  for (std::uint64_t i = 0; i < n; ++i)
-    after[i] = mix(mix(dst[i], src[i]), op);
+  for (std::uint64_t i = 0; i < n; ++i) after[i] = mix(mix(dst[i], src[i]), op);
   return after;
 }
 
@@ -136,8 +130,7 @@ GateOutcome gate_u32(std::uint32_t flag, std::uint32_t open) {
 
 std::uint64_t chase_u64(std::span<const MemoryBlock> memory, std::uint64_t head, std::uint32_t steps) {
   std::uint64_t p = head;
-  for (std::uint32_t step = 0; step < steps; ++step)
-    p = read_word(memory, p);
+  for (std::uint32_t step = 0; step < steps; ++step) p = read_word(memory, p);
   return read_word(memory, p + sizeof(std::uint64_t));
 }
 
@@ -161,9 +154,7 @@ std::vector<std::uint32_t> ids_u32(Extent global, Extent group) {
   return out;
 }
 
-bool trap_u32(std::uint32_t flag) {
-  return flag != 0;
-}
+bool trap_u32(std::uint32_t flag) { return flag != 0; }
 
 std::uint64_t mix(std::uint64_t c, std::uint64_t v) {
   return (std::rotl(c, 5) ^ v) * 0x9E3779B97F4A7C15u + 0x7F4A7C15u;
@@ -180,14 +171,11 @@ FoldHistory& FoldHistory::fold(std::uint64_t op) {
   return *this;
 }
 
-FoldHistory& FoldHistory::fold2(std::uint64_t src, std::uint64_t op) {
-  return fold(src).fold(op);
-}
+FoldHistory& FoldHistory::fold2(std::uint64_t src, std::uint64_t op) { return fold(src).fold(op); }
 
 std::uint64_t FoldHistory::value() const {
   std::uint64_t cell = initial_;
-  for (const std::uint64_t word : words_)
-    cell = mix(cell, word);
+  for (const std::uint64_t word : words_) cell = mix(cell, word);
   return cell;
 }
 

@@ -13,14 +13,14 @@ namespace {
 
 // Not destroyed at exit: streams that were told so may outlive static objects.
 const Fault* device_was_reset() {
-  static const auto* const kFault =
-      new Fault{XHAL_ERROR_CANCELLED, "xhal_device_reset", 0, 0, "the work was dropped because its device was reset"};
+  static const auto* const kFault = new Fault{XHAL_ERROR_CANCELLED, "xhal_device_reset", 0, 0,
+                                              "the work was dropped because its device was reset"};
   return kFault;
 }
 
 const Fault* instance_was_destroyed() {
-  static const auto* const kFault =
-      new Fault{XHAL_ERROR_CANCELLED, "xhal_instance_destroy", 0, 0, "the work was dropped because its instance was destroyed"};
+  static const auto* const kFault = new Fault{XHAL_ERROR_CANCELLED, "xhal_instance_destroy", 0, 0,
+                                              "the work was dropped because its instance was destroyed"};
   return kFault;
 }
 

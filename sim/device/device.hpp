@@ -104,7 +104,8 @@ class Device final : public StreamHost {
 
   std::mutex streams_mutex_;
   std::condition_variable stream_left_;
-  std::unordered_map<Stream*, xhal_stream_t> streams_;  // null: destroyed and finishing its work, or the default one
+  std::unordered_map<Stream*, xhal_stream_t>
+      streams_;  // null: destroyed and finishing its work, or the default one
   Stream* default_stream_ = nullptr;
   xhal_stream_t default_handle_ = nullptr;
 

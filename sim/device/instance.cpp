@@ -35,7 +35,8 @@ xhal_result_t Instance::activate() {
   kit::services().activated(host_context);
   std::string note;
   if (!window.reserve(note)) {
-    return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY, "the process has no address space left for device addresses");
+    return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY,
+                     "the process has no address space left for device addresses");
   }
   if (!note.empty()) kit::services().log(host_context, XHAL_LOG_INFO, "sim", note.c_str());
   active_.store(true, std::memory_order_release);

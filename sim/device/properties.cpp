@@ -15,13 +15,12 @@
 namespace xhal::sim {
 namespace {
 
-constexpr uint32_t kFeatures[] = {XHAL_FEATURE_CORE,
-                                  XHAL_FEATURE_EVENT_TIMING,
-                                  XHAL_FEATURE_CROSS_STREAM_PROGRESS,
-                                  XHAL_FEATURE_ERROR_CAUSE,
+constexpr uint32_t kFeatures[] = {XHAL_FEATURE_CORE, XHAL_FEATURE_EVENT_TIMING,
+                                  XHAL_FEATURE_CROSS_STREAM_PROGRESS, XHAL_FEATURE_ERROR_CAUSE,
                                   XHAL_FEATURE_REGISTER};
 // Only where some image format runs.
-constexpr uint32_t kKernelFeatures[] = {XHAL_FEATURE_KERNEL, XHAL_FEATURE_ARGUMENT_CHECK, XHAL_FEATURE_POINTERS_IN_MEMORY};
+constexpr uint32_t kKernelFeatures[] = {XHAL_FEATURE_KERNEL, XHAL_FEATURE_ARGUMENT_CHECK,
+                                        XHAL_FEATURE_POINTERS_IN_MEMORY};
 
 constexpr uint64_t mask_of(std::initializer_list<uint32_t> bits) {
   uint64_t mask = 0;
@@ -30,8 +29,8 @@ constexpr uint64_t mask_of(std::initializer_list<uint32_t> bits) {
 }
 
 constexpr uint64_t kDtypes =
-    mask_of({XHAL_DTYPE_BOOL, XHAL_DTYPE_I8, XHAL_DTYPE_U8, XHAL_DTYPE_I16, XHAL_DTYPE_U16, XHAL_DTYPE_I32, XHAL_DTYPE_U32,
-             XHAL_DTYPE_I64, XHAL_DTYPE_U64, XHAL_DTYPE_F32, XHAL_DTYPE_F64});
+    mask_of({XHAL_DTYPE_BOOL, XHAL_DTYPE_I8, XHAL_DTYPE_U8, XHAL_DTYPE_I16, XHAL_DTYPE_U16, XHAL_DTYPE_I32,
+             XHAL_DTYPE_U32, XHAL_DTYPE_I64, XHAL_DTYPE_U64, XHAL_DTYPE_F32, XHAL_DTYPE_F64});
 
 uint64_t fnv1a(const char* text, uint64_t hash) {
   for (; *text != '\0'; ++text) hash = (hash ^ static_cast<unsigned char>(*text)) * 0x100000001b3u;
@@ -74,7 +73,8 @@ uint32_t preferred_group_multiple() {
 
 void write_uuid(uint32_t index, uint8_t (&out)[16]) {
   const std::string name = "xhal-sim/" + std::to_string(index);
-  const uint64_t halves[2] = {fnv1a(name.c_str(), 0xcbf29ce484222325u), fnv1a(name.c_str(), 0x6c62272e07bb0142u)};
+  const uint64_t halves[2] = {fnv1a(name.c_str(), 0xcbf29ce484222325u),
+                              fnv1a(name.c_str(), 0x6c62272e07bb0142u)};
   std::memcpy(out, halves, sizeof(out));
   out[6] = static_cast<uint8_t>((out[6] & 0x0f) | 0x80);  // RFC 9562, version 8: a layout of our own
   out[8] = static_cast<uint8_t>((out[8] & 0x3f) | 0x80);
@@ -82,7 +82,8 @@ void write_uuid(uint32_t index, uint8_t (&out)[16]) {
 
 bool claims(uint32_t feature) {
   if (std::ranges::find(kFeatures, feature) != std::end(kFeatures)) return true;
-  return !usable_targets().empty() && std::ranges::find(kKernelFeatures, feature) != std::end(kKernelFeatures);
+  return !usable_targets().empty() &&
+         std::ranges::find(kKernelFeatures, feature) != std::end(kKernelFeatures);
 }
 
 xhal_device_properties_t properties_of(const Device& device) {

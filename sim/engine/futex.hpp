@@ -27,8 +27,8 @@ inline void futex_wait(const std::atomic<uint32_t>& word, uint32_t expected, uin
   deadline.tv_sec = static_cast<time_t>(deadline_ns / 1'000'000'000u);
   deadline.tv_nsec = static_cast<long>(deadline_ns % 1'000'000'000u);
   // FUTEX_WAIT_BITSET takes an absolute time, plain FUTEX_WAIT a relative one that each early wake would stretch.
-  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, deadline_ns == kNever ? nullptr : &deadline,
-          nullptr, FUTEX_BITSET_MATCH_ANY);
+  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
+          deadline_ns == kNever ? nullptr : &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
 inline void futex_wake(const std::atomic<uint32_t>& word) {

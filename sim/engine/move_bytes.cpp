@@ -14,10 +14,14 @@ constexpr uint64_t kPiece = uint64_t{16} << 20;
 // The pattern repeated to 8 bytes: a multiple of every pattern's size, so that each piece starts with a whole pattern.
 uint64_t repeated(uint64_t pattern, uint32_t pattern_size) {
   switch (pattern_size) {
-    case 1: return (pattern & 0xff) * 0x0101010101010101u;
-    case 2: return (pattern & 0xffff) * 0x0001000100010001u;
-    case 4: return (pattern & 0xffffffff) * 0x0000000100000001u;
-    default: return pattern;
+    case 1:
+      return (pattern & 0xff) * 0x0101010101010101u;
+    case 2:
+      return (pattern & 0xffff) * 0x0001000100010001u;
+    case 4:
+      return (pattern & 0xffffffff) * 0x0000000100000001u;
+    default:
+      return pattern;
   }
 }
 
@@ -35,7 +39,8 @@ void fill_words(std::byte* destination, uint64_t word, uint64_t size) {
 
 }  // namespace
 
-bool move_bytes(std::byte* destination, const std::byte* source, uint64_t size, const std::atomic<bool>& abandoned) {
+bool move_bytes(std::byte* destination, const std::byte* source, uint64_t size,
+                const std::atomic<bool>& abandoned) {
   while (size > kPiece) {
     std::memcpy(destination, source, kPiece);
     destination += kPiece;

@@ -9,7 +9,8 @@
 namespace xhal::sim {
 
 // False when it was abandoned on the way.
-bool move_bytes(std::byte* destination, const std::byte* source, uint64_t size, const std::atomic<bool>& abandoned);
+bool move_bytes(std::byte* destination, const std::byte* source, uint64_t size,
+                const std::atomic<bool>& abandoned);
 // Repeats the low `pattern_size` bytes (1, 2, 4 or 8) of `pattern`; `size` is a multiple of it.
 bool fill_bytes(std::byte* destination, uint64_t pattern, uint32_t pattern_size, uint64_t size,
                 const std::atomic<bool>& abandoned);

@@ -81,7 +81,8 @@ class Progress {
 };
 
 // Waits on the host: SUCCESS, TIMEOUT or the failure's code.
-[[nodiscard]] xhal_result_t await(const Progress& progress, uint64_t number, uint64_t deadline_ns, Scheduler& scheduler);
+[[nodiscard]] xhal_result_t await(const Progress& progress, uint64_t number, uint64_t deadline_ns,
+                                  Scheduler& scheduler);
 
 // Where progresses come from and go back to. One that failed is never used again: its positions go on telling the failure.
 class ProgressPool {

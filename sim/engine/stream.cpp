@@ -53,7 +53,8 @@ xhal_result_t Stream::record(const std::shared_ptr<Event>& event) {
       position.progress = &progress();
       body.template emplace<StampOp>(StampOp{event, generation});
     };
-    if (const xhal_result_t result = submit("xhal_event_record", 0, fill, &position.number); result < 0) return result;
+    if (const xhal_result_t result = submit("xhal_event_record", 0, fill, &position.number); result < 0)
+      return result;
   } else if (const xhal_result_t result = mark(position); result < 0) {
     return result;
   }
@@ -68,7 +69,8 @@ xhal_result_t Stream::wait(const Position& position) {
     const std::lock_guard lock(submit_mutex_);
     return refusal();
   }
-  return submit("xhal_stream_wait_event", 0, [&](auto& body) { body.template emplace<WaitOp>(WaitOp{position}); });
+  return submit("xhal_stream_wait_event", 0,
+                [&](auto& body) { body.template emplace<WaitOp>(WaitOp{position}); });
 }
 
 bool Stream::begin_here(Here& out) {
@@ -77,7 +79,8 @@ bool Stream::begin_here(Here& out) {
   const uint64_t submitted = progress.submitted();
   if (refusal() < 0 || progress.fault() != nullptr || !progress.reached(submitted)) return false;
   out = {&progress, submitted + 1, queue_.pushed()};
-  running_here_.store(true, std::memory_order_relaxed);  // the lane sees it with the next operation that is pushed
+  running_here_.store(true,
+                      std::memory_order_relaxed);  // the lane sees it with the next operation that is pushed
   progress.submit(submitted + 1);
   return true;
 }
@@ -127,7 +130,8 @@ Lane::Step Stream::step() {
 
 // What is left of an operation that is not executed: host functions run all the same, and a wait is given up.
 void Stream::skip(Op& op, const Fault* fault) {
-  if (auto* call = std::get_if<HostFunctionOp>(&op.body)) kit::run_host_function(call->function, call->user, fault->code);
+  if (auto* call = std::get_if<HostFunctionOp>(&op.body))
+    kit::run_host_function(call->function, call->user, fault->code);
   if (waits_for_ != nullptr) std::exchange(waits_for_, nullptr)->remove(*this);
 }
 
@@ -136,7 +140,9 @@ const Fault* Stream::execute(Op& op, bool& pending) {
     return move_bytes(copy->destination, copy->source, copy->size, abandoned_) ? nullptr : drop_reason();
   }
   if (auto* fill = std::get_if<FillOp>(&op.body)) {
-    return fill_bytes(fill->destination, fill->pattern, fill->pattern_size, fill->size, abandoned_) ? nullptr : drop_reason();
+    return fill_bytes(fill->destination, fill->pattern, fill->pattern_size, fill->size, abandoned_)
+               ? nullptr
+               : drop_reason();
   }
   if (std::holds_alternative<LaunchOp>(op.body)) return execute_launch(op);
   if (auto* call = std::get_if<HostFunctionOp>(&op.body)) {
@@ -155,7 +161,9 @@ const Fault* Stream::execute(Op& op, bool& pending) {
   return nullptr;
 }
 
-const Fault* Stream::drop_reason() const { return abandoned_.load(std::memory_order_acquire) ? drop_reason_ : nullptr; }
+const Fault* Stream::drop_reason() const {
+  return abandoned_.load(std::memory_order_acquire) ? drop_reason_ : nullptr;
+}
 
 bool Stream::wait_is_over(const WaitOp& op) {
   const Progress& progress = *op.position.progress;
@@ -174,15 +182,17 @@ bool Stream::wait_is_over(const WaitOp& op) {
 const Fault* Stream::execute_launch(Op& op) {
   Launch& launch = std::get<LaunchOp>(op.body).launch;
   const StreamHost::Window window = host_.window();
-  const LaunchOutcome outcome = run_launch(launch, {host_.scheduler(), abandoned_, scratch_, local_memory_.get(), window.base,
-                                                    window.size, window.distance});
+  const LaunchOutcome outcome =
+      run_launch(launch, {host_.scheduler(), abandoned_, scratch_, local_memory_.get(), window.base,
+                          window.size, window.distance});
   if (outcome.end == LaunchEnd::kDone) return nullptr;
   if (outcome.end == LaunchEnd::kAbandoned) return drop_reason();
   const auto& group = outcome.group;
-  return host_.faults().add({XHAL_ERROR_LAUNCH_FAILED, op.entry, op.correlation_id, id,
-                             "kernel '" + launch.kernel->name + "' raised a trap in group (" + std::to_string(group[0]) + ", " +
-                                 std::to_string(group[1]) + ", " + std::to_string(group[2]) +
-                                 "); its stream takes no more work: reset the device, or use another stream"});
+  return host_.faults().add(
+      {XHAL_ERROR_LAUNCH_FAILED, op.entry, op.correlation_id, id,
+       "kernel '" + launch.kernel->name + "' raised a trap in group (" + std::to_string(group[0]) + ", " +
+           std::to_string(group[1]) + ", " + std::to_string(group[2]) +
+           "); its stream takes no more work: reset the device, or use another stream"});
 }
 
 // ---- The end -------------------------------------------------------------------------------------------------------------------

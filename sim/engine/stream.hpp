@@ -49,7 +49,8 @@ class Stream final : public Lane, private Waiter {
 
   // `fill(body)` makes the operation's body; what it throws is thrown on and nothing was submitted.
   template <class Fill>
-  xhal_result_t submit(const char* entry, uint64_t correlation_id, Fill&& fill, uint64_t* out_number = nullptr);
+  xhal_result_t submit(const char* entry, uint64_t correlation_id, Fill&& fill,
+                       uint64_t* out_number = nullptr);
 
   // The position of everything submitted so far.
   xhal_result_t mark(Position& out_position);

@@ -111,7 +111,8 @@ void ThreadScheduler::drive(Lane& lane) {
       lane.finished();
       return;
     }
-    for (uint32_t i = 0; i < spins_ && lane.signal_.load(std::memory_order_relaxed) != kSignalled; ++i) cpu_pause();
+    for (uint32_t i = 0; i < spins_ && lane.signal_.load(std::memory_order_relaxed) != kSignalled; ++i)
+      cpu_pause();
     uint32_t expected = kRunning;
     if (!lane.signal_.compare_exchange_strong(expected, kAsleep, std::memory_order_acq_rel)) continue;
     while (lane.signal_.load(std::memory_order_acquire) == kAsleep) futex_wait(lane.signal_, kAsleep, kNever);

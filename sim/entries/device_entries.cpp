@@ -26,12 +26,13 @@ xhal_result_t has_feature(xhal_device_t, uint32_t feature, uint32_t* out_claimed
   return XHAL_SUCCESS;
 }
 
-xhal_result_t get_image_formats(xhal_device_t, uint32_t capacity, uint32_t stride, xhal_image_format_t* out_formats,
-                                uint32_t* out_count) {
+xhal_result_t get_image_formats(xhal_device_t, uint32_t capacity, uint32_t stride,
+                                xhal_image_format_t* out_formats, uint32_t* out_count) {
   const auto targets = usable_targets();
   const auto count = static_cast<uint32_t>(targets.size());
   const auto element = [&](uint32_t i) {
-    return reinterpret_cast<xhal_image_format_t*>(reinterpret_cast<std::byte*>(out_formats) + size_t{stride} * i);
+    return reinterpret_cast<xhal_image_format_t*>(reinterpret_cast<std::byte*>(out_formats) +
+                                                  size_t{stride} * i);
   };
   if (out_formats != nullptr && capacity != 0) {
     if (stride < kit::kFirstSize<xhal_image_format_t>) {
@@ -41,15 +42,17 @@ xhal_result_t get_image_formats(xhal_device_t, uint32_t capacity, uint32_t strid
     for (uint32_t i = 0; i < std::min(capacity, count); ++i) {
       if (const xhal_result_t result = check_out("out_formats[i]", element(i)); result < 0) return result;
       if (element(i)->struct_size > stride) {
-        return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "out_formats[%u].struct_size is %u, above the stride %u", i,
-                         element(i)->struct_size, stride);
+        return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                         "out_formats[%u].struct_size is %u, above the stride %u", i, element(i)->struct_size,
+                         stride);
       }
     }
   }
   return enumerate(capacity, out_formats, out_count, count, [&](uint32_t i) {
     xhal_image_format_t format = {};
     std::snprintf(format.format, sizeof(format.format), "%s", kNativeFormat);
-    std::snprintf(format.target, sizeof(format.target), "%.*s", static_cast<int>(targets[i].size()), targets[i].data());
+    std::snprintf(format.target, sizeof(format.target), "%.*s", static_cast<int>(targets[i].size()),
+                  targets[i].data());
     kit::write_struct(format, element(i));
   });
 }

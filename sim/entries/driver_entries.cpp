@@ -23,7 +23,8 @@ xhal_result_t get_properties(xhal_driver_t, xhal_driver_properties_t* out) {
   return XHAL_SUCCESS;
 }
 
-xhal_result_t get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t* out_devices, uint32_t* out_count) {
+xhal_result_t get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t* out_devices,
+                          uint32_t* out_count) {
   const Instance& instance = instance_of(driver);
   return enumerate(capacity, out_devices, out_count, static_cast<uint32_t>(instance.devices.size()),
                    [&](uint32_t i) { out_devices[i] = instance.devices[i]->handle; });
@@ -35,14 +36,16 @@ xhal_result_t get_extension(xhal_driver_t, const char* name, uint32_t version, c
   return kit::fail(XHAL_ERROR_NOT_FOUND, "the simulator has no extension '%.64s' version %u", name, version);
 }
 
-xhal_result_t get_pointer_attributes(xhal_driver_t driver, const void* pointer, xhal_pointer_attributes_t* out) {
+xhal_result_t get_pointer_attributes(xhal_driver_t driver, const void* pointer,
+                                     xhal_pointer_attributes_t* out) {
   if (const xhal_result_t result = check_out("out_attributes", out); result < 0) return result;
   return guarded([&] {
     const Allocation found = instance_of(driver).memory.find(pointer);
     xhal_pointer_attributes_t attributes = {};
     attributes.kind = found.kind;
     if (found.kind == XHAL_MEMORY_UNMANAGED) {
-      attributes.host_accessible = pointer != nullptr && !instance_of(driver).window.contains(reinterpret_cast<uint64_t>(pointer));
+      attributes.host_accessible =
+          pointer != nullptr && !instance_of(driver).window.contains(reinterpret_cast<uint64_t>(pointer));
       attributes.host_pointer = attributes.host_accessible != 0 ? const_cast<void*>(pointer) : nullptr;
     } else {
       const bool on_host = found.kind != XHAL_MEMORY_DEVICE;

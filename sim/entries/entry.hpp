@@ -28,7 +28,8 @@ xhal_result_t guarded(Body&& body) noexcept {
   try {
     return std::forward<Body>(body)();
   } catch (const std::bad_alloc&) {
-    return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY, "the process has no memory left for the simulator's own objects");
+    return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY,
+                     "the process has no memory left for the simulator's own objects");
   } catch (const std::exception& error) {
     return kit::fail(XHAL_ERROR_INTERNAL, "the simulator met an unexpected exception: %s", error.what());
   }
@@ -45,19 +46,24 @@ inline Device& device_of(const Stream& stream) { return static_cast<Device&>(str
 // SUCCESS, or CALL_FORBIDDEN when the calling thread runs a host function.
 inline xhal_result_t outside_host_function() {
   if (!kit::in_host_function()) return XHAL_SUCCESS;
-  return kit::fail(XHAL_ERROR_CALL_FORBIDDEN, "a host function must not submit, wait or reset; leave that to the thread that waits for it");
+  return kit::fail(
+      XHAL_ERROR_CALL_FORBIDDEN,
+      "a host function must not submit, wait or reset; leave that to the thread that waits for it");
 }
 
-inline xhal_result_t refuse_null(const char* name) { return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "%s is null", name); }
+inline xhal_result_t refuse_null(const char* name) {
+  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "%s is null", name);
+}
 
 template <class T>
 xhal_result_t refuse_struct(xhal_result_t code, const char* name, const T* given) {
   if (given == nullptr) return refuse_null(name);
   if (code == XHAL_ERROR_UNKNOWN_FIELD) {
-    return kit::fail(code, "%s sets fields behind byte %zu, which this version does not know", name, sizeof(T));
+    return kit::fail(code, "%s sets fields behind byte %zu, which this version does not know", name,
+                     sizeof(T));
   }
-  return kit::fail(code, "%s->struct_size is %u, it must be at least %u; set it to sizeof(*%s)", name, given->struct_size,
-                   kit::kFirstSize<T>, name);
+  return kit::fail(code, "%s->struct_size is %u, it must be at least %u; set it to sizeof(*%s)", name,
+                   given->struct_size, kit::kFirstSize<T>, name);
 }
 
 // Reads a required in-struct, and an optional one; checks an out-struct. With a text when they refuse.
@@ -93,7 +99,8 @@ inline xhal_result_t may_submit(const Stream& stream) {
 // SUCCESS while the object is of the device's present epoch.
 inline xhal_result_t check_epoch(const Device& device, uint32_t epoch, const char* what) {
   if (device.epoch() == epoch) return XHAL_SUCCESS;
-  return kit::fail(XHAL_ERROR_INVALID_HANDLE, "the %s was made before its device was reset and can only be destroyed", what);
+  return kit::fail(XHAL_ERROR_INVALID_HANDLE,
+                   "the %s was made before its device was reset and can only be destroyed", what);
 }
 
 // Enumerations: fills what fits and tells the whole count. [XHAL-INSTANCE-5]

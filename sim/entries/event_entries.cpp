@@ -11,10 +11,12 @@ xhal_result_t create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_e
   if (const xhal_result_t result = read_optional("desc", desc, given); result < 0) return result;
   if (out_event == nullptr) return refuse_null("out_event");
   if ((given.flags & ~kEventFlags) != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, the defined bits are 0x%x", given.flags, kEventFlags);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, the defined bits are 0x%x",
+                     given.flags, kEventFlags);
   }
   if ((given.flags & XHAL_EVENT_IPC) != 0) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED, "the device does not claim ipc_event: make the event without XHAL_EVENT_IPC");
+    return kit::fail(XHAL_ERROR_UNSUPPORTED,
+                     "the device does not claim ipc_event: make the event without XHAL_EVENT_IPC");
   }
   return guarded([&] {
     Device& d = device_of(device);
@@ -36,13 +38,14 @@ xhal_result_t record(xhal_event_t event, xhal_stream_t stream, uint32_t flags) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (flags != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x; outside of a capture a record takes none", flags);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x; outside of a capture a record takes none",
+                     flags);
   }
   return guarded([&] {
     DeviceEvent& e = event_of(event);
     if (&e.device != &device_of(s)) {
-      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the event is of device %u, the stream of device %u", e.device.index,
-                       device_of(s).index);
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the event is of device %u, the stream of device %u",
+                       e.device.index, device_of(s).index);
     }
     if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
     return told(s, s.record(e.shared_from_this()));
@@ -69,7 +72,8 @@ xhal_result_t synchronize(xhal_event_t event, uint64_t timeout_ns) {
     const Position position = e.current();
     if (position.progress == nullptr) return xhal_result_t{XHAL_SUCCESS};
     Scheduler& scheduler = e.device.scheduler();
-    return failure_of(position, await(*position.progress, position.number, deadline_after(scheduler, timeout_ns), scheduler));
+    return failure_of(position, await(*position.progress, position.number,
+                                      deadline_after(scheduler, timeout_ns), scheduler));
   });
 }
 
@@ -96,8 +100,8 @@ xhal_result_t get_elapsed(xhal_event_t start, xhal_event_t end, int64_t* out_nan
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "both events must be made with XHAL_EVENT_TIMING");
     }
     if (&events[0]->device != &events[1]->device) {
-      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the events are of device %u and of device %u", events[0]->device.index,
-                       events[1]->device.index);
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the events are of device %u and of device %u",
+                       events[0]->device.index, events[1]->device.index);
     }
     uint64_t times[2] = {};
     xhal_result_t pending = XHAL_SUCCESS;

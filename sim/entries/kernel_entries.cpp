@@ -16,20 +16,23 @@ namespace {
 constexpr uint32_t kUnitGroupItems = 256;  // what a suggestion starts from: enough for every vector width
 
 xhal_result_t check_module_desc(const xhal_module_desc_t& given) {
-  if (given.flags != 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
+  if (given.flags != 0)
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
   if (given.format == nullptr) return refuse_null("desc->format");
   const auto targets = usable_targets();
   if (std::strcmp(given.format, "native") != 0) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE, "the device loads no images of format '%.32s', only 'native'", given.format);
+    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE,
+                     "the device loads no images of format '%.32s', only 'native'", given.format);
   }
   if (given.target != nullptr && given.target[0] != '\0' &&
       std::ranges::find(targets, std::string_view(given.target)) == targets.end()) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE, "this processor does not run images of target '%.64s'; the best is '%.*s'",
-                     given.target, static_cast<int>(targets.front().size()), targets.front().data());
+    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE,
+                     "this processor does not run images of target '%.64s'; the best is '%.*s'", given.target,
+                     static_cast<int>(targets.front().size()), targets.front().data());
   }
   if (given.options != nullptr && given.options[0] != '\0') {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->options is '%.64s'; native images are not compiled and take none",
-                     given.options);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "desc->options is '%.64s'; native images are not compiled and take none", given.options);
   }
   if (given.image_size == 0) return kit::fail(XHAL_ERROR_INVALID_IMAGE, "the image is empty");
   if (given.image == nullptr) return refuse_null("desc->image");
@@ -38,7 +41,8 @@ xhal_result_t check_module_desc(const xhal_module_desc_t& given) {
 
 xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, xhal_module_t* out_module) {
   if (!claims(XHAL_FEATURE_KERNEL)) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED, "this processor is below x86-64-v2: the simulator offers no kernels on it");
+    return kit::fail(XHAL_ERROR_UNSUPPORTED,
+                     "this processor is below x86-64-v2: the simulator offers no kernels on it");
   }
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   xhal_module_desc_t given = {};
@@ -80,8 +84,10 @@ xhal_result_t module_get_kernel(xhal_module_t module, const char* name, xhal_ker
 
 xhal_result_t module_get_global(xhal_module_t, const char* name, void** out_pointer, uint64_t* out_size) {
   if (name == nullptr) return refuse_null("name");
-  if (out_pointer == nullptr || out_size == nullptr) return refuse_null(out_pointer == nullptr ? "out_pointer" : "out_size");
-  return kit::fail(XHAL_ERROR_NOT_FOUND, "no global variable '%.128s': native images export kernels alone", name);
+  if (out_pointer == nullptr || out_size == nullptr)
+    return refuse_null(out_pointer == nullptr ? "out_pointer" : "out_size");
+  return kit::fail(XHAL_ERROR_NOT_FOUND, "no global variable '%.128s': native images export kernels alone",
+                   name);
 }
 
 xhal_result_t kernel_get_info(xhal_kernel_t kernel, xhal_kernel_info_t* out) {
@@ -97,7 +103,8 @@ xhal_result_t kernel_get_info(xhal_kernel_t kernel, xhal_kernel_info_t* out) {
   return XHAL_SUCCESS;
 }
 
-xhal_result_t kernel_get_occupancy(xhal_kernel_t kernel, uint32_t group_items, uint64_t local_bytes, xhal_occupancy_t* out) {
+xhal_result_t kernel_get_occupancy(xhal_kernel_t kernel, uint32_t group_items, uint64_t local_bytes,
+                                   xhal_occupancy_t* out) {
   if (const xhal_result_t result = check_out("out_occupancy", out); result < 0) return result;
   if (group_items == 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "group_items is 0");
   const KernelCode& code = kernel_of(kernel).code;
@@ -127,7 +134,8 @@ xhal_result_t kernel_launch(xhal_stream_t stream, xhal_kernel_t kernel, const xh
       target.kernel = &k.code;
       std::copy_n(given.group_count, 3, target.group_count);
       std::copy_n(given.group_size, 3, target.group_size);
-      copy_arguments(k.code, given, target.arguments.reserve(k.code.argument_bytes, k.code.argument_alignment));
+      copy_arguments(k.code, given,
+                     target.arguments.reserve(k.code.argument_bytes, k.code.argument_alignment));
     };
     return told(s, s.submit("xhal_kernel_launch", given.correlation_id, fill));
   });

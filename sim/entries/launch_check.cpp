@@ -15,15 +15,16 @@ constexpr uint32_t kLaunchFlags = XHAL_LAUNCH_COOPERATIVE | XHAL_LAUNCH_CLUSTER;
 constexpr uint32_t kMaxGroupCount[3] = {kMaxGroupCountX, kMaxGroupCountYZ, kMaxGroupCountYZ};
 
 xhal_result_t refuse(const Kernel& kernel, uint32_t index, const char* problem) {
-  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s', argument %u: %s", kernel.code.name.c_str(), index, problem);
+  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s', argument %u: %s", kernel.code.name.c_str(),
+                   index, problem);
 }
 
 bool is_access(uint32_t access) { return access >= XHAL_ACCESS_READ && access <= XHAL_ACCESS_READ_WRITE; }
 
 // Memory that a launch names, as an argument or a range. Host memory passes; a device address must be one that is allocated on
 // the kernel's device, since following another would end the process.
-xhal_result_t check_memory(const Kernel& kernel, const char* what, uint32_t index, const void* pointer, uint64_t size,
-                           const Memory::View& view) {
+xhal_result_t check_memory(const Kernel& kernel, const char* what, uint32_t index, const void* pointer,
+                           uint64_t size, const Memory::View& view) {
   if (pointer == nullptr && size == 0) return XHAL_SUCCESS;
   Resolved range;
   const char* problem = nullptr;
@@ -35,11 +36,12 @@ xhal_result_t check_memory(const Kernel& kernel, const char* what, uint32_t inde
     problem = "is memory of another device, which this one does not reach";
   }
   if (result >= 0) return result;
-  return kit::fail(result, "kernel '%s', %s %u: %p with %" PRIu64 " bytes %s", kernel.code.name.c_str(), what, index, pointer, size,
-                   problem);
+  return kit::fail(result, "kernel '%s', %s %u: %p with %" PRIu64 " bytes %s", kernel.code.name.c_str(), what,
+                   index, pointer, size, problem);
 }
 
-xhal_result_t check_argument(const Kernel& kernel, uint32_t index, const xhal_argument_t& given, const Memory::View& view) {
+xhal_result_t check_argument(const Kernel& kernel, uint32_t index, const xhal_argument_t& given,
+                             const Memory::View& view) {
   const xhal_native_param& param = kernel.code.params[index];
   switch (given.kind) {
     case XHAL_ARGUMENT_VALUE:
@@ -47,7 +49,8 @@ xhal_result_t check_argument(const Kernel& kernel, uint32_t index, const xhal_ar
       if (given.access != 0) return refuse(kernel, index, "a value has no access");
       if (given.data == nullptr) return refuse(kernel, index, "data is null");
       if (given.size != param.size) {
-        return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s', argument %u: the value has %" PRIu64 " bytes, the parameter %u",
+        return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                         "kernel '%s', argument %u: the value has %" PRIu64 " bytes, the parameter %u",
                          kernel.code.name.c_str(), index, given.size, param.size);
       }
       return XHAL_SUCCESS;
@@ -60,7 +63,8 @@ xhal_result_t check_argument(const Kernel& kernel, uint32_t index, const xhal_ar
       if (given.access != 0) return refuse(kernel, index, "local memory has no access");
       if (given.data != nullptr) return refuse(kernel, index, "data of local memory must be null");
       return XHAL_SUCCESS;
-    default: return refuse(kernel, index, "kind must be VALUE, MEMORY or LOCAL");
+    default:
+      return refuse(kernel, index, "kind must be VALUE, MEMORY or LOCAL");
   }
 }
 
@@ -77,10 +81,13 @@ xhal_result_t check_ranges(const Kernel& kernel, const xhal_launch_t& launch, co
     xhal_memory_range_t range;
     std::memcpy(&range, bytes, sizeof(range));
     if (!is_access(range.access)) {
-      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->ranges[%u].access must be READ, WRITE or READ_WRITE", i);
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                       "launch->ranges[%u].access must be READ, WRITE or READ_WRITE", i);
     }
     if (range.reserved != 0) return refuse_reserved("launch->ranges");
-    if (const xhal_result_t result = check_memory(kernel, "range", i, range.pointer, range.size, view); result < 0) return result;
+    if (const xhal_result_t result = check_memory(kernel, "range", i, range.pointer, range.size, view);
+        result < 0)
+      return result;
   }
   return XHAL_SUCCESS;
 }
@@ -88,35 +95,40 @@ xhal_result_t check_ranges(const Kernel& kernel, const xhal_launch_t& launch, co
 }  // namespace
 
 xhal_result_t check_shape(const Kernel& kernel, const Stream& stream, const xhal_launch_t& launch) {
-  if (const xhal_result_t result = check_epoch(kernel.device, kernel.epoch, "kernel"); result < 0) return result;
+  if (const xhal_result_t result = check_epoch(kernel.device, kernel.epoch, "kernel"); result < 0)
+    return result;
   if (&kernel.device != &device_of(stream)) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the kernel's module is loaded on device %u, the stream is of device %u",
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "the kernel's module is loaded on device %u, the stream is of device %u",
                      kernel.device.index, device_of(stream).index);
   }
   if ((launch.flags & ~kLaunchFlags) != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->flags is 0x%x, the defined bits are 0x%x", launch.flags, kLaunchFlags);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->flags is 0x%x, the defined bits are 0x%x",
+                     launch.flags, kLaunchFlags);
   }
   if (launch.flags != 0) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED, "the device claims neither cooperative_launch nor cluster_launch");
+    return kit::fail(XHAL_ERROR_UNSUPPORTED,
+                     "the device claims neither cooperative_launch nor cluster_launch");
   }
   if (launch.reserved != 0) return refuse_reserved("launch");
   uint64_t items = 1;
   for (int i = 0; i < 3; ++i) {
     if (launch.group_count[i] == 0 || launch.group_size[i] == 0) {
-      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->group_count[%d] is %u and group_size[%d] is %u; neither may be 0", i,
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                       "launch->group_count[%d] is %u and group_size[%d] is %u; neither may be 0", i,
                        launch.group_count[i], i, launch.group_size[i]);
     }
     if (launch.group_count[i] > kMaxGroupCount[i] || launch.group_size[i] > kMaxGroupItems) {
       return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
-                       "launch->group_count[%d] is %u of at most %u, group_size[%d] is %u of at most %u", i, launch.group_count[i],
-                       kMaxGroupCount[i], i, launch.group_size[i], kMaxGroupItems);
+                       "launch->group_count[%d] is %u of at most %u, group_size[%d] is %u of at most %u", i,
+                       launch.group_count[i], kMaxGroupCount[i], i, launch.group_size[i], kMaxGroupItems);
     }
     items *= launch.group_size[i];
   }
   const uint32_t most = std::min(kernel.code.max_group_items, kMaxGroupItems);
   if (items > most) {
-    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED, "a group of %" PRIu64 " items; kernel '%s' takes at most %u", items,
-                     kernel.code.name.c_str(), most);
+    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED, "a group of %" PRIu64 " items; kernel '%s' takes at most %u",
+                     items, kernel.code.name.c_str(), most);
   }
   return XHAL_SUCCESS;
 }
@@ -124,7 +136,8 @@ xhal_result_t check_shape(const Kernel& kernel, const Stream& stream, const xhal
 xhal_result_t check_arguments(const Kernel& kernel, const xhal_launch_t& launch, const Memory::View& view) {
   const KernelCode& code = kernel.code;
   if (launch.argument_count != code.params.size()) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s' has %zu parameters, the launch has %u arguments", code.name.c_str(),
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "kernel '%s' has %zu parameters, the launch has %u arguments", code.name.c_str(),
                      code.params.size(), launch.argument_count);
   }
   if (launch.argument_count != 0 && launch.arguments == nullptr) return refuse_null("launch->arguments");
@@ -132,11 +145,12 @@ xhal_result_t check_arguments(const Kernel& kernel, const xhal_launch_t& launch,
   for (uint32_t i = 0; i < launch.argument_count; ++i) {
     const xhal_argument_t& argument = launch.arguments[i];
     if (const xhal_result_t result = check_argument(kernel, i, argument, view); result < 0) return result;
-    if (argument.kind == XHAL_ARGUMENT_LOCAL) local_bytes += std::min<uint64_t>(argument.size, kMaxLocalBytes + 1);
+    if (argument.kind == XHAL_ARGUMENT_LOCAL)
+      local_bytes += std::min<uint64_t>(argument.size, kMaxLocalBytes + 1);
   }
   if (local_bytes > kMaxLocalBytes) {
-    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED, "kernel '%s' asks for more than %u bytes of local memory", code.name.c_str(),
-                     kMaxLocalBytes);
+    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED, "kernel '%s' asks for more than %u bytes of local memory",
+                     code.name.c_str(), kMaxLocalBytes);
   }
   return check_ranges(kernel, launch, view);
 }
@@ -146,9 +160,15 @@ void copy_arguments(const KernelCode& code, const xhal_launch_t& launch, std::by
     const xhal_argument_t& argument = launch.arguments[i];
     std::byte* const target = out + code.offsets[i];
     switch (argument.kind) {
-      case XHAL_ARGUMENT_VALUE: std::memcpy(target, argument.data, argument.size); break;
-      case XHAL_ARGUMENT_MEMORY: std::memcpy(target, &argument.data, sizeof(argument.data)); break;
-      default: std::memcpy(target, &argument.size, sizeof(argument.size)); break;
+      case XHAL_ARGUMENT_VALUE:
+        std::memcpy(target, argument.data, argument.size);
+        break;
+      case XHAL_ARGUMENT_MEMORY:
+        std::memcpy(target, &argument.data, sizeof(argument.data));
+        break;
+      default:
+        std::memcpy(target, &argument.size, sizeof(argument.size));
+        break;
     }
   }
 }

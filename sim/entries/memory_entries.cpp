@@ -15,17 +15,20 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
   if (const xhal_result_t result = read("desc", desc, given); result < 0) return result;
   if (out_pointer == nullptr) return refuse_null("out_pointer");
   if (given.kind == XHAL_MEMORY_MANAGED) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED, "the device does not claim managed memory: allocate DEVICE or PINNED");
+    return kit::fail(XHAL_ERROR_UNSUPPORTED,
+                     "the device does not claim managed memory: allocate DEVICE or PINNED");
   }
   if (given.kind != XHAL_MEMORY_DEVICE && given.kind != XHAL_MEMORY_PINNED) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->kind is %u, it must be DEVICE, PINNED or MANAGED", given.kind);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->kind is %u, it must be DEVICE, PINNED or MANAGED",
+                     given.kind);
   }
-  if (given.flags != 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
+  if (given.flags != 0)
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
   if (given.reserved != 0) return refuse_reserved("desc");
   if (given.size == 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->size is 0");
   if ((given.alignment & (given.alignment - 1)) != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->alignment is %" PRIu64 ", it must be a power of two or 0",
-                     given.alignment);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "desc->alignment is %" PRIu64 ", it must be a power of two or 0", given.alignment);
   }
   return guarded([&] {
     Device& d = device_of(device);
@@ -42,7 +45,8 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
   return guarded([&] {
     Device& d = device_of(device);
     std::string why;
-    const xhal_result_t result = d.instance.memory.free(d.index, pointer, [&] { return d.instance.pending(); }, why);
+    const xhal_result_t result = d.instance.memory.free(
+        d.index, pointer, [&] { return d.instance.pending(); }, why);
     return result < 0 ? kit::fail(result, "%s", why.c_str()) : result;
   });
 }
@@ -55,7 +59,8 @@ xhal_result_t register_memory(xhal_device_t device, void* pointer, uint64_t size
     Device& d = device_of(device);
     if (const xhal_result_t result = d.activate(); result < 0) return result;
     std::string why;
-    const xhal_result_t result = d.instance.memory.add_registered(d.index, pointer, size, kit::services().next_id(), why);
+    const xhal_result_t result =
+        d.instance.memory.add_registered(d.index, pointer, size, kit::services().next_id(), why);
     return result < 0 ? kit::fail(result, "%s", why.c_str()) : result;
   });
 }
@@ -72,7 +77,8 @@ xhal_result_t unregister_memory(xhal_device_t device, void* pointer) {
 
 // ---- Copy and fill -------------------------------------------------------------------------------------------------------------
 
-xhal_result_t refuse_range(const char* name, const void* pointer, uint64_t size, const Resolved& range, xhal_result_t result) {
+xhal_result_t refuse_range(const char* name, const void* pointer, uint64_t size, const Resolved& range,
+                           xhal_result_t result) {
   return kit::fail(result, "%s %p with %" PRIu64 " bytes %s", name, pointer, size, range.problem);
 }
 
@@ -92,15 +98,16 @@ struct CopyCall {
     const auto to = reinterpret_cast<uint64_t>(destination);
     const auto from = reinterpret_cast<uint64_t>(source);
     if (to - from >= size && from - to >= size) return XHAL_SUCCESS;
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p overlap within %" PRIu64 " bytes", destination,
-                     source, size);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "destination %p and source %p overlap within %" PRIu64 " bytes", destination, source,
+                     size);
   }
 };
 
 bool is_pageable(const Resolved& range) { return range.allocation.kind == XHAL_MEMORY_UNMANAGED; }
 
-xhal_result_t submit_copy(Stream& stream, const Resolved& destination, const std::byte* source, uint64_t size, StagedBytes staged,
-                          Position& out_position) {
+xhal_result_t submit_copy(Stream& stream, const Resolved& destination, const std::byte* source, uint64_t size,
+                          StagedBytes staged, Position& out_position) {
   const auto fill = [&](auto& body) {
     out_position.progress = &stream.progress();
     body.template emplace<CopyOp>(CopyOp{destination.host, source, size, std::move(staged)});
@@ -162,18 +169,22 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
   });
 }
 
-xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, uint32_t pattern_size, uint64_t size) {
+xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, uint32_t pattern_size,
+                   uint64_t size) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (pattern_size != 1 && pattern_size != 2 && pattern_size != 4 && pattern_size != 8) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "pattern_size is %u, it must be 1, 2, 4 or 8", pattern_size);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "pattern_size is %u, it must be 1, 2, 4 or 8",
+                     pattern_size);
   }
   if (size == 0) return XHAL_SUCCESS;
   if (size % pattern_size != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "size %" PRIu64 " is no multiple of pattern_size %u", size, pattern_size);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "size %" PRIu64 " is no multiple of pattern_size %u", size,
+                     pattern_size);
   }
   if (reinterpret_cast<uint64_t>(destination) % pattern_size != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p is not aligned to pattern_size %u", destination, pattern_size);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p is not aligned to pattern_size %u",
+                     destination, pattern_size);
   }
   return guarded([&] {
     const Memory::View view(device_of(s).instance.memory);
@@ -182,10 +193,13 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
       return refuse_range("destination", destination, size, range, result);
     }
     if (range.allocation.kind == XHAL_MEMORY_UNMANAGED) {
-      return kit::fail(XHAL_ERROR_INVALID_POINTER, "destination %p is pageable memory; fill device, pinned or registered memory",
+      return kit::fail(XHAL_ERROR_INVALID_POINTER,
+                       "destination %p is pageable memory; fill device, pinned or registered memory",
                        destination);
     }
-    const auto make = [&](auto& body) { body.template emplace<FillOp>(FillOp{range.host, pattern, pattern_size, size}); };
+    const auto make = [&](auto& body) {
+      body.template emplace<FillOp>(FillOp{range.host, pattern, pattern_size, size});
+    };
     return told(s, s.submit("xhal_memory_fill", 0, make));
   });
 }

@@ -6,8 +6,10 @@ namespace xhal::sim {
 xhal_result_t told(const Stream& stream, xhal_result_t result) {
   if (result >= 0) return result;
   if (result == XHAL_ERROR_INVALID_HANDLE) {
-    return kit::fail(result, stream.is_default ? "the default stream's device is being reset"
-                                               : "the stream was made before its device was reset and can only be destroyed");
+    return kit::fail(result,
+                     stream.is_default
+                         ? "the default stream's device is being reset"
+                         : "the stream was made before its device was reset and can only be destroyed");
   }
   if (result == XHAL_ERROR_OUT_OF_HOST_MEMORY) {
     return kit::fail(result, "the system gives no thread for the stream; use fewer streams");
@@ -22,11 +24,12 @@ xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_
   xhal_stream_desc_t given = {};
   if (const xhal_result_t result = read_optional("desc", desc, given); result < 0) return result;
   if (out_stream == nullptr) return refuse_null("out_stream");
-  if (given.flags != 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
+  if (given.flags != 0)
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
   if (given.reserved != 0) return refuse_reserved("desc");
   if (given.priority != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->priority is %d; the device has no priorities, 0 is the only one",
-                     given.priority);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "desc->priority is %d; the device has no priorities, 0 is the only one", given.priority);
   }
   return guarded([&] {
     Device& d = device_of(device);
@@ -39,7 +42,8 @@ xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_
 xhal_result_t destroy(xhal_stream_t stream) {
   Stream& s = stream_of(stream);
   if (s.is_default) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the default stream belongs to its device and is not destroyed");
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "the default stream belongs to its device and is not destroyed");
   }
   return guarded([&] {
     device_of(s).destroy(s);
@@ -79,7 +83,8 @@ xhal_result_t synchronize(xhal_stream_t stream, uint64_t timeout_ns) {
   return guarded([&] {
     Scheduler& scheduler = s.host().scheduler();
     const Progress& progress = s.progress();
-    const xhal_result_t status = await(progress, progress.submitted(), deadline_after(scheduler, timeout_ns), scheduler);
+    const xhal_result_t status =
+        await(progress, progress.submitted(), deadline_after(scheduler, timeout_ns), scheduler);
     return status < 0 ? kit::fail(status, "%s", progress.fault()->text.c_str()) : status;
   });
 }
@@ -88,7 +93,8 @@ xhal_result_t wait_event(xhal_stream_t stream, xhal_event_t event, uint32_t flag
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (flags != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x; outside of a capture a wait takes none", flags);
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x; outside of a capture a wait takes none",
+                     flags);
   }
   return guarded([&] {
     const DeviceEvent& e = event_of(event);
@@ -102,7 +108,9 @@ xhal_result_t host_function(xhal_stream_t stream, xhal_host_fn function, void* u
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (function == nullptr) return refuse_null("function");
   return guarded([&] {
-    const auto fill = [&](auto& body) { body.template emplace<HostFunctionOp>(HostFunctionOp{function, user}); };
+    const auto fill = [&](auto& body) {
+      body.template emplace<HostFunctionOp>(HostFunctionOp{function, user});
+    };
     return told(s, s.submit("xhal_stream_host_function", 0, fill));
   });
 }

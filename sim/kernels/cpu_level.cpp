@@ -57,8 +57,8 @@ CpuWords read_cpu() {
 uint32_t cpu_level(const CpuWords& words) {
 #if defined(__x86_64__)
   if (!has(words.leaf1_ecx, kLeaf1V2) || !has(words.extended1_ecx, kExtendedV2)) return 1;
-  if (!has(words.leaf1_ecx, kLeaf1V3) || !has(words.leaf7_ebx, kLeaf7V3) || !has(words.extended1_ecx, kExtendedV3) ||
-      !has(words.xcr0, kSavedV3)) {
+  if (!has(words.leaf1_ecx, kLeaf1V3) || !has(words.leaf7_ebx, kLeaf7V3) ||
+      !has(words.extended1_ecx, kExtendedV3) || !has(words.xcr0, kSavedV3)) {
     return 2;
   }
   return has(words.leaf7_ebx, kLeaf7V4) && has(words.xcr0, kSavedV4) ? 4 : 3;

@@ -63,16 +63,19 @@ class ElfFile {
 };
 
 bool ElfFile::check_header() {
-  if (bytes_.size() < SELFMAG || std::memcmp(bytes_.data(), ELFMAG, SELFMAG) != 0) return refuse("it does not start as an ELF file");
+  if (bytes_.size() < SELFMAG || std::memcmp(bytes_.data(), ELFMAG, SELFMAG) != 0)
+    return refuse("it does not start as an ELF file");
   if (bytes_.size() < sizeof(header_)) return refuse("it ends within the ELF header");
   header_ = read<Elf64_Ehdr>(0);
   if (header_.e_ident[EI_CLASS] != ELFCLASS64) return refuse("it is no 64-bit ELF file");
   if (header_.e_ident[EI_DATA] != ELFDATA2LSB) return refuse("it is no little-endian ELF file");
-  if (header_.e_ident[EI_VERSION] != EV_CURRENT || header_.e_version != EV_CURRENT) return refuse("its ELF version is unknown");
+  if (header_.e_ident[EI_VERSION] != EV_CURRENT || header_.e_version != EV_CURRENT)
+    return refuse("its ELF version is unknown");
   if (header_.e_ident[EI_OSABI] != ELFOSABI_SYSV && header_.e_ident[EI_OSABI] != ELFOSABI_GNU) {
     return refuse("it is for another operating system");
   }
-  if (header_.e_machine != EM_X86_64) return refuse("it is for machine " + std::to_string(header_.e_machine) + ", not x86-64");
+  if (header_.e_machine != EM_X86_64)
+    return refuse("it is for machine " + std::to_string(header_.e_machine) + ", not x86-64");
   if (header_.e_type != ET_DYN) return refuse("it is no shared object");
   if (header_.e_ehsize < sizeof(Elf64_Ehdr)) return refuse("its ELF header is damaged");
   return true;
@@ -82,11 +85,13 @@ bool ElfFile::check_segments() {
   if (header_.e_phentsize != sizeof(Elf64_Phdr) || header_.e_phnum == 0 || header_.e_phnum == PN_XNUM) {
     return refuse("its table of segments is damaged");
   }
-  if (!in_file(header_.e_phoff, uint64_t{header_.e_phnum} * sizeof(Elf64_Phdr))) return refuse("it ends before its table of segments");
+  if (!in_file(header_.e_phoff, uint64_t{header_.e_phnum} * sizeof(Elf64_Phdr)))
+    return refuse("it ends before its table of segments");
   for (uint32_t i = 0; i < header_.e_phnum; ++i) {
     if (!check_segment(read<Elf64_Phdr>(header_.e_phoff + i * sizeof(Elf64_Phdr)))) return false;
   }
-  if (loads_.empty() || dynamic_.p_type != PT_DYNAMIC) return refuse("it has nothing to load or no dynamic section");
+  if (loads_.empty() || dynamic_.p_type != PT_DYNAMIC)
+    return refuse("it has nothing to load or no dynamic section");
   return true;
 }
 
@@ -102,10 +107,12 @@ bool ElfFile::check_segment(const Elf64_Phdr& segment) {
   }
   if (segment.p_type != PT_LOAD) return true;
   const uint64_t alignment = segment.p_align == 0 ? 1 : segment.p_align;
-  if ((alignment & (alignment - 1)) != 0 || alignment < kPage || (segment.p_vaddr - segment.p_offset) % alignment != 0) {
+  if ((alignment & (alignment - 1)) != 0 || alignment < kPage ||
+      (segment.p_vaddr - segment.p_offset) % alignment != 0) {
     return refuse("a segment's alignment is damaged");
   }
-  if (!loads_.empty() && segment.p_vaddr < loads_.back().p_vaddr + loads_.back().p_memsz) return refuse("its segments overlap");
+  if (!loads_.empty() && segment.p_vaddr < loads_.back().p_vaddr + loads_.back().p_memsz)
+    return refuse("its segments overlap");
   loads_.push_back(segment);
   return true;
 }
@@ -114,7 +121,8 @@ bool ElfFile::check_segment(const Elf64_Phdr& segment) {
 bool ElfFile::check_sections() {
   if (header_.e_shoff == 0) return true;
   if (header_.e_shentsize != sizeof(Elf64_Shdr)) return refuse("its table of sections is damaged");
-  if (!in_file(header_.e_shoff, uint64_t{header_.e_shnum} * sizeof(Elf64_Shdr))) return refuse("it ends before its table of sections");
+  if (!in_file(header_.e_shoff, uint64_t{header_.e_shnum} * sizeof(Elf64_Shdr)))
+    return refuse("it ends before its table of sections");
   return true;
 }
 
@@ -144,7 +152,8 @@ bool ElfFile::check_dynamic() {
     ended = entries_.back().d_tag == DT_NULL;
   }
   if (!ended) return refuse("its dynamic section has no end");
-  if (entry(DT_TEXTREL).has_value()) return refuse("its code must be changed to be loaded; build it position-independent");
+  if (entry(DT_TEXTREL).has_value())
+    return refuse("its code must be changed to be loaded; build it position-independent");
 
   struct Table {
     int64_t address, size;
@@ -163,7 +172,8 @@ bool ElfFile::check_dynamic() {
       return refuse(std::string("its table of ") + t.name + " is damaged");
     }
   }
-  for (const int64_t tag : {DT_SYMTAB, DT_HASH, DT_GNU_HASH, DT_VERSYM, DT_VERNEED, DT_VERDEF, DT_INIT, DT_FINI}) {
+  for (const int64_t tag :
+       {DT_SYMTAB, DT_HASH, DT_GNU_HASH, DT_VERSYM, DT_VERNEED, DT_VERDEF, DT_INIT, DT_FINI}) {
     const auto address = entry(tag);
     if (address.has_value() && !in_memory(*address, 1)) return refuse("its dynamic section points out of it");
   }

@@ -43,7 +43,9 @@ int unknown_to_loader(int fd) {
   return fd;
 }
 
-bool name_is_usable(const char* name) { return name != nullptr && name[0] != '\0' && strnlen(name, kMaxName + 1) <= kMaxName; }
+bool name_is_usable(const char* name) {
+  return name != nullptr && name[0] != '\0' && strnlen(name, kMaxName + 1) <= kMaxName;
+}
 
 bool describe_parameters(const xhal_native_kernel& kernel, KernelCode& code, std::string& why) {
   const std::string label = "kernel '" + code.name + "'";
@@ -60,7 +62,8 @@ bool describe_parameters(const xhal_native_kernel& kernel, KernelCode& code, std
       size = param.size;
       alignment = param.alignment;
     } else if (param.kind != XHAL_NATIVE_PARAM_GLOBAL && param.kind != XHAL_NATIVE_PARAM_LOCAL) {
-      why = label + ", parameter " + std::to_string(i) + ": kind " + std::to_string(param.kind) + " is unknown";
+      why =
+          label + ", parameter " + std::to_string(i) + ": kind " + std::to_string(param.kind) + " is unknown";
       return false;
     }
     if (size == 0 || size > kMaxArgumentBytes || alignment == 0 || alignment > kMaxArgumentAlignment ||
@@ -91,7 +94,8 @@ bool Image::describe(const xhal_native_image& image, std::vector<KernelCode>& ou
     return false;
   };
   if (image.magic != XHAL_NATIVE_IMAGE_MAGIC) return refuse("its description has a wrong magic number");
-  if (image.struct_size < sizeof(xhal_native_image) || image.kernel_struct_size < sizeof(xhal_native_kernel) ||
+  if (image.struct_size < sizeof(xhal_native_image) ||
+      image.kernel_struct_size < sizeof(xhal_native_kernel) ||
       image.kernel_struct_size % alignof(xhal_native_kernel) != 0) {
     return refuse("its description is of another version; build it with this version's recipe");
   }
@@ -103,12 +107,14 @@ bool Image::describe(const xhal_native_image& image, std::vector<KernelCode>& ou
   for (uint32_t i = 0; i < image.kernel_count; ++i, entry += image.kernel_struct_size) {
     const auto& kernel = *reinterpret_cast<const xhal_native_kernel*>(entry);
     KernelCode code;
-    if (!name_is_usable(kernel.name)) return refuse("kernel " + std::to_string(i) + " has no name, or one above 127 characters");
+    if (!name_is_usable(kernel.name))
+      return refuse("kernel " + std::to_string(i) + " has no name, or one above 127 characters");
     code.name = kernel.name;
     if (std::ranges::any_of(out, [&](const KernelCode& other) { return other.name == code.name; })) {
       return refuse("it has two kernels '" + code.name + "'");
     }
-    if (kernel.run_group == nullptr || kernel.max_group_size == 0) return refuse("kernel '" + code.name + "' cannot be run");
+    if (kernel.run_group == nullptr || kernel.max_group_size == 0)
+      return refuse("kernel '" + code.name + "' cannot be run");
     code.run_group = kernel.run_group;
     code.max_group_items = kernel.max_group_size;
     code.static_local_bytes = kernel.static_local_bytes;
@@ -130,17 +136,21 @@ std::shared_ptr<const Image> Image::load(std::span<const std::byte> bytes, std::
   const auto image = std::make_shared<Image>();
   image->fd_ = memfd_create("xhal-sim-image", MFD_CLOEXEC);
   if (image->fd_ < 0 || !write_all(image->fd_, bytes)) {
-    return refuse(XHAL_ERROR_OUT_OF_HOST_MEMORY, std::string("the system gives no file in memory: ") + std::strerror(errno));
+    return refuse(XHAL_ERROR_OUT_OF_HOST_MEMORY,
+                  std::string("the system gives no file in memory: ") + std::strerror(errno));
   }
   image->fd_ = unknown_to_loader(image->fd_);
   if (image->fd_ < 0) return refuse(XHAL_ERROR_OUT_OF_HOST_MEMORY, "the process has no file descriptor left");
   image->library_ = dlopen(path_of(image->fd_).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (image->library_ == nullptr) {
     const char* reason = dlerror();
-    return refuse(XHAL_ERROR_INVALID_IMAGE, std::string("the system does not load it: ") + (reason != nullptr ? reason : "no reason"));
+    return refuse(XHAL_ERROR_INVALID_IMAGE,
+                  std::string("the system does not load it: ") + (reason != nullptr ? reason : "no reason"));
   }
-  const auto* description = static_cast<const xhal_native_image*>(dlsym(image->library_, XHAL_NATIVE_IMAGE_SYMBOL));
-  if (description == nullptr) return refuse(XHAL_ERROR_INVALID_IMAGE, "it does not export " XHAL_NATIVE_IMAGE_SYMBOL);
+  const auto* description =
+      static_cast<const xhal_native_image*>(dlsym(image->library_, XHAL_NATIVE_IMAGE_SYMBOL));
+  if (description == nullptr)
+    return refuse(XHAL_ERROR_INVALID_IMAGE, "it does not export " XHAL_NATIVE_IMAGE_SYMBOL);
   if (!describe(*description, image->kernels_, why)) return refuse(XHAL_ERROR_INVALID_IMAGE, why);
   const std::string_view own_target = description->target;
   if (std::ranges::find(usable_targets, own_target) == usable_targets.end()) {

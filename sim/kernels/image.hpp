@@ -41,7 +41,8 @@ class Image {
 
   // Loads the bytes as code of this process. `target` may be empty: then the image's own word counts. Null with `failure` filled.
   static std::shared_ptr<const Image> load(std::span<const std::byte> bytes, std::string_view target,
-                                           std::span<const std::string_view> usable_targets, Failure& failure);
+                                           std::span<const std::string_view> usable_targets,
+                                           Failure& failure);
 
   // Checks a description that an image exports. Kept apart from loading so that tests can lie to it.
   static bool describe(const xhal_native_image& image, std::vector<KernelCode>& out, std::string& why);
@@ -55,7 +56,8 @@ class Image {
   [[nodiscard]] const KernelCode* find(std::string_view name) const;
 
  private:
-  int fd_ = -1;  // kept open: its number is the library's name, which the loader would take for the same library again
+  int fd_ =
+      -1;  // kept open: its number is the library's name, which the loader would take for the same library again
   void* library_ = nullptr;
   std::vector<KernelCode> kernels_;
 };

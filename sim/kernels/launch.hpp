@@ -87,7 +87,8 @@ struct LaunchPlace {
   Scheduler& scheduler;
   const std::atomic<bool>& abandoned;
   FiberScratch& scratch;
-  std::byte* local_memory;  // kLocalBlockBytes, aligned to kLocalAlignment; may be null when the kernel has no local arguments
+  std::byte*
+      local_memory;  // kLocalBlockBytes, aligned to kLocalAlignment; may be null when the kernel has no local arguments
   uint64_t window_base;
   uint64_t window_size;
   uint64_t backing_distance;

@@ -27,7 +27,9 @@ std::unique_ptr<Arena> Arena::create(Window& window, uint64_t limit, std::string
     if (slice.has_value()) break;
   }
   if (!slice.has_value()) {
-    why = "the process's range of device addresses has no room for another device; use fewer or smaller devices";
+    why =
+        "the process's range of device addresses has no room for another device; use fewer or smaller "
+        "devices";
     return nullptr;
   }
   const int fd = memfd_create("xhal-sim-device", MFD_CLOEXEC);
@@ -42,7 +44,9 @@ Arena::Arena(Window& window, uint64_t limit, Interval slice, int fd)
 
 bool Arena::map() {
   void* const backing = reinterpret_cast<void*>(slice_.begin + window_.distance());
-  if (mmap(backing, slice_.size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_, 0) == MAP_FAILED) return false;
+  if (mmap(backing, slice_.size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_, 0) ==
+      MAP_FAILED)
+    return false;
   // A child shares the file: its writes would be the parent's.
   return madvise(backing, slice_.size(), MADV_DONTFORK) == 0;
 }
@@ -93,7 +97,8 @@ uint64_t Arena::resident() const {
 
 void Arena::punch(Interval addresses) const {
   // When it fails the pages stay with the arena: more memory than needed, nothing wrong.
-  if (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(addresses.begin - slice_.begin),
+  if (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                static_cast<off_t>(addresses.begin - slice_.begin),
                 static_cast<off_t>(addresses.size())) != 0) {
     return;
   }

@@ -35,7 +35,7 @@ class FreeSpace {
   void insert(Interval hole);
   void erase(Interval hole);
 
-  std::map<uint64_t, uint64_t> by_begin_;  // begin -> end
+  std::map<uint64_t, uint64_t> by_begin_;            // begin -> end
   std::set<std::pair<uint64_t, uint64_t>> by_size_;  // (size, begin)
 };
 

@@ -46,7 +46,8 @@ Memory::Memory(Window& window, const Config& config)
 
 Memory::~Memory() {
   for (const Deferred& deferred : deferred_) {
-    if (deferred.allocation.kind == XHAL_MEMORY_PINNED) std::free(reinterpret_cast<void*>(deferred.allocation.base));
+    if (deferred.allocation.kind == XHAL_MEMORY_PINNED)
+      std::free(reinterpret_cast<void*>(deferred.allocation.base));
   }
   for (const auto& [base, allocation] : allocations_) {
     if (allocation.kind == XHAL_MEMORY_PINNED) std::free(reinterpret_cast<void*>(base));
@@ -55,8 +56,8 @@ Memory::~Memory() {
 
 // ---- Allocation ----------------------------------------------------------------------------------------------------------------
 
-xhal_result_t Memory::allocate(uint32_t device, uint32_t kind, uint64_t size, uint64_t alignment, uint64_t id, void** out_pointer,
-                               std::string& why) {
+xhal_result_t Memory::allocate(uint32_t device, uint32_t kind, uint64_t size, uint64_t alignment, uint64_t id,
+                               void** out_pointer, std::string& why) {
   reclaim();
   Allocation allocation = {0, size, kind, device, epoch(device), id};
   const bool pinned = kind == XHAL_MEMORY_PINNED;
@@ -74,7 +75,8 @@ xhal_result_t Memory::allocate(uint32_t device, uint32_t kind, uint64_t size, ui
   return XHAL_SUCCESS;
 }
 
-xhal_result_t Memory::allocate_device(uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base, std::string& why) {
+xhal_result_t Memory::allocate_device(uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base,
+                                      std::string& why) {
   Arena* arena = nullptr;
   {
     const std::lock_guard lock(arena_mutex_);
@@ -90,19 +92,20 @@ xhal_result_t Memory::allocate_device(uint32_t device, uint64_t size, uint64_t a
   }
   const uint64_t unused = arena->limit() - arena->used();
   const size_t deferred = deferred_count_.load(std::memory_order_relaxed);
-  why = text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of device %u are free%s", size, unused, arena->limit(),
-             device,
+  why = text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of device %u are free%s", size,
+             unused, arena->limit(), device,
              deferred != 0 ? "; freed memory waits for work that is not done: synchronise and try again"
                            : "; free some and try again");
   return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
 }
 
-xhal_result_t Memory::allocate_pinned(uint64_t size, uint64_t alignment, uint64_t& out_base, std::string& why) {
+xhal_result_t Memory::allocate_pinned(uint64_t size, uint64_t alignment, uint64_t& out_base,
+                                      std::string& why) {
   uint64_t used = pinned_used_.load(std::memory_order_relaxed);
   do {
     if (size > config_.pinned_bytes || used > config_.pinned_bytes - size) {
-      why = text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of pinned memory are in use", size, used,
-                 config_.pinned_bytes);
+      why = text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of pinned memory are in use",
+                 size, used, config_.pinned_bytes);
       return XHAL_ERROR_OUT_OF_HOST_MEMORY;
     }
   } while (!pinned_used_.compare_exchange_weak(used, used + size, std::memory_order_relaxed));
@@ -118,7 +121,8 @@ xhal_result_t Memory::allocate_pinned(uint64_t size, uint64_t alignment, uint64_
   return XHAL_SUCCESS;
 }
 
-xhal_result_t Memory::free(uint32_t device, const void* pointer, const std::function<Pending()>& pending, std::string& why) {
+xhal_result_t Memory::free(uint32_t device, const void* pointer, const std::function<Pending()>& pending,
+                           std::string& why) {
   Allocation allocation;
   {
     const std::lock_guard lock(map_mutex_);
@@ -126,7 +130,8 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, const std::func
     if (it == allocations_.end()) {
       const Allocation* around = at(reinterpret_cast<uint64_t>(pointer));
       why = around == nullptr ? text("%p is not allocated", pointer)
-                              : text("%p lies inside the allocation at 0x%" PRIx64 "; free takes its base", pointer, around->base);
+                              : text("%p lies inside the allocation at 0x%" PRIx64 "; free takes its base",
+                                     pointer, around->base);
       return XHAL_ERROR_INVALID_POINTER;
     }
     allocation = it->second;
@@ -160,7 +165,8 @@ void Memory::reclaim() {
   {
     const std::lock_guard lock(deferred_mutex_);
     const auto is_waiting = [](const Deferred& deferred) {
-      return !std::ranges::all_of(deferred.pending, [](const Position& p) { return p.progress->reached(p.number); });
+      return !std::ranges::all_of(deferred.pending,
+                                  [](const Position& p) { return p.progress->reached(p.number); });
     };
     const auto first = std::partition(deferred_.begin(), deferred_.end(), is_waiting);
     ready.assign(std::make_move_iterator(first), std::make_move_iterator(deferred_.end()));
@@ -186,7 +192,8 @@ void Memory::give_back(const Allocation& allocation) {
 
 // ---- Registration --------------------------------------------------------------------------------------------------------------
 
-xhal_result_t Memory::add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id, std::string& why) {
+xhal_result_t Memory::add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id,
+                                     std::string& why) {
   const auto begin = reinterpret_cast<uint64_t>(pointer);
   if (begin < kFirstAddress || begin > kLastAddress || size > kLastAddress - begin) {
     why = text("%p with %" PRIu64 " bytes is no range of host memory", pointer, size);
@@ -244,7 +251,8 @@ xhal_result_t Memory::View::resolve(const void* pointer, uint64_t size, Resolved
     return code;
   };
   if (pointer == nullptr) return refuse(XHAL_ERROR_INVALID_POINTER, "is null");
-  if (begin < kFirstAddress || begin > kLastAddress) return refuse(XHAL_ERROR_INVALID_POINTER, "is no address of this process");
+  if (begin < kFirstAddress || begin > kLastAddress)
+    return refuse(XHAL_ERROR_INVALID_POINTER, "is no address of this process");
   // A range that runs off the address space overlaps what follows its begin all the same.
   const uint64_t end = size > kLastAddress - begin ? kLastAddress : begin + size;
   const Allocation* known = memory_.first_in(begin, end);
@@ -260,9 +268,11 @@ xhal_result_t Memory::View::resolve(const void* pointer, uint64_t size, Resolved
   if (known->epoch != memory_.epoch(known->device)) {
     return refuse(XHAL_ERROR_INVALID_POINTER, "was made before its device was reset and can only be freed");
   }
-  if (!known->contains(begin) || size > known->end() - begin) return refuse(XHAL_ERROR_OUT_OF_RANGE, "leaves its allocation");
+  if (!known->contains(begin) || size > known->end() - begin)
+    return refuse(XHAL_ERROR_OUT_OF_RANGE, "leaves its allocation");
   out.allocation = *known;
-  out.host = reinterpret_cast<std::byte*>(known->kind == XHAL_MEMORY_DEVICE ? begin + memory_.window_.distance() : begin);
+  out.host = reinterpret_cast<std::byte*>(
+      known->kind == XHAL_MEMORY_DEVICE ? begin + memory_.window_.distance() : begin);
   return XHAL_SUCCESS;
 }
 

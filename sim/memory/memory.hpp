@@ -33,9 +33,9 @@ struct Allocation {
 
 // What a range of addresses turned out to be.
 struct Resolved {
-  Allocation allocation;         // kind UNMANAGED: the application's own memory
-  std::byte* host = nullptr;     // where the bytes are
-  const char* problem = "";      // when the range was refused
+  Allocation allocation;      // kind UNMANAGED: the application's own memory
+  std::byte* host = nullptr;  // where the bytes are
+  const char* problem = "";   // when the range was refused
 };
 
 class Memory {
@@ -56,11 +56,12 @@ class Memory {
   ~Memory();
 
   // ---- Allocation. `id` names it for ever. On an error `why` has a text.
-  xhal_result_t allocate(uint32_t device, uint32_t kind, uint64_t size, uint64_t alignment, uint64_t id, void** out_pointer,
-                         std::string& why);
+  xhal_result_t allocate(uint32_t device, uint32_t kind, uint64_t size, uint64_t alignment, uint64_t id,
+                         void** out_pointer, std::string& why);
   // The allocation is gone at once; its memory is used again when the work is done that `pending` tells of. It is called while nothing
   // can be submitted.
-  xhal_result_t free(uint32_t device, const void* pointer, const std::function<Pending()>& pending, std::string& why);
+  xhal_result_t free(uint32_t device, const void* pointer, const std::function<Pending()>& pending,
+                     std::string& why);
 
   xhal_result_t add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id, std::string& why);
   xhal_result_t remove_registered(uint32_t device, const void* pointer, std::string& why);
@@ -91,7 +92,9 @@ class Memory {
 
   // Everything of the device that exists now can only be freed from here on.
   void new_epoch(uint32_t device) { epochs_[device].fetch_add(1, std::memory_order_release); }
-  [[nodiscard]] uint32_t epoch(uint32_t device) const { return epochs_[device].load(std::memory_order_acquire); }
+  [[nodiscard]] uint32_t epoch(uint32_t device) const {
+    return epochs_[device].load(std::memory_order_acquire);
+  }
 
  private:
   struct Deferred {
@@ -99,7 +102,8 @@ class Memory {
     Pending pending;
   };
 
-  xhal_result_t allocate_device(uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base, std::string& why);
+  xhal_result_t allocate_device(uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base,
+                                std::string& why);
   xhal_result_t allocate_pinned(uint64_t size, uint64_t alignment, uint64_t& out_base, std::string& why);
   void give_back(const Allocation& allocation);
   // The allocation that holds the address, or null. Under map_mutex_.

@@ -46,7 +46,9 @@ class StagedBytes {
     std::memcpy(bytes_, source, size);
   }
   StagedBytes(StagedBytes&& other) noexcept
-      : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, nullptr)), size_(other.size_) {}
+      : budget_(std::exchange(other.budget_, nullptr)),
+        bytes_(std::exchange(other.bytes_, nullptr)),
+        size_(other.size_) {}
   StagedBytes& operator=(StagedBytes&& other) noexcept {
     std::swap(budget_, other.budget_);
     std::swap(bytes_, other.bytes_);

@@ -14,7 +14,8 @@ struct WindowFork {
     static Window* const kWindow = [] {
       auto* window = new Window;
       instance = window;
-      pthread_atfork([] { instance->mutex_.lock(); }, [] { instance->mutex_.unlock(); }, [] { instance->mutex_.unlock(); });
+      pthread_atfork([] { instance->mutex_.lock(); }, [] { instance->mutex_.unlock(); },
+                     [] { instance->mutex_.unlock(); });
       return window;
     }();
     return *kWindow;
@@ -33,7 +34,8 @@ bool Window::reserve(std::string& note) {
   if (mapping_ != nullptr) return true;
   for (uint64_t size = wanted_; size >= kSmallestSize; size /= 2) {
     // One mapping for both halves: their distance is the size. The rest is for aligning the first.
-    void* mapping = mmap(nullptr, 2 * size + kSliceAlignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* mapping = mmap(nullptr, 2 * size + kSliceAlignment, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED) continue;
     mapping_ = mapping;
     size_ = size;
@@ -42,8 +44,10 @@ bool Window::reserve(std::string& note) {
     slices_ = FreeSpace({base_, base_ + size});
     if (size != wanted_) {
       char text[160];
-      std::snprintf(text, sizeof(text), "device addresses: reserved %llu MiB instead of %llu MiB, the address space has no more",
-                    static_cast<unsigned long long>(size >> 20), static_cast<unsigned long long>(wanted_ >> 20));
+      std::snprintf(text, sizeof(text),
+                    "device addresses: reserved %llu MiB instead of %llu MiB, the address space has no more",
+                    static_cast<unsigned long long>(size >> 20),
+                    static_cast<unsigned long long>(wanted_ >> 20));
       note = text;
     }
     return true;

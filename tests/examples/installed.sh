@@ -14,7 +14,7 @@ cmake --build "$scratch/build" >> "$scratch/log" || { cat "$scratch/log"; exit 1
 program=$(find "$scratch/build" -name first_kernel -type f)
 "$program" "$prefix/share/xhal/kernels" sim | grep -q '^1000 elements right'
 
-manifest=$(find "$scratch/build" -name minimal.json)
+manifest=$scratch/build/share/xhal/drivers.d/minimal.json
 "$prefix/bin/xhal-info" --driver "$manifest" | grep -q 'Minimal host device'
 
 # A prefix with another library folder keeps its .pc file there.

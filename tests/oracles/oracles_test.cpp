@@ -389,8 +389,7 @@ TEST(ExactF32, SixteenAxpysInARowAreExact) {
 TEST(ExactF32, TheLargestValuesStayExactForSixteenAxpysToo) {
   const std::vector<float> x = {1023.0f / 16};
   std::vector<float> y = x;
-  for (int round = 0; round < 16; ++round)
-    y = axpy_f32(y, x, x[0], 1);
+  for (int round = 0; round < 16; ++round) y = axpy_f32(y, x, x[0], 1);
   EXPECT_EQ(in_256ths(y[0]), 16760832);
 }
 

@@ -38,10 +38,11 @@ TEST(CpuLevel, NeedsTheOperatingSystemToSaveTheRegisters) {
 // The compiler's own knowledge of the running processor.
 TEST(CpuLevel, AgreesWithTheCompilersRuntime) {
   const uint32_t level = cpu_level(read_cpu());
-  EXPECT_EQ(level >= 3, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma"));
-  EXPECT_EQ(level >= 4, level >= 3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-                            __builtin_cpu_supports("avx512cd"));
+  EXPECT_EQ(level >= 3, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+                            __builtin_cpu_supports("fma"));
+  EXPECT_EQ(level >= 4, level >= 3 && __builtin_cpu_supports("avx512f") &&
+                            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd"));
 }
 
 TEST(CpuLevel, TargetsAreListedBestFirst) {

@@ -17,16 +17,22 @@ class Copies : public testing::Test {
 
   unsigned char* make(Place place) {
     switch (place) {
-      case Place::kPageable: return pageable_.emplace_back(std::make_unique<unsigned char[]>(kRoom)).get();
-      case Place::kPinned: return static_cast<unsigned char*>(allocate(machine.device(), kRoom, XHAL_MEMORY_PINNED));
-      case Place::kDevice: return static_cast<unsigned char*>(allocate(machine.device(), kRoom));
-      default: return static_cast<unsigned char*>(allocate(machine.device(1), kRoom));
+      case Place::kPageable:
+        return pageable_.emplace_back(std::make_unique<unsigned char[]>(kRoom)).get();
+      case Place::kPinned:
+        return static_cast<unsigned char*>(allocate(machine.device(), kRoom, XHAL_MEMORY_PINNED));
+      case Place::kDevice:
+        return static_cast<unsigned char*>(allocate(machine.device(), kRoom));
+      default:
+        return static_cast<unsigned char*>(allocate(machine.device(1), kRoom));
     }
   }
   void put(unsigned char* to, const std::vector<unsigned char>& bytes) {
     ASSERT_EQ(call().memory_copy(stream, to, bytes.data(), bytes.size()), XHAL_SUCCESS) << last_text;
   }
-  xhal_result_t copy(void* to, const void* from, uint64_t size) { return call().memory_copy(stream, to, from, size); }
+  xhal_result_t copy(void* to, const void* from, uint64_t size) {
+    return call().memory_copy(stream, to, from, size);
+  }
 
   Machine machine;
   xhal_stream_t stream = make_stream(machine.device());
@@ -48,7 +54,8 @@ TEST_F(Copies, MoveExactlyTheirBytesInEveryDirection) {
         ASSERT_EQ(copy(target + 33, source + 5, size), XHAL_SUCCESS) << last_text;
         const auto result = read_back<unsigned char>(stream, target, kRoom);
         for (size_t i = 0; i < 33; ++i) ASSERT_EQ(result[i], 0xee);
-        ASSERT_TRUE(std::equal(result.begin() + 33, result.begin() + 33 + static_cast<std::ptrdiff_t>(size), data.begin() + 5))
+        ASSERT_TRUE(std::equal(result.begin() + 33, result.begin() + 33 + static_cast<std::ptrdiff_t>(size),
+                               data.begin() + 5))
             << static_cast<int>(from) << " to " << static_cast<int>(to) << ", " << size;
         for (size_t i = 33 + size; i < 33 + size + 100; ++i) ASSERT_EQ(result[i], 0xee);
       }
@@ -70,7 +77,8 @@ TEST_F(Copies, ReturnWhileTheStreamIsHeldAndReadWhenTheyShould) {
         Gate gate(stream);
         ASSERT_EQ(copy(target, source, 4096), XHAL_SUCCESS) << last_text;
         EXPECT_EQ(call().stream_query(stream), XHAL_NOT_READY);
-        if (from == Place::kPageable || from == Place::kPinned) std::fill_n(source, 4096, static_cast<unsigned char>(2));
+        if (from == Place::kPageable || from == Place::kPinned)
+          std::fill_n(source, 4096, static_cast<unsigned char>(2));
         EXPECT_EQ(to == Place::kPinned ? target[4095] : 9, 9) << "written before its turn";
       }
       const unsigned char expected = from == Place::kPinned ? 2 : 1;
@@ -155,7 +163,8 @@ TEST_F(Copies, RefuseRangesThatAreNotAllThere) {
   std::vector<unsigned char> host(2 * kRoom);
   for (const Place place : {Place::kPinned, Place::kDevice, Place::kOtherDevice}) {
     unsigned char* memory = make(place);
-    for (const auto& [begin, size] : {std::pair<unsigned char*, uint64_t>(memory, kRoom + 1), {memory + 1, kRoom}, {memory - 1, 2}}) {
+    for (const auto& [begin, size] :
+         {std::pair<unsigned char*, uint64_t>(memory, kRoom + 1), {memory + 1, kRoom}, {memory - 1, 2}}) {
       EXPECT_EQ(copy(begin, host.data(), size), XHAL_ERROR_OUT_OF_RANGE);
       EXPECT_EQ(copy(host.data(), begin, size), XHAL_ERROR_OUT_OF_RANGE);
       EXPECT_EQ(call().memory_fill(stream, begin, 0, 1, size), XHAL_ERROR_OUT_OF_RANGE);
@@ -189,7 +198,8 @@ TEST_F(Copies, FillsRepeatTheirPatternOverExactlyTheirBytes) {
   for (const uint32_t width : {1u, 2u, 4u, 8u}) {
     for (const uint64_t count : {1u, 3u, 1000u, 70'000u}) {
       ASSERT_EQ(call().memory_fill(stream, memory, 0xee, 1, kRoom), XHAL_SUCCESS);
-      ASSERT_EQ(call().memory_fill(stream, memory + 8, pattern, width, width * count), XHAL_SUCCESS) << last_text;
+      ASSERT_EQ(call().memory_fill(stream, memory + 8, pattern, width, width * count), XHAL_SUCCESS)
+          << last_text;
       const auto bytes = read_back<unsigned char>(stream, memory, kRoom);
       for (size_t i = 0; i < 8; ++i) ASSERT_EQ(bytes[i], 0xee);
       for (size_t i = 0; i < width * count; ++i) ASSERT_EQ(bytes[8 + i], (pattern >> (i % width * 8)) & 0xff);
@@ -215,7 +225,8 @@ TEST_F(Copies, StagingHasALimitAndSaysSo) {
     EXPECT_NE(last_text.find("pinned"), std::string::npos) << last_text;
   }
   expect_synchronized(held);
-  EXPECT_EQ(call().memory_copy(held, memory, host.data(), kRoom), XHAL_SUCCESS) << "an idle stream stages nothing";
+  EXPECT_EQ(call().memory_copy(held, memory, host.data(), kRoom), XHAL_SUCCESS)
+      << "an idle stream stages nothing";
   EXPECT_EQ(read_back<unsigned char>(held, memory, kRoom), host);
 }
 

@@ -76,7 +76,8 @@ TEST(SimDevice, UuidsDifferAndAreTheSameInEveryInstance) {
   }
   EXPECT_EQ(seen.size(), 64u);
   // Kept by applications: must not change between versions either.
-  const unsigned char kFirst[] = {0x19, 0x1e, 0xfc, 0x3f, 0xf0, 0x00, 0x80, 0xe0, 0xb2, 0x8b, 0x5b, 0x0b, 0x1a, 0x25, 0xa2, 0xdd};
+  const unsigned char kFirst[] = {0x19, 0x1e, 0xfc, 0x3f, 0xf0, 0x00, 0x80, 0xe0,
+                                  0xb2, 0x8b, 0x5b, 0x0b, 0x1a, 0x25, 0xa2, 0xdd};
   EXPECT_EQ(std::memcmp(properties_of(one.device(0)).uuid, kFirst, 16), 0);
 }
 
@@ -98,8 +99,9 @@ TEST(SimDevice, PropertiesAreCompleteAndUnknownOnesSaySo) {
   EXPECT_EQ(p.copy_blocks, static_cast<uint32_t>(XHAL_COPY_DEVICE_TO_PAGEABLE | XHAL_COPY_HOST_TO_HOST));
   EXPECT_EQ(p.is_synchronous, 0u);
   EXPECT_GE(p.memory_alignment, 256u);
-  for (const uint32_t limit : {p.max_group_items, p.max_group_size[0], p.max_group_count[2], p.max_local_bytes,
-                               p.preferred_group_multiple, p.max_argument_bytes, p.max_arguments}) {
+  for (const uint32_t limit :
+       {p.max_group_items, p.max_group_size[0], p.max_group_count[2], p.max_local_bytes,
+        p.preferred_group_multiple, p.max_argument_bytes, p.max_arguments}) {
     EXPECT_NE(limit, 0u);
   }
 }
@@ -132,14 +134,17 @@ TEST(SimDevice, ImageFormatsAreWalkedByTheStride) {
   };
   std::vector<Padded> formats(count);
   for (auto& f : formats) f = {sized<xhal_image_format_t>(), 42};
-  ASSERT_EQ(call().device_get_image_formats(machine.device(), count, sizeof(Padded), &formats[0].format, &count), XHAL_SUCCESS);
+  ASSERT_EQ(
+      call().device_get_image_formats(machine.device(), count, sizeof(Padded), &formats[0].format, &count),
+      XHAL_SUCCESS);
   for (const auto& f : formats) {
     EXPECT_STREQ(f.format.format, "native");
     EXPECT_EQ(std::strncmp(f.format.target, "x86-64-v", 8), 0);
     EXPECT_EQ(f.mine, 42u);
   }
   EXPECT_STREQ(formats[0].format.target, properties_of(machine.device()).architecture) << "best first";
-  EXPECT_EQ(call().device_get_image_formats(machine.device(), 1, 8, &formats[0].format, &count), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(call().device_get_image_formats(machine.device(), 1, 8, &formats[0].format, &count),
+            XHAL_ERROR_INVALID_ARGUMENT);
   formats[0].format.struct_size = 4;
   EXPECT_EQ(call().device_get_image_formats(machine.device(), 1, sizeof(Padded), &formats[0].format, &count),
             XHAL_ERROR_INVALID_ARGUMENT);

@@ -19,7 +19,9 @@ class Events : public testing::TestWithParam<uint32_t> {
 };
 
 // Timed and untimed events take different ways through the engine and must mean the same.
-INSTANTIATE_TEST_SUITE_P(Sim, Events, testing::Values(0u, static_cast<uint32_t>(XHAL_EVENT_TIMING), static_cast<uint32_t>(XHAL_EVENT_BLOCKING)));
+INSTANTIATE_TEST_SUITE_P(Sim, Events,
+                         testing::Values(0u, static_cast<uint32_t>(XHAL_EVENT_TIMING),
+                                         static_cast<uint32_t>(XHAL_EVENT_BLOCKING)));
 
 TEST_P(Events, ANeverRecordedOneIsDone) {
   const xhal_event_t event = make();

@@ -18,7 +18,9 @@ class Failures : public testing::Test {
     EXPECT_EQ(call().device_get_fault(machine.device(index), &f), XHAL_SUCCESS);
     return f;
   }
-  xhal_result_t fill(xhal_stream_t on, void* memory, unsigned char byte) { return call().memory_fill(on, memory, byte, 1, 64); }
+  xhal_result_t fill(xhal_stream_t on, void* memory, unsigned char byte) {
+    return call().memory_fill(on, memory, byte, 1, 64);
+  }
 
   struct Told {
     std::atomic<int> calls{0};
@@ -165,7 +167,8 @@ TEST_F(Failures, PoisonWhoWaitsForThemOnOtherDevicesToo) {
   EXPECT_EQ(call().stream_synchronize(waiting, kLong), XHAL_ERROR_LAUNCH_FAILED);
   EXPECT_EQ(told.status.load(), XHAL_ERROR_LAUNCH_FAILED);
   EXPECT_EQ(told.calls.load(), 1);
-  EXPECT_EQ(read_back<unsigned char>(make_stream(machine.device(1)), memory, 64), std::vector<unsigned char>(64, 1));
+  EXPECT_EQ(read_back<unsigned char>(make_stream(machine.device(1)), memory, 64),
+            std::vector<unsigned char>(64, 1));
   EXPECT_EQ(fault(1).correlation_id, 77u);
   // Also when the failure is long over.
   const xhal_stream_t late = make_stream(device);
@@ -191,7 +194,9 @@ TEST_F(Failures, OfTheDefaultStreamAreOverAfterAReset) {
   void* memory = allocate(device, 400);
   const uint32_t number = 6;
   const uint64_t n = 100;
-  ASSERT_EQ(run(default_stream, get_kernel(fresh, "fill"), {sim_test::memory(memory), value(number), value(n)}, 1, 100), XHAL_SUCCESS);
+  ASSERT_EQ(run(default_stream, get_kernel(fresh, "fill"),
+                {sim_test::memory(memory), value(number), value(n)}, 1, 100),
+            XHAL_SUCCESS);
   EXPECT_EQ(read_back<uint32_t>(default_stream, memory, 100), std::vector<uint32_t>(100, 6));
   EXPECT_EQ(call().device_synchronize(device, kLong), XHAL_SUCCESS);
 }
@@ -235,7 +240,8 @@ TEST_F(Failures, AResetDropsHeldWork) {
   const xhal_event_t event = make_event(device);
   Told told;
   Told told_elsewhere;
-  ASSERT_EQ(run(stream, get_kernel(module, "gate"), {memory(words), value(never), memory(words + 1)}), XHAL_SUCCESS);
+  ASSERT_EQ(run(stream, get_kernel(module, "gate"), {memory(words), value(never), memory(words + 1)}),
+            XHAL_SUCCESS);
   ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS);
   ASSERT_EQ(call().stream_host_function(stream, &Told::note, &told), XHAL_SUCCESS);
   ASSERT_EQ(call().stream_wait_event(waiting, event, 0), XHAL_SUCCESS);
@@ -247,7 +253,8 @@ TEST_F(Failures, AResetDropsHeldWork) {
   waiter.join();
   EXPECT_EQ(told.calls.load(), 1);
   EXPECT_EQ(told.status.load(), XHAL_ERROR_CANCELLED);
-  EXPECT_EQ(call().stream_synchronize(waiting, kLong), XHAL_ERROR_CANCELLED) << "what it waited for never happened";
+  EXPECT_EQ(call().stream_synchronize(waiting, kLong), XHAL_ERROR_CANCELLED)
+      << "what it waited for never happened";
   EXPECT_EQ(told_elsewhere.status.load(), XHAL_ERROR_CANCELLED);
   EXPECT_EQ(fault().code, XHAL_SUCCESS);
 }
@@ -262,7 +269,8 @@ TEST_F(Failures, AResetMayRaceWithWork) {
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&] {
       while (!stop.load()) {
-        if (call().stream_host_function(default_stream, &Told::note, &told) == XHAL_SUCCESS) submitted.fetch_add(1);
+        if (call().stream_host_function(default_stream, &Told::note, &told) == XHAL_SUCCESS)
+          submitted.fetch_add(1);
         static_cast<void>(call().stream_synchronize(default_stream, 1'000'000));
       }
     });

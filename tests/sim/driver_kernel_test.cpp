@@ -11,7 +11,8 @@ namespace {
 class Kernels : public testing::Test {
  protected:
   xhal_kernel_t kernel(const char* name) { return get_kernel(module, name); }
-  xhal_result_t launch(const char* name, const std::vector<xhal_argument_t>& arguments, uint32_t groups = 1, uint32_t items = 1) {
+  xhal_result_t launch(const char* name, const std::vector<xhal_argument_t>& arguments, uint32_t groups = 1,
+                       uint32_t items = 1) {
     return run(stream, kernel(name), arguments, groups, items);
   }
 
@@ -57,9 +58,12 @@ TEST_F(Kernels, WriteDevicePinnedAndRegisteredMemoryThroughOnePointerArgument) {
   ASSERT_EQ(call().memory_register(device, host.data(), 4000, 0), XHAL_SUCCESS);
   const uint32_t number = 7;
   const uint64_t n = 990;
-  for (void* memory : {allocate(device, 4000), allocate(device, 4000, XHAL_MEMORY_PINNED), static_cast<void*>(host.data())}) {
+  for (void* memory : {allocate(device, 4000), allocate(device, 4000, XHAL_MEMORY_PINNED),
+                       static_cast<void*>(host.data())}) {
     ASSERT_EQ(call().memory_fill(stream, memory, 1, 4, 4000), XHAL_SUCCESS);
-    ASSERT_EQ(launch("fill", {sim_test::memory(static_cast<char*>(memory) + 4), value(number), value(n)}, 4, 256), XHAL_SUCCESS)
+    ASSERT_EQ(
+        launch("fill", {sim_test::memory(static_cast<char*>(memory) + 4), value(number), value(n)}, 4, 256),
+        XHAL_SUCCESS)
         << last_text;
     std::vector<uint32_t> expected(1000, 1);
     std::fill_n(expected.begin() + 1, 990, 7u);
@@ -121,7 +125,8 @@ TEST_F(Kernels, LocalBlocksAreAlignedApartAndLimited) {
   const auto try_sizes = [&](uint64_t a, uint64_t b, uint32_t dynamic = 0) {
     const auto a_size = static_cast<uint32_t>(a);
     const auto b_size = static_cast<uint32_t>(b);
-    const std::vector<xhal_argument_t> arguments = {memory(out), local(a), local(b), value(a_size), value(b_size)};
+    const std::vector<xhal_argument_t> arguments = {memory(out), local(a), local(b), value(a_size),
+                                                    value(b_size)};
     xhal_launch_t shape = launch_of(arguments, 10, 16);
     shape.dynamic_local_bytes = dynamic;
     return call().kernel_launch(stream, kernel("locals"), &shape);
@@ -154,7 +159,8 @@ TEST_F(Kernels, FollowPointersInMemoryOfEveryKind) {
   ASSERT_EQ(call().memory_copy(stream, on_device[1], &last, sizeof(Node)), XHAL_SUCCESS);
   void* out = allocate(device, 8);
   const uint32_t steps = 3;
-  const std::vector<xhal_argument_t> arguments = {memory(out), memory(on_device[0], XHAL_ACCESS_READ), value(steps)};
+  const std::vector<xhal_argument_t> arguments = {memory(out), memory(on_device[0], XHAL_ACCESS_READ),
+                                                  value(steps)};
   xhal_launch_t shape = launch_of(arguments);
   struct Padded {
     xhal_memory_range_t range;
@@ -194,16 +200,23 @@ TEST_F(Kernels, ArgumentsAreChecked) {
   const auto refused = [&](std::vector<xhal_argument_t> arguments) { return launch("fill", arguments); };
   ASSERT_EQ(refused({good_memory, value(u32), value(u64)}), XHAL_SUCCESS);
   EXPECT_EQ(refused({good_memory, value(u32)}), XHAL_ERROR_INVALID_ARGUMENT) << "too few";
-  EXPECT_EQ(refused({good_memory, value(u32), value(u64), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "too many";
-  EXPECT_EQ(refused({value(u64), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "a value for memory";
-  EXPECT_EQ(refused({good_memory, good_memory, value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "memory for a value";
+  EXPECT_EQ(refused({good_memory, value(u32), value(u64), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT)
+      << "too many";
+  EXPECT_EQ(refused({value(u64), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT)
+      << "a value for memory";
+  EXPECT_EQ(refused({good_memory, good_memory, value(u64)}), XHAL_ERROR_INVALID_ARGUMENT)
+      << "memory for a value";
   EXPECT_EQ(refused({local(8), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "local for memory";
   EXPECT_EQ(refused({good_memory, value(u64), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "a wide value";
   EXPECT_EQ(refused({good_memory, value(u32), value(u32)}), XHAL_ERROR_INVALID_ARGUMENT) << "a narrow value";
-  EXPECT_EQ(refused({memory(memory_, 0), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "no access";
-  EXPECT_EQ(refused({memory(memory_, 4), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "unknown access";
-  EXPECT_EQ(refused({good_memory, {XHAL_ARGUMENT_VALUE, 1, 4, &u32}, value(u64)}), XHAL_ERROR_INVALID_ARGUMENT);
-  EXPECT_EQ(refused({good_memory, {XHAL_ARGUMENT_VALUE, 0, 4, nullptr}, value(u64)}), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(refused({memory(memory_, 0), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT)
+      << "no access";
+  EXPECT_EQ(refused({memory(memory_, 4), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT)
+      << "unknown access";
+  EXPECT_EQ(refused({good_memory, {XHAL_ARGUMENT_VALUE, 1, 4, &u32}, value(u64)}),
+            XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(refused({good_memory, {XHAL_ARGUMENT_VALUE, 0, 4, nullptr}, value(u64)}),
+            XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(refused({good_memory, {9, 0, 4, &u32}, value(u64)}), XHAL_ERROR_INVALID_ARGUMENT);
   expect_synchronized(stream);
 }
@@ -244,8 +257,10 @@ TEST_F(Kernels, ShapesAreChecked) {
     EXPECT_EQ(shape("empty", [&](auto& l) { l.group_count[i] = UINT32_MAX; }), XHAL_ERROR_LIMIT_EXCEEDED);
     EXPECT_EQ(shape("empty", [&](auto& l) { l.group_size[i] = 1024; }), XHAL_SUCCESS) << last_text;
   }
-  EXPECT_EQ(shape("empty", [&](auto& l) { l.group_size[0] = l.group_size[1] = 64; }), XHAL_ERROR_LIMIT_EXCEEDED);
-  EXPECT_EQ(shape("empty", [&](auto& l) { l.group_size[0] = l.group_size[1] = l.group_size[2] = 1024; }), XHAL_ERROR_LIMIT_EXCEEDED);
+  EXPECT_EQ(shape("empty", [&](auto& l) { l.group_size[0] = l.group_size[1] = 64; }),
+            XHAL_ERROR_LIMIT_EXCEEDED);
+  EXPECT_EQ(shape("empty", [&](auto& l) { l.group_size[0] = l.group_size[1] = l.group_size[2] = 1024; }),
+            XHAL_ERROR_LIMIT_EXCEEDED);
   EXPECT_EQ(shape("empty", [&](auto& l) { l.flags = XHAL_LAUNCH_COOPERATIVE; }), XHAL_ERROR_UNSUPPORTED);
   EXPECT_EQ(shape("empty", [&](auto& l) { l.flags = XHAL_LAUNCH_CLUSTER; }), XHAL_ERROR_UNSUPPORTED);
   EXPECT_EQ(shape("empty", [&](auto& l) { l.flags = 1u << 31; }), XHAL_ERROR_INVALID_ARGUMENT);
@@ -254,7 +269,8 @@ TEST_F(Kernels, ShapesAreChecked) {
   const uint64_t never = 99;
   EXPECT_EQ(launch("trap", {value(never)}, 1, 64), XHAL_SUCCESS);
   EXPECT_EQ(launch("trap", {value(never)}, 1, 65), XHAL_ERROR_LIMIT_EXCEEDED) << "the kernel's own limit";
-  EXPECT_EQ(run(make_stream(machine.device(1)), kernel("empty"), {}), XHAL_ERROR_INVALID_ARGUMENT) << "another device's stream";
+  EXPECT_EQ(run(make_stream(machine.device(1)), kernel("empty"), {}), XHAL_ERROR_INVALID_ARGUMENT)
+      << "another device's stream";
   expect_synchronized(stream);
 }
 
@@ -265,7 +281,9 @@ TEST_F(Kernels, AGateHoldsItsStreamAloneAndSeesTheHost) {
   flag.store(0);
   entered.store(0);
   const uint32_t open = 3;
-  ASSERT_EQ(launch("gate", {memory(words, XHAL_ACCESS_READ, 4), value(open), memory(words + 1, XHAL_ACCESS_WRITE, 4)}), XHAL_SUCCESS);
+  ASSERT_EQ(launch("gate", {memory(words, XHAL_ACCESS_READ, 4), value(open),
+                            memory(words + 1, XHAL_ACCESS_WRITE, 4)}),
+            XHAL_SUCCESS);
   while (entered.load() == 0) std::this_thread::yield();
   EXPECT_EQ(call().stream_query(stream), XHAL_NOT_READY);
   EXPECT_EQ(run(make_stream(device), kernel("empty"), {}), XHAL_SUCCESS);

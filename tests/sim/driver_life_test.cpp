@@ -26,7 +26,9 @@ void spin_for_ever(xhal_device_t device, xhal_stream_t stream) {
   std::atomic_ref<uint32_t>(words[0]).store(0);
   std::atomic_ref<uint32_t>(words[1]).store(0);
   const uint32_t never = 1;
-  EXPECT_EQ(run(stream, get_kernel(load_test_image(device), "gate"), {memory(words), value(never), memory(words + 1)}), XHAL_SUCCESS);
+  EXPECT_EQ(run(stream, get_kernel(load_test_image(device), "gate"),
+                {memory(words), value(never), memory(words + 1)}),
+            XHAL_SUCCESS);
   while (std::atomic_ref<uint32_t>(words[1]).load() == 0) std::this_thread::yield();
 }
 
@@ -122,7 +124,9 @@ TEST(SimLife, NoThreadIsStartedBeforeTheFirstWorkAndNoneIsLeft) {
   allocate(machine.device(), 100);
   EXPECT_EQ(threads_of_process(), before);
   for (const xhal_stream_t stream : streams) {
-    ASSERT_EQ(call().stream_host_function(stream, [](void*, xhal_result_t) {}, nullptr), XHAL_SUCCESS);
+    ASSERT_EQ(call().stream_host_function(
+                  stream, [](void*, xhal_result_t) {}, nullptr),
+              XHAL_SUCCESS);
   }
   EXPECT_EQ(call().device_synchronize(machine.device(), XHAL_WAIT_FOREVER), XHAL_SUCCESS);
   EXPECT_EQ(threads_of_process(), before + 10);
@@ -166,7 +170,8 @@ TEST(SimLife, AChildMakesItsOwnInstanceWhileTheParentWorks) {
                 void* own_memory = allocate(own.device(), 4096);
                 EXPECT_NE(own_memory, memory);
                 EXPECT_EQ(call().memory_fill(own_stream, own_memory, 2, 1, 4096), XHAL_SUCCESS);
-                EXPECT_EQ(read_back<unsigned char>(own_stream, own_memory, 4096), std::vector<unsigned char>(4096, 2));
+                EXPECT_EQ(read_back<unsigned char>(own_stream, own_memory, 4096),
+                          std::vector<unsigned char>(4096, 2));
               }),
               0);
   }
@@ -199,7 +204,8 @@ TEST(SimLife, TheProcessMayEndWithWorkInFlight) {
     void* memory = allocate(device, 64 << 20);
     for (int i = 0; i < 100; ++i) EXPECT_EQ(call().memory_fill(busy, memory, 1, 1, 64 << 20), XHAL_SUCCESS);
     static std::atomic<bool> never{false};
-    EXPECT_EQ(call().stream_host_function(make_stream(machine->device(1)), [](void*, xhal_result_t) { never.wait(false); }, nullptr),
+    EXPECT_EQ(call().stream_host_function(
+                  make_stream(machine->device(1)), [](void*, xhal_result_t) { never.wait(false); }, nullptr),
               XHAL_SUCCESS);
     std::exit(42);
   };

@@ -8,7 +8,8 @@
 namespace xhal::sim_test {
 namespace {
 
-xhal_result_t try_allocate(xhal_device_t device, uint64_t size, uint32_t kind, void** out, uint64_t alignment = 0) {
+xhal_result_t try_allocate(xhal_device_t device, uint64_t size, uint32_t kind, void** out,
+                           uint64_t alignment = 0) {
   auto desc = sized<xhal_memory_desc_t>();
   desc.kind = kind;
   desc.size = size;
@@ -70,9 +71,12 @@ TEST(SimMemory, RunningOutPoisonsNothing) {
   const Machine machine("memory=4m");
   const xhal_device_t device = machine.device();
   void* pointer = nullptr;
-  EXPECT_EQ(try_allocate(device, (4u << 20) + 1, XHAL_MEMORY_DEVICE, &pointer), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
-  EXPECT_EQ(try_allocate(device, UINT64_MAX - 3, XHAL_MEMORY_DEVICE, &pointer), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
-  EXPECT_EQ(try_allocate(device, UINT64_MAX - 3, XHAL_MEMORY_PINNED, &pointer), XHAL_ERROR_OUT_OF_HOST_MEMORY);
+  EXPECT_EQ(try_allocate(device, (4u << 20) + 1, XHAL_MEMORY_DEVICE, &pointer),
+            XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(try_allocate(device, UINT64_MAX - 3, XHAL_MEMORY_DEVICE, &pointer),
+            XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(try_allocate(device, UINT64_MAX - 3, XHAL_MEMORY_PINNED, &pointer),
+            XHAL_ERROR_OUT_OF_HOST_MEMORY);
   std::vector<void*> all;
   while (try_allocate(device, 1u << 20, XHAL_MEMORY_DEVICE, &pointer) == XHAL_SUCCESS) all.push_back(pointer);
   EXPECT_EQ(all.size(), 4u);
@@ -114,8 +118,9 @@ TEST(SimMemory, AttributesOfEveryKindOfAddress) {
   EXPECT_EQ(a.host_pointer, at(pinned, 5));
   EXPECT_EQ(a.host_accessible, 1u);
   EXPECT_NE(a.allocation_id, attributes_of(machine, device).allocation_id);
-  for (const void* unknown : {static_cast<const void*>(&machine), static_cast<const void*>(at(device, 1000)),
-                              static_cast<const void*>(at(pinned, 1000)), static_cast<const void*>(nullptr)}) {
+  for (const void* unknown :
+       {static_cast<const void*>(&machine), static_cast<const void*>(at(device, 1000)),
+        static_cast<const void*>(at(pinned, 1000)), static_cast<const void*>(nullptr)}) {
     a = attributes_of(machine, unknown);
     EXPECT_EQ(a.kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
     EXPECT_EQ(a.base, nullptr);
@@ -123,7 +128,8 @@ TEST(SimMemory, AttributesOfEveryKindOfAddress) {
     EXPECT_EQ(a.device_pointer, nullptr);
     EXPECT_EQ(a.allocation_id, 0u);
   }
-  EXPECT_EQ(attributes_of(other, device).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED)) << "another instance's";
+  EXPECT_EQ(attributes_of(other, device).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED))
+      << "another instance's";
 }
 
 TEST(SimMemory, InstancesNeverShareAnAddress) {
@@ -132,7 +138,8 @@ TEST(SimMemory, InstancesNeverShareAnAddress) {
   std::vector<std::pair<uint64_t, uint64_t>> ranges;
   for (int i = 0; i < 100; ++i) {
     for (const Machine* machine : {&one, &two}) {
-      const auto base = reinterpret_cast<uint64_t>(allocate(machine->device(static_cast<uint32_t>(i % 2)), 10'000));
+      const auto base =
+          reinterpret_cast<uint64_t>(allocate(machine->device(static_cast<uint32_t>(i % 2)), 10'000));
       ranges.emplace_back(base, base + 10'000);
     }
   }

@@ -69,7 +69,8 @@ TEST(SimStream, AHeldOneHoldsNobodyElse) {
   Gate gate(held);
   xhal_stream_t default_stream = nullptr;
   ASSERT_EQ(call().device_get_default_stream(machine.device(), &default_stream), XHAL_SUCCESS);
-  for (const xhal_stream_t other : {make_stream(machine.device()), default_stream, make_stream(machine.device(1))}) {
+  for (const xhal_stream_t other :
+       {make_stream(machine.device()), default_stream, make_stream(machine.device(1))}) {
     xhal_device_t device = nullptr;
     ASSERT_EQ(call().stream_get_device(other, &device), XHAL_SUCCESS);
     void* memory = allocate(device, 1000);
@@ -144,7 +145,8 @@ struct Order {
 TEST(SimHostFunction, RunsOnceInItsTurn) {
   const Machine machine;
   const xhal_stream_t stream = make_stream(machine.device());
-  auto* word = static_cast<std::atomic<int>*>(allocate(machine.device(), sizeof(std::atomic<int>), XHAL_MEMORY_PINNED));
+  auto* word = static_cast<std::atomic<int>*>(
+      allocate(machine.device(), sizeof(std::atomic<int>), XHAL_MEMORY_PINNED));
   new (word) std::atomic<int>(0);
   struct Seen {
     std::atomic<int>* word;
@@ -178,8 +180,12 @@ TEST(SimHostFunction, MayNotSubmitOrWait) {
     xhal_driver_t driver;
     void* memory;
     xhal_kernel_t kernel;
-  } inside = {machine.device(),  stream, make_event(machine.device()), machine.handle,
-              allocate(machine.device(), 8), get_kernel(load_test_image(machine.device()), "empty")};
+  } inside = {machine.device(),
+              stream,
+              make_event(machine.device()),
+              machine.handle,
+              allocate(machine.device(), 8),
+              get_kernel(load_test_image(machine.device()), "empty")};
   const auto function = [](void* user, xhal_result_t) {
     const auto& i = *static_cast<Inside*>(user);
     EXPECT_EQ(call().stream_synchronize(i.stream, 0), XHAL_ERROR_CALL_FORBIDDEN);
@@ -189,7 +195,9 @@ TEST(SimHostFunction, MayNotSubmitOrWait) {
     EXPECT_EQ(call().stream_wait_event(i.stream, i.event, 0), XHAL_ERROR_CALL_FORBIDDEN);
     EXPECT_EQ(call().memory_copy(i.stream, i.memory, &user, 8), XHAL_ERROR_CALL_FORBIDDEN);
     EXPECT_EQ(call().memory_fill(i.stream, i.memory, 0, 1, 8), XHAL_ERROR_CALL_FORBIDDEN);
-    EXPECT_EQ(call().stream_host_function(i.stream, [](void*, xhal_result_t) {}, nullptr), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(call().stream_host_function(
+                  i.stream, [](void*, xhal_result_t) {}, nullptr),
+              XHAL_ERROR_CALL_FORBIDDEN);
     EXPECT_EQ(run(i.stream, i.kernel, {}), XHAL_ERROR_CALL_FORBIDDEN);
     EXPECT_EQ(call().device_reset(i.device), XHAL_ERROR_CALL_FORBIDDEN);
     EXPECT_EQ(driver().close(i.driver), XHAL_ERROR_CALL_FORBIDDEN);

@@ -48,7 +48,8 @@ class Streams {
         host_.left.fetch_add(1);
       }
     }
-    for (int left = host_.left.load(); left < static_cast<int>(streams_.size()); left = host_.left.load()) host_.left.wait(left);
+    for (int left = host_.left.load(); left < static_cast<int>(streams_.size()); left = host_.left.load())
+      host_.left.wait(left);
   }
   Stream& make() {
     streams_.push_back(new Stream(host_, streams_.size() + 1, false));
@@ -61,7 +62,9 @@ class Streams {
 };
 
 xhal_result_t call(Stream& stream, xhal_host_fn function, void* user) {
-  return stream.submit("test", 0, [&](auto& body) { body.template emplace<HostFunctionOp>(HostFunctionOp{function, user}); });
+  return stream.submit("test", 0, [&](auto& body) {
+    body.template emplace<HostFunctionOp>(HostFunctionOp{function, user});
+  });
 }
 
 xhal_result_t synchronize(Stream& stream, Scheduler& scheduler) {
@@ -120,7 +123,8 @@ TEST(MoveBytes, FillsExactlyItsBytesWithEveryPattern) {
       const uint64_t pattern = 0x1122334455667788u;
       ASSERT_TRUE(fill_bytes(reinterpret_cast<std::byte*>(bytes.data()) + 16, pattern, width, size, go_on));
       for (size_t i = 0; i < 16; ++i) ASSERT_EQ(bytes[i], 0xee);
-      for (size_t i = 0; i < size; ++i) ASSERT_EQ(bytes[16 + i], (pattern >> (i % width * 8)) & 0xff) << width << " " << size;
+      for (size_t i = 0; i < size; ++i)
+        ASSERT_EQ(bytes[16 + i], (pattern >> (i % width * 8)) & 0xff) << width << " " << size;
       for (size_t i = 0; i < 16; ++i) ASSERT_EQ(bytes[16 + size + i], 0xee);
     }
   }
@@ -149,7 +153,9 @@ TEST(Engine, ThreadsThatSubmitToOneStreamGetEachOperationExecutedOnce) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 2000; ++i) {
-        ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter), XHAL_SUCCESS);
+        ASSERT_EQ(call(
+                      stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter),
+                  XHAL_SUCCESS);
       }
     });
   }
@@ -162,10 +168,13 @@ TEST(Engine, AnOperationThatCannotBeMadeIsNotSubmitted) {
   FakeHost host;
   Streams streams(host);
   Stream& stream = streams.make();
-  EXPECT_THROW(static_cast<void>(stream.submit("test", 0, [](auto&) { throw std::bad_alloc(); })), std::bad_alloc);
+  EXPECT_THROW(static_cast<void>(stream.submit("test", 0, [](auto&) { throw std::bad_alloc(); })),
+               std::bad_alloc);
   EXPECT_EQ(stream.progress().submitted(), 0u);
   int ran = 0;
-  ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<int*>(user); }, &ran), XHAL_SUCCESS);
+  ASSERT_EQ(call(
+                stream, [](void* user, xhal_result_t) { ++*static_cast<int*>(user); }, &ran),
+            XHAL_SUCCESS);
   ASSERT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
   EXPECT_EQ(ran, 1);
 }
@@ -193,7 +202,8 @@ TEST(Engine, WorkDoneInTheLanesPlaceKeepsItsTurn) {
   EXPECT_FALSE(stream.begin_here(second)) << "two in the lane's place";
   ASSERT_EQ(call(stream, &Step::run, &third), XHAL_SUCCESS);
   EXPECT_EQ(stream.progress().status(here.number), XHAL_NOT_READY);
-  EXPECT_EQ(await(stream.progress(), stream.progress().submitted(), deadline_after(host.scheduler(), 1'000'000), host.scheduler()),
+  EXPECT_EQ(await(stream.progress(), stream.progress().submitted(),
+                  deadline_after(host.scheduler(), 1'000'000), host.scheduler()),
             XHAL_TIMEOUT);
   order.push_back(2);
   stream.end_here(here);
@@ -216,7 +226,9 @@ TEST(Engine, AnotherThreadsWorkAndTheLanesNeverOverlap) {
           stream.end_here(here);
           continue;
         }
-        ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter), XHAL_SUCCESS);
+        ASSERT_EQ(call(
+                      stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter),
+                  XHAL_SUCCESS);
       }
     });
   }
@@ -236,8 +248,12 @@ TEST(Engine, AWaitHoldsTheLaneUntilThePositionIsDone) {
   ASSERT_EQ(a.mark(position), XHAL_SUCCESS);
   ASSERT_EQ(b.wait(position), XHAL_SUCCESS);
   std::atomic<int> ran{0};
-  ASSERT_EQ(call(b, [](void* user, xhal_result_t) { static_cast<std::atomic<int>*>(user)->fetch_add(1); }, &ran), XHAL_SUCCESS);
-  EXPECT_EQ(await(b.progress(), 2, deadline_after(host.scheduler(), 1'000'000), host.scheduler()), XHAL_TIMEOUT);
+  ASSERT_EQ(
+      call(
+          b, [](void* user, xhal_result_t) { static_cast<std::atomic<int>*>(user)->fetch_add(1); }, &ran),
+      XHAL_SUCCESS);
+  EXPECT_EQ(await(b.progress(), 2, deadline_after(host.scheduler(), 1'000'000), host.scheduler()),
+            XHAL_TIMEOUT);
   EXPECT_EQ(ran.load(), 0);
   hold.release();
   ASSERT_EQ(synchronize(b, host.scheduler()), XHAL_SUCCESS);
@@ -253,7 +269,9 @@ TEST(Engine, ChainsOfWaitsAcrossStreamsAllComplete) {
   for (int i = 0; i < 2000; ++i) {
     Stream& stream = *ring[static_cast<size_t>(i) % ring.size()];
     Stream& next = *ring[static_cast<size_t>(i + 1) % ring.size()];
-    ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter), XHAL_SUCCESS);
+    ASSERT_EQ(call(
+                  stream, [](void* user, xhal_result_t) { ++*static_cast<uint64_t*>(user); }, &counter),
+              XHAL_SUCCESS);
     Position position;
     ASSERT_EQ(stream.mark(position), XHAL_SUCCESS);
     ASSERT_EQ(next.wait(position), XHAL_SUCCESS);
@@ -273,7 +291,9 @@ TEST(Engine, WhatIsAbandonedIsDroppedAndHostFunctionsAreTold) {
   ASSERT_EQ(other.mark(held), XHAL_SUCCESS);
   ASSERT_EQ(stream.wait(held), XHAL_SUCCESS);  // never comes before the stream is abandoned
   std::vector<xhal_result_t> told;
-  const auto note = [](void* user, xhal_result_t status) { static_cast<std::vector<xhal_result_t>*>(user)->push_back(status); };
+  const auto note = [](void* user, xhal_result_t status) {
+    static_cast<std::vector<xhal_result_t>*>(user)->push_back(status);
+  };
   ASSERT_EQ(call(stream, note, &told), XHAL_SUCCESS);
   ASSERT_EQ(call(stream, note, &told), XHAL_SUCCESS);
   const Fault reason = {XHAL_ERROR_CANCELLED, "test", 0, 0, "dropped"};
@@ -299,7 +319,9 @@ TEST(Engine, AThreadServesTheNextStreamWhenOneLeaves) {
     host.left.store(0);
     int ran = 0;
     Stream& stream = streams.make();
-    ASSERT_EQ(call(stream, [](void* user, xhal_result_t) { ++*static_cast<int*>(user); }, &ran), XHAL_SUCCESS);
+    ASSERT_EQ(call(
+                  stream, [](void* user, xhal_result_t) { ++*static_cast<int*>(user); }, &ran),
+              XHAL_SUCCESS);
     ASSERT_EQ(synchronize(stream, host.scheduler()), XHAL_SUCCESS);
     ASSERT_EQ(ran, 1);
   }

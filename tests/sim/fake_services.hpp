@@ -29,13 +29,15 @@ inline void negotiate() {
     table.struct_size = sizeof(table);
     return table;
   }();
-  const xhal_negotiation_t host = {sizeof(host), XHAL_ABI_MAJOR, XHAL_ABI_MINOR, XHAL_ABI_REVISION, &kServices, "", ""};
+  const xhal_negotiation_t host = {
+      sizeof(host), XHAL_ABI_MAJOR, XHAL_ABI_MINOR, XHAL_ABI_REVISION, &kServices, "", ""};
   xhal_driver_interface_t interface = {};
   interface.struct_size = sizeof(interface);
   interface.functions_capacity = sizeof(functions);
   interface.functions = &functions;
-  const kit::DriverDescription driver = {"sim", "0", [](const xhal_driver_open_t*, xhal_driver_t*) { return XHAL_ERROR_UNSUPPORTED + 0; },
-                                         [](xhal_driver_t) { return XHAL_ERROR_UNSUPPORTED + 0; }, &kTable};
+  const kit::DriverDescription driver = {
+      "sim", "0", [](const xhal_driver_open_t*, xhal_driver_t*) { return XHAL_ERROR_UNSUPPORTED + 0; },
+      [](xhal_driver_t) { return XHAL_ERROR_UNSUPPORTED + 0; }, &kTable};
   static_cast<void>(kit::negotiate(&host, &interface, driver));
 }
 

@@ -11,9 +11,9 @@ namespace {
 
 TEST(FreeSpace, TakesTheSmallestHoleThatFits) {
   FreeSpace space({0, 1000});
-  ASSERT_EQ(space.take(100, 1), 0u);    // to be given back: a hole of 100
+  ASSERT_EQ(space.take(100, 1), 0u);  // to be given back: a hole of 100
   ASSERT_EQ(space.take(10, 1), 100u);
-  ASSERT_EQ(space.take(30, 1), 110u);   // to be given back: a hole of 30
+  ASSERT_EQ(space.take(30, 1), 110u);  // to be given back: a hole of 30
   ASSERT_EQ(space.take(10, 1), 140u);
   space.give({0, 100});
   space.give({110, 140});

@@ -54,8 +54,9 @@ inline const xhal_driver_interface_t& driver() {
     }
     const auto negotiate =
         reinterpret_cast<xhal_driver_negotiate_fn>(dlsym(library, XHAL_DRIVER_NEGOTIATE_SYMBOL));
-    const xhal_negotiation_t host = {sizeof(host),       XHAL_ABI_MAJOR,  XHAL_ABI_MINOR,      XHAL_ABI_REVISION,
-                                     &host_services(), XHAL_TEST_SIM_DRIVER, "/manifest.json"};
+    const xhal_negotiation_t host = {sizeof(host),      XHAL_ABI_MAJOR,   XHAL_ABI_MINOR,
+                                     XHAL_ABI_REVISION, &host_services(), XHAL_TEST_SIM_DRIVER,
+                                     "/manifest.json"};
     xhal_driver_interface_t interface = {};
     interface.struct_size = sizeof(interface);
     interface.functions_capacity = sizeof(functions);
@@ -79,7 +80,9 @@ T sized() {
 class Machine {
  public:
   // "devices=4,memory=1m"
-  explicit Machine(const std::string& options = "") { EXPECT_EQ(open(options, handle), XHAL_SUCCESS) << last_text; }
+  explicit Machine(const std::string& options = "") {
+    EXPECT_EQ(open(options, handle), XHAL_SUCCESS) << last_text;
+  }
   ~Machine() { close(); }
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -93,7 +96,8 @@ class Machine {
     }
     std::vector<xhal_key_value_t> pairs;
     for (const auto& [key, text] : texts) pairs.push_back({key.c_str(), text.c_str()});
-    const xhal_driver_open_t params = {sizeof(params), static_cast<uint32_t>(pairs.size()), pairs.data(), nullptr};
+    const xhal_driver_open_t params = {sizeof(params), static_cast<uint32_t>(pairs.size()), pairs.data(),
+                                       nullptr};
     return driver().open(&params, &out);
   }
   void close() {
@@ -110,7 +114,8 @@ class Machine {
   xhal_driver_t handle = nullptr;
 };
 
-inline void* allocate(xhal_device_t device, uint64_t size, uint32_t kind = XHAL_MEMORY_DEVICE, uint64_t alignment = 0) {
+inline void* allocate(xhal_device_t device, uint64_t size, uint32_t kind = XHAL_MEMORY_DEVICE,
+                      uint64_t alignment = 0) {
   auto desc = sized<xhal_memory_desc_t>();
   desc.kind = kind;
   desc.size = size;
@@ -140,7 +145,8 @@ inline std::vector<char> read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-inline xhal_result_t load(xhal_device_t device, const std::vector<char>& bytes, const char* target, xhal_module_t& out) {
+inline xhal_result_t load(xhal_device_t device, const std::vector<char>& bytes, const char* target,
+                          xhal_module_t& out) {
   auto desc = sized<xhal_module_desc_t>();
   desc.format = "native";
   desc.target = target;
@@ -165,12 +171,14 @@ template <class T>
 xhal_argument_t value(const T& data) {
   return {XHAL_ARGUMENT_VALUE, 0, sizeof(T), &data};
 }
-inline xhal_argument_t memory(const void* pointer, uint32_t access = XHAL_ACCESS_READ_WRITE, uint64_t size = 0) {
+inline xhal_argument_t memory(const void* pointer, uint32_t access = XHAL_ACCESS_READ_WRITE,
+                              uint64_t size = 0) {
   return {XHAL_ARGUMENT_MEMORY, access, size, pointer};
 }
 inline xhal_argument_t local(uint64_t size) { return {XHAL_ARGUMENT_LOCAL, 0, size, nullptr}; }
 
-inline xhal_launch_t launch_of(const std::vector<xhal_argument_t>& arguments, uint32_t groups = 1, uint32_t items = 1) {
+inline xhal_launch_t launch_of(const std::vector<xhal_argument_t>& arguments, uint32_t groups = 1,
+                               uint32_t items = 1) {
   auto launch = sized<xhal_launch_t>();
   launch.group_count[0] = groups;
   launch.group_count[1] = launch.group_count[2] = 1;
@@ -181,8 +189,9 @@ inline xhal_launch_t launch_of(const std::vector<xhal_argument_t>& arguments, ui
   return launch;
 }
 
-inline xhal_result_t run(xhal_stream_t stream, xhal_kernel_t kernel, const std::vector<xhal_argument_t>& arguments,
-                         uint32_t groups = 1, uint32_t items = 1, uint64_t correlation = 0) {
+inline xhal_result_t run(xhal_stream_t stream, xhal_kernel_t kernel,
+                         const std::vector<xhal_argument_t>& arguments, uint32_t groups = 1,
+                         uint32_t items = 1, uint64_t correlation = 0) {
   xhal_launch_t launch = launch_of(arguments, groups, items);
   launch.correlation_id = correlation;
   return call().kernel_launch(stream, kernel, &launch);

@@ -24,7 +24,9 @@ std::vector<std::byte> bytes_of(const char* path) {
   return {data, data + chars.size()};
 }
 
-bool check(const std::vector<std::byte>& bytes, std::string& why) { return check_elf(bytes, XHAL_NATIVE_IMAGE_SYMBOL, why); }
+bool check(const std::vector<std::byte>& bytes, std::string& why) {
+  return check_elf(bytes, XHAL_NATIVE_IMAGE_SYMBOL, why);
+}
 
 // The good image with one field of its header changed.
 template <class T>
@@ -172,7 +174,8 @@ class Describe : public testing::Test {
   static void nothing(xhal_native_frame*) {}
   xhal_native_param param = {"p", XHAL_NATIVE_PARAM_VALUE, 0, 4, 4};
   xhal_native_kernel kernels[2] = {{"a", nothing, &param, 1, 64, 0, 0}, {"b", nothing, &param, 1, 64, 0, 0}};
-  xhal_native_image image = {XHAL_NATIVE_IMAGE_MAGIC, sizeof(image), sizeof(kernels[0]), "x86-64-v2", kernels, 2, 0};
+  xhal_native_image image = {
+      XHAL_NATIVE_IMAGE_MAGIC, sizeof(image), sizeof(kernels[0]), "x86-64-v2", kernels, 2, 0};
 
   bool describe() {
     std::vector<KernelCode> out;
@@ -183,29 +186,83 @@ class Describe : public testing::Test {
 };
 
 TEST_F(Describe, AGoodOneIsTaken) { EXPECT_TRUE(describe()) << why; }
-TEST_F(Describe, Magic) { image.magic = 1; EXPECT_FALSE(describe()); }
-TEST_F(Describe, ShortStruct) { image.struct_size -= 8; EXPECT_FALSE(describe()); }
-TEST_F(Describe, ShortKernelStruct) { image.kernel_struct_size -= 8; EXPECT_FALSE(describe()); }
-TEST_F(Describe, OddKernelStruct) { image.kernel_struct_size += 1; EXPECT_FALSE(describe()); }
-TEST_F(Describe, NoTarget) { image.target = nullptr; EXPECT_FALSE(describe()); }
-TEST_F(Describe, NoKernels) { image.kernels = nullptr; EXPECT_FALSE(describe()); }
-TEST_F(Describe, TooManyKernels) { image.kernel_count = UINT32_MAX; EXPECT_FALSE(describe()); }
-TEST_F(Describe, NoName) { kernels[1].name = ""; EXPECT_FALSE(describe()); }
+TEST_F(Describe, Magic) {
+  image.magic = 1;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, ShortStruct) {
+  image.struct_size -= 8;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, ShortKernelStruct) {
+  image.kernel_struct_size -= 8;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, OddKernelStruct) {
+  image.kernel_struct_size += 1;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, NoTarget) {
+  image.target = nullptr;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, NoKernels) {
+  image.kernels = nullptr;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, TooManyKernels) {
+  image.kernel_count = UINT32_MAX;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, NoName) {
+  kernels[1].name = "";
+  EXPECT_FALSE(describe());
+}
 TEST_F(Describe, LongName) {
   const std::string name(128, 'x');
   kernels[1].name = name.c_str();
   EXPECT_FALSE(describe());
 }
-TEST_F(Describe, TwiceTheSameName) { kernels[1].name = "a"; EXPECT_FALSE(describe()); }
-TEST_F(Describe, NoFunction) { kernels[1].run_group = nullptr; EXPECT_FALSE(describe()); }
-TEST_F(Describe, NoGroup) { kernels[1].max_group_size = 0; EXPECT_FALSE(describe()); }
-TEST_F(Describe, NoParams) { kernels[1].params = nullptr; EXPECT_FALSE(describe()); }
-TEST_F(Describe, TooManyParams) { kernels[1].param_count = 65; EXPECT_FALSE(describe()); }
-TEST_F(Describe, UnknownKind) { param.kind = 9; EXPECT_FALSE(describe()); }
-TEST_F(Describe, ValueOfNoSize) { param.size = 0; EXPECT_FALSE(describe()); }
-TEST_F(Describe, ValueTooLarge) { param.size = 4097; EXPECT_FALSE(describe()); }
-TEST_F(Describe, OddAlignment) { param.alignment = 3; EXPECT_FALSE(describe()); }
-TEST_F(Describe, HugeAlignment) { param.alignment = 4096; EXPECT_FALSE(describe()); }
+TEST_F(Describe, TwiceTheSameName) {
+  kernels[1].name = "a";
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, NoFunction) {
+  kernels[1].run_group = nullptr;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, NoGroup) {
+  kernels[1].max_group_size = 0;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, NoParams) {
+  kernels[1].params = nullptr;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, TooManyParams) {
+  kernels[1].param_count = 65;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, UnknownKind) {
+  param.kind = 9;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, ValueOfNoSize) {
+  param.size = 0;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, ValueTooLarge) {
+  param.size = 4097;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, OddAlignment) {
+  param.alignment = 3;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, HugeAlignment) {
+  param.alignment = 4096;
+  EXPECT_FALSE(describe());
+}
 
 }  // namespace
 }  // namespace xhal::sim

@@ -28,13 +28,16 @@ class MemoryManager : public testing::Test {
     return pointer;
   }
   xhal_result_t free(void* pointer, uint32_t device = 0, Memory::Pending pending = {}) {
-    return memory->free(device, pointer, [&] { return pending; }, why);
+    return memory->free(
+        device, pointer, [&] { return pending; }, why);
   }
   xhal_result_t resolve(const void* pointer, uint64_t size) {
     const Memory::View view(*memory);
     return view.resolve(pointer, size, resolved);
   }
-  static void* at(void* pointer, int64_t offset) { return reinterpret_cast<void*>(reinterpret_cast<int64_t>(pointer) + offset); }
+  static void* at(void* pointer, int64_t offset) {
+    return reinterpret_cast<void*>(reinterpret_cast<int64_t>(pointer) + offset);
+  }
 
   Window window{64 * kMiB};
   std::unique_ptr<Memory> memory;
@@ -50,7 +53,8 @@ TEST_F(MemoryManager, FindsEveryAddressInsideAndNoneOutside) {
     EXPECT_EQ(memory->find(at(pointer, inside)).size, 1000u);
   }
   for (const int64_t outside : {-1, 1000, 1001}) {
-    EXPECT_EQ(memory->find(at(pointer, outside)).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED)) << outside;
+    EXPECT_EQ(memory->find(at(pointer, outside)).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED))
+        << outside;
   }
   EXPECT_EQ(memory->find(nullptr).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
   EXPECT_EQ(free(pointer), XHAL_SUCCESS);
@@ -62,7 +66,8 @@ TEST_F(MemoryManager, ResolvesRangesAndRefusesTheRest) {
   void* device = allocate(256);
   void* pinned = allocate(100, XHAL_MEMORY_PINNED);
   EXPECT_EQ(resolve(device, 256), XHAL_SUCCESS);
-  EXPECT_EQ(reinterpret_cast<uint64_t>(resolved.host), reinterpret_cast<uint64_t>(device) + window.distance());
+  EXPECT_EQ(reinterpret_cast<uint64_t>(resolved.host),
+            reinterpret_cast<uint64_t>(device) + window.distance());
   EXPECT_EQ(resolve(at(device, 255), 1), XHAL_SUCCESS);
   EXPECT_EQ(resolve(pinned, 100), XHAL_SUCCESS);
   EXPECT_EQ(resolved.host, pinned);
@@ -119,11 +124,15 @@ TEST_F(MemoryManager, DevicesAndKindsCountApart) {
   EXPECT_EQ(memory->info(1).free_bytes, 4 * kMiB);
   void* more = nullptr;
   EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_PINNED, 1, 0, 1, &more, why), XHAL_ERROR_OUT_OF_HOST_MEMORY);
-  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_PINNED, UINT64_MAX, 0, 1, &more, why), XHAL_ERROR_OUT_OF_HOST_MEMORY);
-  EXPECT_EQ(memory->allocate(1, XHAL_MEMORY_DEVICE, UINT64_MAX, 0, 1, &more, why), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
-  EXPECT_EQ(memory->allocate(1, XHAL_MEMORY_DEVICE, 1, uint64_t{1} << 63, 1, &more, why), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_PINNED, UINT64_MAX, 0, 1, &more, why),
+            XHAL_ERROR_OUT_OF_HOST_MEMORY);
+  EXPECT_EQ(memory->allocate(1, XHAL_MEMORY_DEVICE, UINT64_MAX, 0, 1, &more, why),
+            XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(memory->allocate(1, XHAL_MEMORY_DEVICE, 1, uint64_t{1} << 63, 1, &more, why),
+            XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
   ASSERT_EQ(free(pinned), XHAL_SUCCESS);
-  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_PINNED, 8, uint64_t{1} << 63, 1, &more, why), XHAL_ERROR_OUT_OF_HOST_MEMORY);
+  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_PINNED, 8, uint64_t{1} << 63, 1, &more, why),
+            XHAL_ERROR_OUT_OF_HOST_MEMORY);
   EXPECT_EQ(more, nullptr);
 }
 
@@ -134,7 +143,8 @@ TEST_F(MemoryManager, RegistersMappedHostMemoryThatNobodyHas) {
   EXPECT_EQ(memory->find(host.data() + 99).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
   EXPECT_EQ(memory->find(host.data() + 5100).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
   for (const size_t overlapping : {50u, 100u, 5099u}) {
-    EXPECT_EQ(memory->add_registered(1, host.data() + overlapping, 100, 2, why), XHAL_ERROR_INVALID_POINTER) << overlapping;
+    EXPECT_EQ(memory->add_registered(1, host.data() + overlapping, 100, 2, why), XHAL_ERROR_INVALID_POINTER)
+        << overlapping;
   }
   EXPECT_EQ(memory->add_registered(0, host.data() + 5100, 100, 3, why), XHAL_SUCCESS) << "beside it";
   EXPECT_EQ(free(host.data() + 100), XHAL_ERROR_INVALID_POINTER);
@@ -153,7 +163,8 @@ TEST_F(MemoryManager, RegistersMappedHostMemoryThatNobodyHas) {
 
   void* two_pages = mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ASSERT_EQ(munmap(static_cast<char*>(two_pages) + 4096, 4096), 0);
-  EXPECT_EQ(memory->add_registered(0, two_pages, 4097, 8, why), XHAL_ERROR_INVALID_POINTER) << "half of it is not mapped";
+  EXPECT_EQ(memory->add_registered(0, two_pages, 4097, 8, why), XHAL_ERROR_INVALID_POINTER)
+      << "half of it is not mapped";
   EXPECT_EQ(memory->add_registered(0, two_pages, 4096, 9, why), XHAL_SUCCESS) << why;
   munmap(two_pages, 4096);
 }

@@ -27,7 +27,12 @@ TEST(Options, DefaultsAreTwoDevicesOfOneGiB) {
 
 TEST(Options, AreTakenOverAndLaterOnesWin) {
   Options options;
-  ASSERT_EQ(read({{"devices", "3"}, {"memory", "64m"}, {"units", "7"}, {"devices", "64"}, {"pinned", "1m"}, {"staging", "8k"}},
+  ASSERT_EQ(read({{"devices", "3"},
+                  {"memory", "64m"},
+                  {"units", "7"},
+                  {"devices", "64"},
+                  {"pinned", "1m"},
+                  {"staging", "8k"}},
                  options),
             XHAL_SUCCESS);
   EXPECT_EQ(options.devices, 64u);
@@ -38,13 +43,15 @@ TEST(Options, AreTakenOverAndLaterOnesWin) {
 }
 
 TEST(Options, WhatIsNotLegalIsRefusedAndChangesNothing) {
-  const xhal_key_value_t bad[] = {{"devices", "0"},     {"devices", "65"},  {"devices", "two"}, {"devices", "-1"},
-                                  {"devices", "2 "},    {"devices", ""},    {"memory", "1023k"}, {"memory", "65g"},
-                                  {"memory", "1048577"}, {"memory", "lots"}, {"units", "0"},     {"units", "65537"},
-                                  {"pinned", "0"},      {"staging", "1"},   {"no_such", "1"},   {"", "1"}};
+  const xhal_key_value_t bad[] = {
+      {"devices", "0"},      {"devices", "65"},  {"devices", "two"},  {"devices", "-1"},
+      {"devices", "2 "},     {"devices", ""},    {"memory", "1023k"}, {"memory", "65g"},
+      {"memory", "1048577"}, {"memory", "lots"}, {"units", "0"},      {"units", "65537"},
+      {"pinned", "0"},       {"staging", "1"},   {"no_such", "1"},    {"", "1"}};
   for (const xhal_key_value_t& option : bad) {
     Options options;
-    EXPECT_EQ(read({{"devices", "5"}, option}, options), XHAL_ERROR_INVALID_ARGUMENT) << option.key << "=" << option.value;
+    EXPECT_EQ(read({{"devices", "5"}, option}, options), XHAL_ERROR_INVALID_ARGUMENT)
+        << option.key << "=" << option.value;
     EXPECT_EQ(options.devices, 2u);
   }
 }

@@ -35,7 +35,8 @@ static uint64_t group_items(const xhal_native_frame* frame) {
 }
 
 static uint64_t group_number(const xhal_native_frame* frame) {
-  return frame->group_id[0] + frame->group_count[0] * (frame->group_id[1] + (uint64_t)frame->group_count[1] * frame->group_id[2]);
+  return frame->group_id[0] +
+         frame->group_count[0] * (frame->group_id[1] + (uint64_t)frame->group_count[1] * frame->group_id[2]);
 }
 
 /* Nothing. */
@@ -46,7 +47,8 @@ static void run_fill(xhal_native_frame* frame) {
   uint32_t* dst = global_argument(frame, 0);
   const uint64_t n = value_u64(frame, 2);
   const uint64_t items = group_items(frame);
-  for (uint64_t i = group_number(frame) * items; i < (group_number(frame) + 1) * items && i < n; ++i) dst[i] = value_u32(frame, 1);
+  for (uint64_t i = group_number(frame) * items; i < (group_number(frame) + 1) * items && i < n; ++i)
+    dst[i] = value_u32(frame, 1);
 }
 
 /* cells[0] = cells[0] * 31 + op: the result tells the order. */
@@ -128,18 +130,23 @@ static void run_scratch(xhal_native_frame* frame) {
 enum { VALUE = XHAL_NATIVE_PARAM_VALUE, GLOBAL = XHAL_NATIVE_PARAM_GLOBAL, LOCAL = XHAL_NATIVE_PARAM_LOCAL };
 enum { R = XHAL_NATIVE_ACCESS_READ, W = XHAL_NATIVE_ACCESS_WRITE };
 
-static const xhal_native_param fill_params[] = {{"dst", GLOBAL, W, 8, 8}, {"value", VALUE, 0, 4, 4}, {"n", VALUE, 0, 8, 8}};
+static const xhal_native_param fill_params[] = {
+    {"dst", GLOBAL, W, 8, 8}, {"value", VALUE, 0, 4, 4}, {"n", VALUE, 0, 8, 8}};
 static const xhal_native_param fold_params[] = {{"cells", GLOBAL, R | W, 8, 8}, {"op", VALUE, 0, 8, 8}};
-static const xhal_native_param gate_params[] = {{"flag", GLOBAL, R, 8, 8}, {"open", VALUE, 0, 4, 4}, {"entered", GLOBAL, W, 8, 8}};
+static const xhal_native_param gate_params[] = {
+    {"flag", GLOBAL, R, 8, 8}, {"open", VALUE, 0, 4, 4}, {"entered", GLOBAL, W, 8, 8}};
 static const xhal_native_param trap_params[] = {{"group", VALUE, 0, 8, 8}};
-static const xhal_native_param chase_params[] = {{"out", GLOBAL, W, 8, 8}, {"head", GLOBAL, R, 8, 8}, {"steps", VALUE, 0, 4, 4}};
+static const xhal_native_param chase_params[] = {
+    {"out", GLOBAL, W, 8, 8}, {"head", GLOBAL, R, 8, 8}, {"steps", VALUE, 0, 4, 4}};
 static const xhal_native_param locals_params[] = {{"out", GLOBAL, W, 8, 8},
                                                   {"a", LOCAL, 0, 0, 1},
                                                   {"b", LOCAL, 0, 0, 1},
                                                   {"a_size", VALUE, 0, 4, 4},
                                                   {"b_size", VALUE, 0, 4, 4}};
-static const xhal_native_param values_params[] = {
-    {"out", GLOBAL, W, 8, 8}, {"one", VALUE, 0, 1, 1}, {"two", VALUE, 0, 2, 2}, {"wide", VALUE, 0, sizeof(struct wide), 64}};
+static const xhal_native_param values_params[] = {{"out", GLOBAL, W, 8, 8},
+                                                  {"one", VALUE, 0, 1, 1},
+                                                  {"two", VALUE, 0, 2, 2},
+                                                  {"wide", VALUE, 0, sizeof(struct wide), 64}};
 static const xhal_native_param scratch_params[] = {{"out", GLOBAL, W, 8, 8}};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -166,5 +173,10 @@ const xhal_native_image xhal_native_image_v1 = {
 #else
     XHAL_NATIVE_IMAGE_MAGIC,
 #endif
-    sizeof(xhal_native_image), sizeof(xhal_native_kernel), TEST_TARGET, kernels, COUNT(kernels), 0};
+    sizeof(xhal_native_image),
+    sizeof(xhal_native_kernel),
+    TEST_TARGET,
+    kernels,
+    COUNT(kernels),
+    0};
 #endif

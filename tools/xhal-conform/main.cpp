@@ -26,8 +26,9 @@ namespace tools = xhal::tools;
 constexpr std::string_view kTool = "xhal-conform";
 
 std::string version_text() {
-  return fmt::format("xhal-conform {} (ABI {}.{}.{}, commit {}{})", xhal::build::version(), XHAL_ABI_MAJOR, XHAL_ABI_MINOR,
-                     XHAL_ABI_REVISION, xhal::build::commit(), xhal::build::dirty() ? ", modified" : "");
+  return fmt::format("xhal-conform {} (ABI {}.{}.{}, commit {}{})", xhal::build::version(), XHAL_ABI_MAJOR,
+                     XHAL_ABI_MINOR, XHAL_ABI_REVISION, xhal::build::commit(),
+                     xhal::build::dirty() ? ", modified" : "");
 }
 
 int usage(const std::string& text) {
@@ -46,7 +47,8 @@ int choose_driver(Options& options) {
     return kExitNothing;
   }
   if (names.size() > 1) {
-    return usage(fmt::format("there are {} drivers; choose one with --backend: {}", names.size(), fmt::join(names, ", ")));
+    return usage(fmt::format("there are {} drivers; choose one with --backend: {}", names.size(),
+                             fmt::join(names, ", ")));
   }
   options.target.backend = names.front();
   return kExitConformant;
@@ -56,15 +58,18 @@ int choose_driver(Options& options) {
 int check_driver_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file || !bytes.starts_with("\177ELF") || bytes.find("xhal_driver_negotiate") != std::string::npos) return kExitConformant;
-  return usage(fmt::format("--driver {}: this library is no xhal driver, it has no xhal_driver_negotiate", path));
+  if (!file || !bytes.starts_with("\177ELF") || bytes.find("xhal_driver_negotiate") != std::string::npos)
+    return kExitConformant;
+  return usage(
+      fmt::format("--driver {}: this library is no xhal driver, it has no xhal_driver_negotiate", path));
 }
 
 int check_driver(const std::string& path) {
   const tools::SearchResult search = tools::search_drivers({{path}, {}});
   if (search.result < 0) return usage(search.text);
   const auto found = search.selected_drivers();
-  return check_driver_file(found.empty() || found.front().library_path.empty() ? path : found.front().library_path);
+  return check_driver_file(found.empty() || found.front().library_path.empty() ? path
+                                                                               : found.front().library_path);
 }
 
 }  // namespace
@@ -79,23 +84,35 @@ int main(int argc, char** argv) {
 
   CLI::App app{"Judges a driver by the clauses of the contract.", "xhal-conform"};
   app.footer(
-      "Exit codes: 0 conformant (with --filter: nothing bad seen), 1 not conformant or the driver misbehaves when it is loaded, 2 wrong input,\n"
+      "Exit codes: 0 conformant (with --filter: nothing bad seen), 1 not conformant or the driver misbehaves "
+      "when it is loaded, 2 wrong input,\n"
       "3 nothing to test, 4 a defect of the suite, 130 interrupted.");
   app.set_version_flag("--version", version_text());
   auto* backend = app.add_option("--backend", options.target.backend, "name of the driver");
-  app.add_option("--driver", options.target.driver_path, "manifest or library of the driver")->excludes(backend);
+  app.add_option("--driver", options.target.driver_path, "manifest or library of the driver")
+      ->excludes(backend);
   app.add_option("--device", options.target.device_index, "number of the device among the driver's");
-  app.add_option("--level", options.level, "core, torch, graph, ipc, full, or a level file")->capture_default_str();
-  app.add_option("--filter", options.filters, "run tests whose id matches this glob only (repeatable)")->allow_extra_args(false);
-  app.add_flag("--list", list_only, "print the tests' ids and stop");
-  app.add_option("--format", options.list_format, "of --list")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
-  auto* seed_option = app.add_option("--seed", seed, "of data and order")->check(CLI::Range(uint64_t{0}, kLargestSeed));
-  app.add_option("--report", options.reports, "FORMAT=FILE with FORMAT json or junit; FILE - is the standard output (repeatable)")
+  app.add_option("--level", options.level, "core, torch, graph, ipc, full, or a level file")
+      ->capture_default_str();
+  app.add_option("--filter", options.filters, "run tests whose id matches this glob only (repeatable)")
       ->allow_extra_args(false);
-  app.add_option("--kernels", options.target.kernel_directory, "folder of the kernel pack")->check(CLI::ExistingDirectory);
+  app.add_flag("--list", list_only, "print the tests' ids and stop");
+  app.add_option("--format", options.list_format, "of --list")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  auto* seed_option =
+      app.add_option("--seed", seed, "of data and order")->check(CLI::Range(uint64_t{0}, kLargestSeed));
+  app.add_option("--report", options.reports,
+                 "FORMAT=FILE with FORMAT json or junit; FILE - is the standard output (repeatable)")
+      ->allow_extra_args(false);
+  app.add_option("--kernels", options.target.kernel_directory, "folder of the kernel pack")
+      ->check(CLI::ExistingDirectory);
   app.add_flag("--shuffle,!--no-shuffle", options.shuffle, "random order from the seed (default), or by id");
-  app.add_option("--jobs", options.jobs, "tests at once, each in a process of its own")->check(CLI::Range(1u, 256u))->capture_default_str();
-  app.add_option("--timeout", options.test_deadline_s, "seconds for one test (default: calibrated on the device)")
+  app.add_option("--jobs", options.jobs, "tests at once, each in a process of its own")
+      ->check(CLI::Range(1u, 256u))
+      ->capture_default_str();
+  app.add_option("--timeout", options.test_deadline_s,
+                 "seconds for one test (default: calibrated on the device)")
       ->check(CLI::Range(0.1, 86400.0));
   app.add_option("--entry-timeout", options.entry_deadline_s, "seconds for loading and enumerating")
       ->check(CLI::Range(0.1, 86400.0))
@@ -111,7 +128,8 @@ int main(int argc, char** argv) {
   if (seed_option->count() > 0) options.seed = seed;
   if (list_only) return list(options);
   // What a person reads goes to stderr where a report takes the standard output.
-  const bool stdout_taken = std::any_of(options.reports.begin(), options.reports.end(), [](const std::string& one) { return one.ends_with("=-"); });
+  const bool stdout_taken = std::any_of(options.reports.begin(), options.reports.end(),
+                                        [](const std::string& one) { return one.ends_with("=-"); });
   std::FILE* const console = stdout_taken ? stderr : stdout;
   options.color = tools::use_color(console);
   options.terminal = isatty(fileno(console)) != 0;

@@ -9,8 +9,8 @@ namespace xhal::kernelgen {
 
 // Makes a module of one OpenCL C source ready for the native format. Each function takes its work-item as first
 // parameter `ptr %xhal.item` and hands it on at each call, so that work-item functions need no global state. Kernels
-// get the C calling convention, all functions are marked to be inlined, local variables become thread-local (a group
-// runs on one thread from begin to end), and attributes that name a processor go.
+// get the C calling convention, all functions are marked to be inlined, local variables move to the memory of the
+// group, and attributes that name a processor go.
 std::string lift(const std::vector<std::string>& lines);
 
 // Removes the attributes that name a processor, so that opt and the code generator set it.
@@ -22,8 +22,9 @@ struct Wrapped {
 };
 
 // `lines`: a lifted module, linked with the built-ins, after inlining and LLVM's analysis of what a function does with
-// its pointers. `source` is its name in comments and messages.
-Wrapped wrap(const std::vector<std::string>& lines, const std::string& source);
+// its pointers. `lifted`: what `lift` made of it. `source` is its name in comments and messages.
+Wrapped wrap(const std::vector<std::string>& lines, const std::vector<std::string>& lifted,
+             const std::string& source);
 
 // Puts LLVM's coroutine intrinsics in the place of the functions named xhal_native_coroutine_* (native/barriers.h).
 // `lines`: a module after inlining, without phi nodes (reg2mem), as blocks are split, and with all values named

@@ -16,10 +16,6 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-bool is_name_character(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '$';
-}
-
 Function parse_function_header(std::string_view line) {
   Function function;
   const std::size_t at = find_function_reference(line, 0, &function.name);
@@ -39,6 +35,15 @@ Function parse_function_header(std::string_view line) {
 }
 
 }  // namespace
+
+bool is_name_character(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '$';
+}
+
+std::string_view leading_type(std::string_view text) {
+  const bool bracketed = text.starts_with("[") || text.starts_with("<");
+  return text.substr(0, bracketed ? matching_bracket(text, 0) + 1 : text.find_first_of(" ,"));
+}
 
 std::size_t matching_bracket(std::string_view text, std::size_t open) {
   int depth = 0;
@@ -137,15 +142,6 @@ Module parse_module(const std::vector<std::string>& lines) {
     } else if (line.starts_with("!")) {
       const std::size_t equals = line.find(" = ");
       if (equals != std::string::npos) module.nodes[line.substr(0, equals)] = line.substr(equals + 3);
-    } else if (line.starts_with("@")) {
-      const std::size_t equals = line.find(" = ");
-      const std::size_t keyword = line.find(" global ");
-      if (line.find(" thread_local") != std::string::npos && keyword != std::string::npos) {
-        const std::string_view rest = std::string_view(line).substr(keyword + 8);
-        const bool bracketed = rest.starts_with("[") || rest.starts_with("<");
-        const std::size_t end = bracketed ? matching_bracket(rest, 0) + 1 : rest.find(' ');
-        module.thread_locals.push_back({line.substr(1, equals - 1), std::string(rest.substr(0, end))});
-      }
     }
   }
   return module;

@@ -26,14 +26,8 @@ struct Function {
   bool is_definition = false;
 };
 
-struct Global {
-  std::string name;
-  std::string type;  // "[256 x i32]"
-};
-
 struct Module {
   std::vector<Function> functions;
-  std::vector<Global> thread_locals;
   std::map<std::string, std::string> nodes;  // "!9" -> "!{!\"y\", !\"x\"}"
 };
 
@@ -58,6 +52,14 @@ bool is_intrinsic(std::string_view function_name);
 // The functions of native/barriers.h that `suspend` replaces.
 inline constexpr std::string_view kCoroutineMarker = "xhal_native_coroutine_";
 bool is_coroutine_marker(std::string_view function_name);
+
+// A lifted module says how much memory a kernel's local variables take, in comments of this form: "; local bytes: <kernel> <n>".
+inline constexpr const char* kLocalBytesMark = "; local bytes: ";
+
+bool is_name_character(char c);
+
+// The type that `text` begins with.
+std::string_view leading_type(std::string_view text);
 
 // Size in bytes of a scalar, vector, pointer or array type; refuses others (structures).
 std::size_t type_bytes(std::string_view type);

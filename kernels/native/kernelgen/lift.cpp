@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <array>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -42,21 +41,111 @@ std::string lift_attributes(std::string line) {
   return line;
 }
 
-// The variables that clang makes of `local` declarations are called <kernel>.<variable>.
-std::string lift_global(std::string line, const std::set<std::string>& functions) {
-  static constexpr std::string_view kKeyword = " global ";
-  const std::size_t keyword = line.find(kKeyword);
-  if (keyword == std::string::npos) return line;
-  const std::string name = line.substr(1, line.find(" = ") - 1);
-  const std::size_t dot = name.find('.');
-  if (dot == std::string::npos || !functions.contains(name.substr(0, dot)) ||
-      line.find(" internal ") == std::string::npos) {
-    throw Refusal("program-scope variable '" + name +
-                  "' can be written: all groups and launches would share it; pass it as an argument");
+// What a kernel declares `local` has its place in the memory of the group that runs. Thread-local variables would be simpler, but LLVM
+// 15 keeps AVX-512 registers across the call that finds them, which the C library does not.
+struct LocalVariables {
+  struct Variable {
+    std::string name;
+    std::size_t offset;
+  };
+  std::vector<Variable> variables;
+  std::map<std::string, std::size_t> kernel_bytes;
+
+  // `line` defines a global variable. Returns whether it was taken, so that its definition goes.
+  bool take(const std::string& line, const std::set<std::string>& functions) {
+    const std::size_t keyword = line.find(" global ");
+    if (keyword == std::string::npos) return false;
+    const std::string name = line.substr(1, line.find(" = ") - 1);
+    // clang calls the variable <kernel>.<variable>.
+    const std::string kernel = name.substr(0, name.find('.'));
+    if (kernel == name || !functions.contains(kernel) || line.find(" internal ") == std::string::npos) {
+      throw Refusal("program-scope variable '" + name +
+                    "' can be written: all groups and launches would share it; pass it as an argument");
+    }
+    const std::size_t mark = line.rfind(", align ");
+    const std::size_t alignment = mark == std::string::npos ? 64 : std::stoul(line.substr(mark + 8));
+    std::size_t& bytes = kernel_bytes[kernel];
+    const std::size_t offset = (bytes + alignment - 1) / alignment * alignment;
+    variables.push_back({name, offset});
+    bytes = offset + type_bytes(leading_type(std::string_view(line).substr(keyword + 8)));
+    return true;
   }
-  line.insert(line.find(" internal ") + std::string_view(" internal").size(), " thread_local");
-  return line;
-}
+};
+
+// Rewrites the uses of local variables in one function. Constant expressions on them become instructions of the entry block,
+// which dominates every use.
+class LocalUses {
+ public:
+  explicit LocalUses(const LocalVariables& local) : local_(local) {}
+
+  std::string rewrite(std::string line) {
+    for (const LocalVariables::Variable& variable : local_.variables) {
+      const std::string symbol = "@" + variable.name;
+      for (std::size_t at = find_symbol(line, symbol); at != std::string::npos;
+           at = find_symbol(line, symbol)) {
+        const std::string value = "%xhal.local." + variable.name;
+        if (defined_.insert(value).second) {
+          entry_ += "  " + value + " = call ptr @xhal_native_local_variable(ptr %xhal.item, i64 " +
+                    std::to_string(variable.offset) + ")\n";
+        }
+        line.replace(at, symbol.size(), value);
+      }
+    }
+    while (hoist_constant_expression(&line)) {
+    }
+    return line;
+  }
+  [[nodiscard]] const std::string& entry() const { return entry_; }
+
+ private:
+  static std::size_t find_symbol(const std::string& line, const std::string& symbol) {
+    for (std::size_t at = line.find(symbol); at != std::string::npos; at = line.find(symbol, at + 1)) {
+      const std::size_t end = at + symbol.size();
+      if (end == line.size() || !(is_name_character(line[end]))) return at;
+    }
+    return std::string::npos;
+  }
+
+  // The innermost `getelementptr inbounds (T, ptr %x, ...)` or `ptrtoint (ptr %x to i64)`: as an instruction it has no brackets.
+  bool hoist_constant_expression(std::string* line) {
+    const std::size_t value = line->find("%xhal.local.");
+    for (std::size_t at = value; at != std::string::npos; at = line->find("%xhal.local.", at + 1)) {
+      const std::size_t open = enclosing_bracket(*line, at);
+      if (open == std::string::npos) continue;
+      std::size_t start = std::string::npos;
+      for (const std::string_view operation : {"getelementptr inbounds (", "getelementptr (", "ptrtoint ("}) {
+        const std::size_t length = operation.size() - 1;
+        if (open >= length && std::string_view(*line).substr(open - length, operation.size()) == operation) {
+          start = open - length;
+          break;
+        }
+      }
+      if (start == std::string::npos) continue;
+      const std::size_t close = matching_bracket(*line, open);
+      // Named like a local variable, so that an expression around it is found in turn.
+      const std::string name = "%xhal.local." + std::to_string(expressions_++);
+      entry_ += "  " + name + " = " + line->substr(start, open - start) +
+                line->substr(open + 1, close - open - 1) + "\n";
+      line->replace(start, close + 1 - start, name);
+      return true;
+    }
+    return false;
+  }
+
+  static std::size_t enclosing_bracket(const std::string& line, std::size_t at) {
+    int depth = 0;
+    for (std::size_t i = at; i-- > 0;) {
+      if (line[i] == ')') ++depth;
+      if (line[i] == '(' && depth-- == 0) return i;
+    }
+    return std::string::npos;
+  }
+
+  const LocalVariables& local_;
+  std::set<std::string> defined_;
+  std::string entry_;
+  int expressions_ = 0;
+};
 
 std::string lift_code(std::string line) {
   remove_all(&line, " spir_kernel");
@@ -83,6 +172,19 @@ std::string lift_code(std::string line) {
   return line;
 }
 
+// Each kernel's local memory starts at offset 0, so that of a called one would lie over its caller's.
+void refuse_calls_of_kernels_with_local_memory(const Module& module, const LocalVariables& local) {
+  for (const Function& function : module.functions) {
+    for (const std::string& line : function.body) {
+      std::string name;
+      if (find_function_reference(line, 0, &name) == std::string::npos || !local.kernel_bytes.contains(name))
+        continue;
+      throw Refusal("'" + function.name + "' calls the kernel '" + name +
+                    "', which declares local memory: make a function of it that takes that memory");
+    }
+  }
+}
+
 // clang passes values to OpenCL kernels by rules that no C function has. A wrapper in C calls this instead, which takes a
 // pointer to each value.
 std::string value_loader(const Function& kernel) {
@@ -92,8 +194,7 @@ std::string value_loader(const Function& kernel) {
   for (std::size_t i = 0; i < kernel.parameters.size(); ++i) {
     const std::string number = std::to_string(i);
     const std::string& text = kernel.parameters[i];
-    const bool is_vector = text.starts_with('<');
-    const std::string type = text.substr(0, is_vector ? matching_bracket(text, 0) + 1 : text.find(' '));
+    const std::string type(leading_type(text));
     parameters += ", ptr %argument" + number;
     if (type == "ptr") {
       values += ", ptr %argument" + number;
@@ -120,23 +221,35 @@ std::string neutral(const std::vector<std::string>& lines) {
 std::string lift(const std::vector<std::string>& lines) {
   std::set<std::string> functions;
   std::string loaders;
-  for (const Function& function : parse_module(lines).functions) {
+  const Module module = parse_module(lines);
+  for (const Function& function : module.functions) {
     if (function.is_definition) functions.insert(function.name);
     if (is_kernel(function)) loaders += value_loader(function);
   }
+  LocalVariables local;
   std::string text;
-  for (const std::string& line : lines) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::string& line = lines[i];
+    if (line.starts_with("define ")) {
+      LocalUses uses(local);
+      std::string body;
+      for (++i; i < lines.size() && lines[i] != "}"; ++i) body += uses.rewrite(lift_code(lines[i])) + '\n';
+      text += lift_code(line) + '\n' + uses.entry() + body + "}\n";
+      continue;
+    }
     if (line.starts_with("attributes #")) {
       text += lift_attributes(line);
-    } else if (line.starts_with("@")) {
-      text += lift_global(line, functions);
-    } else if (line.starts_with("!") || line.starts_with(";") || line.starts_with("target ") ||
-               line.starts_with("source_filename") || line.starts_with("%")) {
-      text += line;
-    } else {
+    } else if (line.starts_with("declare ")) {
       text += lift_code(line);
+    } else if (!line.starts_with("@") || !local.take(line, functions)) {
+      text += line;
     }
     text += '\n';
+  }
+  refuse_calls_of_kernels_with_local_memory(module, local);
+  if (!local.variables.empty()) text += "\ndeclare ptr @xhal_native_local_variable(ptr, i64)\n";
+  for (const auto& [kernel, bytes] : local.kernel_bytes) {
+    text += kLocalBytesMark + kernel + " " + std::to_string(bytes) + "\n";
   }
   return text + loaders;
 }

@@ -16,7 +16,7 @@ constexpr int kExitUsage = 2;
 constexpr const char* kUsage =
     "usage: xhal-kernelgen lift IN.ll OUT.ll SOURCE\n"
     "       xhal-kernelgen neutral IN.ll OUT.ll\n"
-    "       xhal-kernelgen wrap IN.ll OUT.c OUT.list SOURCE\n"
+    "       xhal-kernelgen wrap IN.ll LIFTED.ll OUT.c OUT.list SOURCE\n"
     "       xhal-kernelgen suspend IN.ll OUT.ll SOURCE\n"
     "       xhal-kernelgen join OUT.list IN.list...\n"
     "       xhal-kernelgen manifest OUT.json PACK [FILE FORMAT TARGET IN.list]...\n"
@@ -32,11 +32,12 @@ int run(std::span<const std::string> arguments, std::string* subject) {
   } else if (command == "neutral" && arguments.size() == 3) {
     *subject = arguments[1];
     kernelgen::write_file(arguments[2], kernelgen::neutral(kernelgen::read_lines(arguments[1])));
-  } else if (command == "wrap" && arguments.size() == 5) {
-    *subject = arguments[4];
-    const auto [wrapper, list] = kernelgen::wrap(kernelgen::read_lines(arguments[1]), arguments[4]);
-    kernelgen::write_file(arguments[2], wrapper);
-    kernelgen::write_file(arguments[3], list);
+  } else if (command == "wrap" && arguments.size() == 6) {
+    *subject = arguments[5];
+    const auto [wrapper, list] = kernelgen::wrap(kernelgen::read_lines(arguments[1]),
+                                                 kernelgen::read_lines(arguments[2]), arguments[5]);
+    kernelgen::write_file(arguments[3], wrapper);
+    kernelgen::write_file(arguments[4], list);
   } else if (command == "suspend" && arguments.size() == 4) {
     *subject = arguments[3];
     kernelgen::write_file(arguments[2], kernelgen::suspend(kernelgen::read_lines(arguments[1])));

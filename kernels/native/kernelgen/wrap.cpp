@@ -129,9 +129,6 @@ Kernel describe(const Module& module, const Function& function) {
     // What the built-in barrier calls; in the kernel's own body, as all is inlined.
     if (line.find("@xhal_native_coroutine_suspend(") != std::string::npos) kernel.uses_barrier = true;
   }
-  for (const Global& variable : module.thread_locals) {
-    if (variable.name.starts_with(kernel.name + ".")) kernel.local_bytes += type_bytes(variable.type);
-  }
   return kernel;
 }
 
@@ -240,7 +237,13 @@ std::string wrapper_of(const Kernel& kernel) {
             "_start(items, started, shared, 1);\n}\n\n";
   }
   const std::string declare = "  xhal_native_item group;\n";
-  const std::string load = "  " + arguments_type + " arguments;\n  (void)arguments;\n" + loads;
+  // Only a kernel that has such memory pays for it.
+  const std::string local_memory = kernel.local_bytes == 0
+                                       ? ""
+                                       : "  group.static_local = xhal_native_static_local(frame, " +
+                                             std::to_string(kernel.local_bytes) +
+                                             ");\n  if (!group.static_local) return;\n";
+  const std::string load = local_memory + "  " + arguments_type + " arguments;\n  (void)arguments;\n" + loads;
   if (kernel.uses_barrier) {
     return text + "XHAL_NATIVE_HIDDEN void " + kernel.name + "_run_group(xhal_native_frame* frame) {\n" +
            declare + "  if (!xhal_native_enter(&group, frame)) return;\n" + load +
@@ -260,9 +263,19 @@ std::string wrapper_of(const Kernel& kernel) {
   return text;
 }
 
+// From the comments of the lifted module.
+std::size_t local_bytes_of(const std::string& kernel, const std::vector<std::string>& lifted) {
+  const std::string start = kLocalBytesMark + kernel + " ";
+  for (const std::string& line : lifted) {
+    if (line.starts_with(start)) return std::stoul(line.substr(start.size()));
+  }
+  return 0;
+}
+
 }  // namespace
 
-Wrapped wrap(const std::vector<std::string>& lines, const std::string& source) {
+Wrapped wrap(const std::vector<std::string>& lines, const std::vector<std::string>& lifted,
+             const std::string& source) {
   const Module module = parse_module(lines);
   check_all_supplied(module);
   Wrapped result;
@@ -270,7 +283,8 @@ Wrapped wrap(const std::vector<std::string>& lines, const std::string& source) {
       "/* Made by xhal-kernelgen from " + source + "; do not edit. */\n#include \"work_group.h\"\n\n";
   for (const Function& function : module.functions) {
     if (!is_kernel(function)) continue;
-    const Kernel kernel = describe(module, function);
+    Kernel kernel = describe(module, function);
+    kernel.local_bytes = local_bytes_of(kernel.name, lifted);
     result.wrapper += wrapper_of(kernel);
     result.list += "XHAL_NATIVE_KERNEL(" + kernel.name + ", " + std::to_string(kernel.parameters.size()) +
                    ", " + std::to_string(kernel.local_bytes) + ", " + (kernel.uses_barrier ? "1" : "0") +

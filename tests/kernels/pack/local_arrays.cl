@@ -32,3 +32,25 @@ kernel void test_static_vectors(global uint* out) {
   barrier(CLK_LOCAL_MEM_FENCE);
   out[xhal_global_index()] = vectors[3].x + vectors[3].y + vectors[3].z + bytes[4] + (uint)words[1][2];
 }
+
+// Pointers to local variables that the compiler folds into constants: nested offsets, a choice, a comparison by address.
+uint pick(local const uint* left, local const uint* right, uint which) {
+  return *(which != 0 ? left : right);
+}
+
+kernel void test_static_pointers(global uint* out, uint which) {
+  local uint table[2][4];
+  local uint other[3];
+  const uint item = (uint)xhal_local_index();
+  if (item < 8) {
+    table[item / 4][item % 4] = item;
+  }
+  if (item < 3) {
+    other[item] = 100 + item;
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  local const uint* const last = &table[1][3];
+  local const uint* const chosen = which != 0 ? &other[2] : &table[1][0];
+  out[xhal_global_index()] =
+      pick(&table[1][2], other, which) + 1000 * *chosen + (uint)(last - &table[0][0]) * 1000000;
+}
