@@ -119,6 +119,7 @@ TEST(XhalInfo, WrongInputIsOneLineAndExitCodeTwo) {
       {"--timeout", "0"},
       {"--driver", kFake, "--device", "1"},
       {"surplus"},
+      {"--driver", XHAL_LIBRARY},
   };
   for (const auto& input : inputs) {
     const ProgramResult result = info(input);

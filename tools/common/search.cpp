@@ -6,6 +6,9 @@
 
 #include <utility>
 
+#include "common/elf_export.hpp"
+#include "xhal/driver.h"
+
 namespace xhal::tools {
 namespace {
 
@@ -24,6 +27,20 @@ void collect(void* user, const xhal_candidate_t* candidate) {
   found.description = text_of(candidate->description);
   found.reason = text_of(candidate->reason);
   static_cast<std::vector<FoundCandidate>*>(user)->push_back(std::move(found));
+}
+
+// A file that was named and is a library, but no driver: the caller's mistake, not the driver's.
+void refuse_what_is_no_driver(SearchResult& search) {
+  for (const FoundCandidate& candidate : search.selected_drivers()) {
+    if (candidate.origin != "explicit") continue;
+    const std::string& library =
+        candidate.library_path.empty() ? candidate.manifest_path : candidate.library_path;
+    if (exports_symbol(library, XHAL_DRIVER_NEGOTIATE_SYMBOL) != Export::kNo) continue;
+    search.result = XHAL_ERROR_DRIVER_FAILED;
+    search.text =
+        fmt::format("'{}' is no xhal driver: it does not export {}", library, XHAL_DRIVER_NEGOTIATE_SYMBOL);
+    return;
+  }
 }
 
 }  // namespace
@@ -58,6 +75,7 @@ SearchResult search_drivers(const Selection& selection) {
   search.result = xhal_instance_create(&desc, &instance);
   if (search.result < 0) search.text = last_error_text(search.result);
   if (instance != nullptr) xhal_instance_destroy(instance);
+  if (search.result >= 0) refuse_what_is_no_driver(search);
   return search;
 }
 
