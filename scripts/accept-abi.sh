@@ -9,9 +9,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=${1:-build/dev}
 
 if ! [ -f "$build/CMakeCache.txt" ]; then cmake --preset dev -B "$build" >/dev/null || exit 2; fi
-cmake --build "$build" --target xhal_abi_dump || { echo "accept-abi: the dump could not be made; is clang-15 there? (scripts/setup.sh kernels)" >&2; exit 2; }
+cmake --build "$build" --target xhal_abi_dump_current || { echo "accept-abi: the dump could not be made; is clang-15 there? (scripts/setup.sh kernels)" >&2; exit 2; }
 abi_dump=$build/tests/bin/abi-dump
-dump=$(find "$build" -name xhal-abi.txt -path '*abi-dump*' | head -n 1)
+dump=$(find "$build" -name current.txt -path '*abi-dump*' | head -n 1)
 version=$(sed -n 's/^abi \([0-9.]*\) .*/\1/p' "$dump")
 golden=tests/abi-dump/golden/xhal-$version.txt
 

@@ -11,8 +11,8 @@ usage: scripts/freeze-abi.sh [--leave-out FEATURE,...] [--into DIRECTORY] [--fro
 Copies include/xhal to tests/abi/frozen/<major>.<minor>-r<revision>/include/xhal, as base.h numbers it, with checksums that a test
 compares: a frozen copy never changes.
 
-  --leave-out   features whose calls are dropped, from the end of the list: makes an older list than there ever was, for tests that
-                need one before the list has grown for the first time
+  --leave-out   features whose calls are dropped, from the end of the list: makes a list that never was, named <major>.<minor>-short,
+                for tests that need one before the list has grown for the first time
   --into        folder of the frozen copies, tests/abi/frozen unless given
   --from        headers to freeze, include unless given
 
@@ -37,6 +37,8 @@ done
 number() { sed -n "s/^#define XHAL_ABI_$1 \([0-9][0-9]*\)$/\1/p" "$from/xhal/base.h"; }
 name=$(number MAJOR).$(number MINOR)-r$(number REVISION)
 [[ $name =~ ^[0-9]+\.[0-9]+-r[0-9]+$ ]] || fail 2 "base.h does not define XHAL_ABI_MAJOR, _MINOR and _REVISION as plain numbers"
+
+if [ -n "$leave_out" ]; then name=${name%-r*}-short; fi
 
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT

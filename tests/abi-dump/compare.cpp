@@ -115,9 +115,7 @@ class Comparer {
       }
     }
     for (const auto& [name, value] : current_.facts) grew(!former_.facts.contains(name));
-    if (result_.grew && current_.revision <= former_.revision) {
-      breaks("something was added: raise XHAL_ABI_REVISION above " + std::to_string(former_.revision));
-    }
+    result_.revision_stayed = result_.grew && current_.revision <= former_.revision;
     if (current_.revision < former_.revision)
       breaks("XHAL_ABI_REVISION fell from " + std::to_string(former_.revision));
     return std::move(result_);

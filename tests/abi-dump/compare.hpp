@@ -11,7 +11,8 @@ struct Comparison {
   std::vector<std::string> diff;  // "- old line", "+ new line", in order
   std::vector<std::string>
       breaks;  // each a reason why a program or driver of the old contract would not work with the new one
-  bool grew = false;  // something was added
+  bool grew = false;             // something was added
+  bool revision_stayed = false;  // something was added under the number of the former revision
 };
 
 // A line of the dump that is not understood is a break.

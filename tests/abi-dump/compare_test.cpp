@@ -69,9 +69,10 @@ TEST_P(Growth, is_allowed_with_a_new_revision) {
   const Comparison with_revision = compare(kBase, next_revision(grown));
   EXPECT_EQ(joined(with_revision.breaks), "");
   EXPECT_TRUE(with_revision.grew);
+  EXPECT_FALSE(with_revision.revision_stayed);
   EXPECT_NE(joined(with_revision.diff), "");
   const Comparison without = compare(kBase, grown);
-  EXPECT_NE(joined(without.breaks), "");
+  EXPECT_TRUE(without.revision_stayed);
 }
 INSTANTIATE_TEST_SUITE_P(
     Abi, Growth,

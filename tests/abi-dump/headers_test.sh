@@ -8,8 +8,9 @@ compiler=$1 include=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=0
-headers=("$include"/xhal/*.h)
-[ -e "${headers[0]}" ] || { echo "no header in $include/xhal"; exit 1; }
+shopt -s nullglob
+headers=("$include"/xhal/*.h "$include"/xhal/ext/*.h)
+[ ${#headers[@]} -gt 0 ] || { echo "no header in $include/xhal"; exit 1; }
 
 try() { # try NAME COMMAND...
   local name=$1 output
@@ -27,7 +28,7 @@ for language in c c++; do
 done
 
 for header in "${headers[@]}"; do
-  name=xhal/${header##*/}
+  name=${header#"$include/"}
   # Twice: an include guard that fails redefines everything.
   printf '#include "%s"\n#include "%s"\ntypedef int xhal_headers_test_uses_something;\n' "$name" "$name" >"$scratch/one.c"
   cp "$scratch/one.c" "$scratch/one.cpp"
@@ -36,7 +37,7 @@ for header in "${headers[@]}"; do
   for standard in c++11 c++20; do try "$name as $standard" "$compiler" -x c++ -std=$standard "${warnings[@]}" "$scratch/one.cpp"; done
   for language in c c++; do
     extra=$("$compiler" -x $language "-I$include" -M "$scratch/one.c" | grep -oE '[^ \]+' | sort -u |
-      comm -23 - "$scratch/allowed-$language.txt" | grep -vE "^(|one\.o:|$scratch/one\.c|$include/xhal/[a-z_]+\.(h|def))$" || true)
+      comm -23 - "$scratch/allowed-$language.txt" | grep -vE "^(|one\.o:|$scratch/one\.c|$include/xhal/(ext/)?[a-z_]+\.(h|def))$" || true)
     if [ -n "$extra" ]; then
       echo "$name includes more than stddef.h, stdint.h and its siblings: ${extra//$'\n'/ }"
       failed=1

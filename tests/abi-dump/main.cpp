@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* kUsage = R"(usage: abi-dump dump AST.json LAYOUTS.txt MACROS.txt OUTPUT
        abi-dump same GOLDEN DUMP     is the ABI what the golden file says?
-       abi-dump grew FORMER DUMP     did it change in no other way than by growth at its tails?
+       abi-dump grew FORMER DUMP     did it change in no other way than by growth at its tails, with a new revision?
+       abi-dump holds FORMER DUMP    the same, whatever the revision: is all of FORMER still there?
 
 exit codes: 0 yes; 1 no, with the differences; 2 wrong usage or a file that cannot be read or written
 )";
@@ -33,12 +34,16 @@ std::string read(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-int compare_files(bool growth_allowed, const std::string& former, const std::string& current) {
+enum class Question { kSame, kGrew, kHolds };
+
+int compare_files(Question question, const std::string& former, const std::string& current) {
   const std::string former_text = read(former);
-  const xhal::abi::Comparison result = xhal::abi::compare(former_text, read(current));
+  xhal::abi::Comparison result = xhal::abi::compare(former_text, read(current));
+  if (question == Question::kGrew && result.revision_stayed)
+    result.breaks.emplace_back("something was added: raise XHAL_ABI_REVISION");
   for (const std::string& line : result.diff) std::cout << line << "\n";
   for (const std::string& reason : result.breaks) std::cout << "not compatible: " << reason << "\n";
-  if (growth_allowed) {
+  if (question != Question::kSame) {
     if (result.breaks.empty())
       std::cout << "abi-dump: " << (result.grew ? "grew at its tails only\n" : "nothing was added\n");
     return result.breaks.empty() ? 0 : 1;
@@ -66,8 +71,9 @@ int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   try {
     if (mode == "dump" && argc == 6) return make_dump(argv + 2);
-    if (mode == "same" && argc == 4) return compare_files(false, argv[2], argv[3]);
-    if (mode == "grew" && argc == 4) return compare_files(true, argv[2], argv[3]);
+    if (mode == "same" && argc == 4) return compare_files(Question::kSame, argv[2], argv[3]);
+    if (mode == "grew" && argc == 4) return compare_files(Question::kGrew, argv[2], argv[3]);
+    if (mode == "holds" && argc == 4) return compare_files(Question::kHolds, argv[2], argv[3]);
   } catch (const std::exception& error) {
     std::cerr << "abi-dump: " << error.what() << "\n";
     return 2;
