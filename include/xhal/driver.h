@@ -139,7 +139,8 @@ typedef struct xhal_driver_interface {
   /*
    * Stops everything, turns the headers of all its handles dead; afterwards no thread of it touches memory of the application. Not called
    * in a forked child once the instance was activated. Inside a host function CALL_FORBIDDEN, having changed nothing; any other error is
-   * logged and the driver counts as closed.
+   * logged and the driver counts as closed. A driver that answers the extension of xhal/ext/host_function.h, as the kit's do, is asked
+   * by it before any driver of the instance is closed; one that does not is closed first, so that its refusal comes before other changes.
    */
   xhal_result_t (*close)(xhal_driver_t driver);
 } xhal_driver_interface_t;

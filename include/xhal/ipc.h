@@ -14,7 +14,7 @@ XHAL_BEGIN_DECLS
 
 /*
  * pointer is the base of a device allocation, else INVALID_POINTER; LIMIT_EXCEEDED when capacity is below ipc_handle_bytes. [XHAL-IPC-3]
- * What the allocation shows to others is its own. [XHAL-IPC-7] It lives until its free and the last close. [XHAL-IPC-6]
+ * It discloses that allocation alone, as it is: clear what others shall not see. [XHAL-IPC-7] It lives until its free and the last close. [XHAL-IPC-6]
  */
 XHAL_EXPORT xhal_result_t xhal_ipc_export_memory(xhal_device_t device, const void* pointer, uint64_t capacity,
                                                  void* out_bytes);

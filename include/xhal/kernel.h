@@ -93,7 +93,7 @@ XHAL_EXPORT xhal_result_t xhal_module_destroy(xhal_module_t module);
 /* Belongs to the module. The same name gives the same handle. NOT_FOUND. [XHAL-KERNEL-2] */
 XHAL_EXPORT xhal_result_t xhal_module_get_kernel(xhal_module_t module, const char* name,
                                                  xhal_kernel_t* out_kernel);
-/* Address and size of a global variable of the image. NOT_FOUND, UNSUPPORTED. */
+/* Address and size of a global variable of the image; valid until the module's destroy. NOT_FOUND, UNSUPPORTED. [XHAL-KERNEL-21] */
 XHAL_EXPORT xhal_result_t xhal_module_get_global(xhal_module_t module, const char* name, void** out_pointer,
                                                  uint64_t* out_size);
 XHAL_EXPORT xhal_result_t xhal_kernel_get_info(xhal_kernel_t kernel, xhal_kernel_info_t* out_info);

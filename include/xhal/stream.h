@@ -32,8 +32,8 @@ typedef struct xhal_stream_info {
 
 /*
  * Runs on a thread of the driver, in stream order, exactly once an execution, also behind a failure (status tells) and when work is
- * dropped (CANCELLED). It may block. It must not call anything that submits or waits: such calls return CALL_FORBIDDEN. Allowed:
- * xhal_result_name, xhal_result_text, xhal_error_get_last, xhal_error_clear, xhal_get_version. [XHAL-HOSTFN-1..5]
+ * dropped (CANCELLED). It may block. Calls that it may make: xhal_result_name, xhal_result_text, xhal_error_get_last, xhal_error_clear,
+ * xhal_get_version. Others return CALL_FORBIDDEN; queries alone may answer instead, and programs should not count on it. [XHAL-HOSTFN-1..5]
  */
 typedef void (*xhal_host_fn)(void* user, xhal_result_t status);
 
