@@ -167,6 +167,7 @@ template <auto Slot, Entry Number, class... Arguments>
   const xhal_result_t result = (table->table.functions.*Slot)(arguments.pass()...);
   if (__builtin_expect(result < 0, 0)) return record_failure(Number, result);
   (arguments.deliver(table, result), ...);
+  if constexpr ((Arguments::kGivesHandles || ...)) forget_report();
   return result;
 }
 

@@ -19,7 +19,9 @@ xhal_result_t host_call(Entry entry, Body body) {
   } catch (const std::exception& error) {
     result = fail(XHAL_ERROR_INTERNAL, "%s: %s", info_of(entry).name, error.what());
   }
-  return result < 0 ? record_failure(entry, result) : result;
+  if (result < 0) return record_failure(entry, result);
+  forget_report();
+  return result;
 }
 
 }  // namespace xhal::host

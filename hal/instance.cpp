@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "host_call.hpp"
 #include "open_driver.hpp"
@@ -34,6 +35,10 @@ xhal_result_t tell(const std::vector<T>& all, uint32_t capacity, T* out_array, u
   return capacity < count ? XHAL_INCOMPLETE : XHAL_SUCCESS;
 }
 
+xhal_result_t forbidden() {
+  return fail(XHAL_ERROR_CALL_FORBIDDEN, "an instance cannot be destroyed inside one of its host functions");
+}
+
 xhal_result_t destroy(xhal_instance_t handle) {
   if (const xhal_result_t checked = check_handle(header_of(handle), XHAL_TYPE_instance);
       checked != XHAL_SUCCESS) {
@@ -41,16 +46,20 @@ xhal_result_t destroy(xhal_instance_t handle) {
   }
   Registry& registry = Registry::get();
   InstanceSlot* slot = slot_of(handle);
-  if (!registry.remove(slot)) {
+  // Asked before anything changes, so that a refused destroy is not felt by other threads, nor by other drivers.
+  for (const HostFunctionCheck is_inside : registry.host_function_checks(slot)) {
+    if (is_inside() != 0) return forbidden();
+  }
+  if (!registry.begin_end(slot)) {
     return fail(XHAL_ERROR_INVALID_HANDLE, "the instance is being destroyed by another thread");
   }
   Instance* instance = slot->instance();
-  if (instance->close() != XHAL_SUCCESS) {
-    instance->gather();
-    registry.add(slot);
-    return fail(XHAL_ERROR_CALL_FORBIDDEN,
-                "an instance cannot be destroyed inside one of its host functions");
+  if (!instance->close_those_that_may_refuse()) {
+    registry.cancel_end(slot);
+    return forbidden();
   }
+  registry.retire(slot);
+  instance->close();
   registry.give_back(slot);
   delete instance;
   return XHAL_SUCCESS;
@@ -90,12 +99,27 @@ xhal_result_t get_pointer_attributes(xhal_instance_t handle, const void* pointer
 
 }  // namespace
 
-xhal_result_t Instance::close() {
+// In two rounds instead of a sorted list: the end of an instance needs no memory.
+bool Instance::close_those_that_may_refuse() {
+  bool is_first = true;
+  for (const bool active : {true, false}) {
+    for (auto driver = drivers.rbegin(); driver != drivers.rend(); ++driver) {
+      OpenDriver& candidate = **driver;
+      if (candidate.is_inside_host_function != nullptr || candidate.handle == nullptr) continue;
+      if (candidate.block->context.activated.load(std::memory_order_acquire) != active) continue;
+      const bool refused = close_handle(candidate, log) == XHAL_ERROR_CALL_FORBIDDEN;
+      if (refused && is_first) return false;
+      is_first = false;
+    }
+  }
+  return true;
+}
+
+void Instance::close() {
   while (!drivers.empty()) {
-    if (close_driver(*drivers.back(), log) == XHAL_ERROR_CALL_FORBIDDEN) return XHAL_ERROR_CALL_FORBIDDEN;
+    close_driver(std::move(drivers.back()), log);
     drivers.pop_back();
   }
-  return XHAL_SUCCESS;
 }
 
 void Instance::gather() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Creating an instance: search, load, attach, open. No lock is held while code of a driver, a layer or the application runs.
+// Creating an instance: search, load, attach, open. Code of drivers, layers and the application runs without a lock, except that a library is
+// negotiated under its own LoadingLock.
 #include <algorithm>
 #include <memory>
 
@@ -94,8 +95,8 @@ class Creation {
     start_log();
     if (const xhal_result_t read = read_options(desc_, options_); read != XHAL_SUCCESS) return read;
     Search search(desc_, environment_);
-    warn_of_mistyped_variables(search);
     const Problem problem = fill(search);
+    warn_of_mistyped_variables(search);
     search.tell(desc_.on_candidate, desc_.candidate_user);
     if (problem.any()) return fail(problem.result, "%s", problem.text.c_str());
     return publish(out_instance);
@@ -118,22 +119,41 @@ class Creation {
     if (!setting.fault.empty()) line(XHAL_LOG_WARNING, "XHAL_LOG: " + setting.fault + "; lines go to stderr");
   }
 
+  // Only negotiation tells the name of a library that was given by its path, so this comes after it; and where there was none, nobody can
+  // tell which variables are read.
   void warn_of_mistyped_variables(const Search& search) const {
     const bool ignored = (desc_.flags & XHAL_INSTANCE_IGNORE_ENVIRONMENT) != 0;
-    if (ignored || elevated_ || !Registry::get().claim_variable_check()) return;
+    if (ignored || elevated_ || !knows_all_names(search)) return;
+    if (!Registry::get().claim_variable_check()) return;
+    std::vector<std::string> names = search.names();
+    names.insert(names.end(), negotiated_names_.begin(), negotiated_names_.end());
     for (const std::string& text :
-         discovery::mistyped_variables(environment_, discovery::set_variables(false), search.names())) {
+         discovery::mistyped_variables(environment_, discovery::set_variables(false), names)) {
       line(XHAL_LOG_WARNING, text);
     }
+  }
+
+  bool knows_all_names(const Search& search) const { return search.nameless() <= nameless_negotiated_; }
+
+  // Of all options of the instance. Known is whatever was found, used or not: the same options serve several selections.
+  Problem check_owners(const Search& search) const {
+    for (const OptionOf& option : options_) {
+      if (search.knows(option.owner)) continue;
+      if (std::find(negotiated_names_.begin(), negotiated_names_.end(), option.owner) !=
+          negotiated_names_.end())
+        continue;
+      return {XHAL_ERROR_DRIVER_NOT_FOUND, "option '" + option.option.key + "' is for '" + option.owner +
+                                               "', and no driver or layer of this name was found"};
+    }
+    return {};
   }
 
   // Everything from manifests to listed devices.
   Problem fill(Search& search) {
     if (Problem found = search.problem(); found.any()) return found;
-    for (const OptionOf& option : options_) {
-      if (search.knows(option.owner) || desc_.driver_path_count != 0) continue;
-      return {XHAL_ERROR_DRIVER_NOT_FOUND, "option '" + option.option.key + "' is for '" + option.owner +
-                                               "', and no driver or layer of this name was found"};
+    const bool names_known = knows_all_names(search);
+    if (names_known) {
+      if (Problem found = check_owners(search); found.any()) return found;
     }
     if (search.layers().size() > XHAL_MAX_LAYERS) {
       return {XHAL_ERROR_INVALID_ARGUMENT, std::to_string(search.layers().size()) +
@@ -145,14 +165,26 @@ class Creation {
     for (const discovery::Manifest& manifest : search.drivers()) {
       if (Problem found = take_driver(search, manifest); found.any()) return found;
     }
+    if (!names_known) {
+      if (Problem found = check_owners(search); found.any()) return found;
+    }
     instance_->gather();
     return {};
+  }
+
+  Problem load(const discovery::Manifest& manifest, const Library*& out) {
+    Problem found = load_library(manifest, elevated_, out);
+    if (!found.any()) {
+      negotiated_names_.push_back(out->name);
+      if (manifest.name.empty()) ++nameless_negotiated_;
+    }
+    return found;
   }
 
   Problem load_layers(Search& search) {
     for (const discovery::Manifest& manifest : search.layers()) {
       AskedLayer layer;
-      Problem found = load_library(manifest, elevated_, layer.library);
+      Problem found = load(manifest, layer.library);
       if (!found.any()) found = collect_options(layer.library->name, layer.options);
       if (found.any()) {
         search.refuse(manifest, XHAL_CANDIDATE_REFUSED, found);
@@ -183,7 +215,7 @@ class Creation {
   Problem take_driver(Search& search, const discovery::Manifest& manifest) {
     bool layer_at_fault = false;
     const Library* library = nullptr;
-    Problem found = load_library(manifest, elevated_, library);
+    Problem found = load(manifest, library);
     if (!found.any() && has_driver(library->name)) {
       const std::string text = "'" + manifest.library + "' is a second driver named '" + library->name + "'";
       if (search.is_explicit(manifest)) return {XHAL_ERROR_INVALID_ARGUMENT, text + "; leave one out"};
@@ -221,7 +253,10 @@ class Creation {
     instance_->drivers.push_back(std::make_unique<OpenDriver>());
     Problem found =
         open_driver(library, options, layers_, instance_->log, *instance_->drivers.back(), layer_at_fault);
-    if (found.any()) instance_->drivers.pop_back();
+    if (found.any()) {
+      close_driver(std::move(instance_->drivers.back()), instance_->log);
+      instance_->drivers.pop_back();
+    }
     return found;
   }
 
@@ -243,6 +278,8 @@ class Creation {
   const discovery::Environment environment_;
   const bool elevated_;
   std::vector<OptionOf> options_;
+  std::vector<std::string> negotiated_names_;
+  size_t nameless_negotiated_ = 0;
   std::vector<AskedLayer> layers_;
   std::unique_ptr<Instance> instance_;
 };

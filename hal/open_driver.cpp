@@ -2,11 +2,14 @@
 #include "open_driver.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <new>
 
 #include "guarded.hpp"
 #include "registry.hpp"
 #include "thread_error.hpp"
+#include "xhal/ext/host_function.h"
 
 namespace xhal::host {
 namespace {
@@ -96,6 +99,27 @@ Problem list_devices(const std::string& who, OpenDriver& driver) {
   return {};
 }
 
+// Of the driver itself, below its layers: it is libxhal that asks. Null when it has none.
+HostFunctionCheck host_function_check(const Library& library, xhal_driver_t driver) {
+  const void* table = nullptr;
+  const xhal_result_t result = library.functions.driver_get_extension(driver, XHAL_HOST_FUNCTION_NAME,
+                                                                      XHAL_HOST_FUNCTION_VERSION, &table);
+  if (result < 0) take_report(result);
+  if (result != XHAL_SUCCESS || table == nullptr) return nullptr;
+  const auto* told = static_cast<const xhal_host_function_t*>(table);
+  constexpr size_t kSmallest = offsetof(xhal_host_function_t, is_inside) + sizeof(told->is_inside);
+  return told->struct_size >= kSmallest ? told->is_inside : nullptr;
+}
+
+// Drivers that could not be closed. They stay reachable, and nobody asks for them.
+constinit std::atomic<OpenDriver*> g_left_open{nullptr};
+
+void leave_open(OpenDriver* driver) {
+  driver->next_left_open = g_left_open.load(std::memory_order_relaxed);
+  while (!g_left_open.compare_exchange_weak(driver->next_left_open, driver, std::memory_order_release)) {
+  }
+}
+
 void give_back_block(OpenDriver& driver) {
   if (driver.block == nullptr) return;
   driver.block->context.open.store(false, std::memory_order_release);
@@ -140,32 +164,42 @@ Problem open_driver(const Library& library, OptionList& options, std::span<Asked
       set_live(*out.block, out.outermost);
       found = take_handle(who, out.handle, XHAL_TYPE_driver, *out.block);
       if (!found.any()) found = list_devices(who, out);
+      if (!found.any()) out.is_inside_host_function = host_function_check(library, out.handle);
     }
   }
-  if (found.any()) {
-    set_refusing(*out.block, Refusal::kDead);
-    close_driver(out, log);
-  }
+  if (found.any()) set_refusing(*out.block, Refusal::kDead);
   return found;
 }
 
-xhal_result_t close_driver(OpenDriver& driver, const LogSink& log) {
-  if (driver.handle != nullptr) {
-    const xhal_result_t result = driver.library->close(driver.handle);
-    if (result == XHAL_ERROR_CALL_FORBIDDEN) {
-      take_report(result);
-      return result;
-    }
-    if (result < 0) {
-      const std::string who = describe(discovery::Kind::kDriver, driver.library->name);
-      log.write(XHAL_LOG_ERROR, "xhal", problem_of_call(who, "close", result).text.c_str());
-    }
-    driver.handle = nullptr;
+xhal_result_t close_handle(OpenDriver& driver, const LogSink& log) {
+  if (driver.handle == nullptr) return XHAL_SUCCESS;
+  const xhal_result_t result = driver.library->close(driver.handle);
+  if (result == XHAL_ERROR_CALL_FORBIDDEN) {
+    take_report(result);
+    return result;
   }
-  detach_layers(driver);
-  driver.devices.clear();
-  give_back_block(driver);
+  if (result < 0) {
+    const std::string who = describe(discovery::Kind::kDriver, driver.library->name);
+    log.write(XHAL_LOG_ERROR, "xhal", problem_of_call(who, "close", result).text.c_str());
+  }
+  driver.handle = nullptr;
   return XHAL_SUCCESS;
+}
+
+void close_driver(std::unique_ptr<OpenDriver> driver, const LogSink& log) {
+  if (close_handle(*driver, log) == XHAL_ERROR_CALL_FORBIDDEN) {
+    const std::string who = describe(discovery::Kind::kDriver, driver->library->name);
+    log.write(
+        XHAL_LOG_ERROR, "xhal",
+        (who + " refuses to be closed inside a host function when other drivers of the instance are closed " +
+         "already, and stays open; destroy instances outside of host functions")
+            .c_str());
+    driver->block->context.open.store(false, std::memory_order_release);
+    leave_open(driver.release());
+    return;
+  }
+  detach_layers(*driver);
+  give_back_block(*driver);
 }
 
 }  // namespace xhal::host

@@ -69,9 +69,12 @@ void Registry::after_fork_in_parent() { get().mutex_.unlock(); }
 void Registry::after_fork_in_child() {
   Registry& registry = get();
   for (InstanceSlot* slot : registry.live_) {
-    if (!is_active(*slot->instance())) continue;
-    for (const auto& driver : slot->instance()->drivers) set_refusing(*driver->block, Refusal::kForked);
-    set_instance_table(*slot, XHAL_TABLE_FORKED);
+    const bool forked = is_active(*slot->instance());
+    // The thread that was about to end an instance is not there to go on: what is left of it is nobody's.
+    if (!forked && !slot->is_ending) continue;
+    for (const auto& driver : slot->instance()->drivers)
+      set_refusing(*driver->block, forked ? Refusal::kForked : Refusal::kDead);
+    set_instance_table(*slot, forked ? XHAL_TABLE_FORKED : XHAL_TABLE_DEAD);
   }
   for (Library* library : registry.libraries_) library->loading.reset_in_child();
   registry.mutex_.unlock();
@@ -95,14 +98,34 @@ void Registry::add(InstanceSlot* slot) {
   stamp(&slot->header, &slot->table.table);
 }
 
-bool Registry::remove(InstanceSlot* slot) {
+std::vector<HostFunctionCheck> Registry::host_function_checks(InstanceSlot* slot) {
   const std::lock_guard lock(mutex_);
-  const auto found = std::find(live_.begin(), live_.end(), slot);
-  if (found == live_.end()) return false;
-  live_.erase(found);
+  std::vector<HostFunctionCheck> checks;
+  if (std::find(live_.begin(), live_.end(), slot) == live_.end()) return checks;
+  for (const auto& driver : slot->instance()->drivers) {
+    if (driver->is_inside_host_function != nullptr) checks.push_back(driver->is_inside_host_function);
+  }
+  return checks;
+}
+
+bool Registry::begin_end(InstanceSlot* slot) {
+  const std::lock_guard lock(mutex_);
+  if (slot->is_ending || std::find(live_.begin(), live_.end(), slot) == live_.end()) return false;
+  slot->is_ending = true;
+  return true;
+}
+
+void Registry::cancel_end(InstanceSlot* slot) {
+  const std::lock_guard lock(mutex_);
+  slot->is_ending = false;
+}
+
+void Registry::retire(InstanceSlot* slot) {
+  const std::lock_guard lock(mutex_);
+  slot->is_ending = false;
+  std::erase(live_, slot);
   for (const auto& driver : slot->instance()->drivers) set_refusing(*driver->block, Refusal::kDead);
   set_instance_table(*slot, XHAL_TABLE_DEAD);
-  return true;
 }
 
 void Registry::give_back(InstanceSlot* slot) {

@@ -14,6 +14,7 @@ namespace xhal::host {
 
 struct Library;
 struct InstanceSlot;
+using HostFunctionCheck = uint32_t (*)();
 
 // Held by the thread that opens and negotiates a library; others that want the same library wait. Not one of the locks that are held
 // over a fork, because drivers' code runs under it, which may itself wait for a fork's handlers, or fork.
@@ -42,8 +43,14 @@ class Registry {
 
   // The instance's handle and tables turn live, and are looked after when the process forks.
   void add(InstanceSlot* slot);
-  // The instance's handle and tables refuse from now on. False when it was not live: destroyed by another thread.
-  [[nodiscard]] bool remove(InstanceSlot* slot);
+  // What its drivers offer to ask; none when it is not live. Called without the lock.
+  std::vector<HostFunctionCheck> host_function_checks(InstanceSlot* slot);
+  // The caller is the one that destroys it. False when it is not live, or somebody else does already.
+  [[nodiscard]] bool begin_end(InstanceSlot* slot);
+  // It goes on living, and nobody has noticed.
+  void cancel_end(InstanceSlot* slot);
+  // The instance's handle and tables refuse from now on.
+  void retire(InstanceSlot* slot);
   void give_back(InstanceSlot* slot);
   void give_back(TableBlock* block);
 

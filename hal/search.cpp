@@ -91,6 +91,12 @@ std::vector<std::string> Search::names() const {
   return names;
 }
 
+size_t Search::nameless() const {
+  const auto is_nameless = [](const Manifest& manifest) { return manifest.name.empty(); };
+  return static_cast<size_t>(std::count_if(drivers().begin(), drivers().end(), is_nameless) +
+                             std::count_if(layers().begin(), layers().end(), is_nameless));
+}
+
 bool Search::knows(std::string_view name) const {
   const std::vector<std::string> all = names();
   return std::find(all.begin(), all.end(), name) != all.end();

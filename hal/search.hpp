@@ -28,8 +28,10 @@ class Search {
   bool is_explicit(const discovery::Manifest& driver) const;
   // Somewhere in the lists, whatever was decided about it.
   bool knows(std::string_view name) const;
-  // Names of all that was found.
+  // Names of all that was found, as far as manifests tell them.
   std::vector<std::string> names() const;
+  // How many are selected without a manifest, so that only negotiation tells their names.
+  size_t nameless() const;
 
   // A selected one that turned out not to be usable. It is not known as selected or explicit afterwards.
   void refuse(const discovery::Manifest& manifest, uint32_t decision, const Problem& problem);

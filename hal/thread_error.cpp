@@ -98,6 +98,8 @@ xhal_result_t record_failure(Entry entry, xhal_result_t result) {
   return result;
 }
 
+void forget_report() { t_error.reported = false; }
+
 TakenReport take_report(xhal_result_t code) {
   ThreadError& error = t_error;
   TakenReport taken;

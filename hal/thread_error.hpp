@@ -23,6 +23,9 @@ void report_error(const xhal_error_report_t* report);
 // Makes `result` (negative) the thread's last error. Gives back `result`, so that it can end a call path.
 [[gnu::cold, gnu::noinline]] xhal_result_t record_failure(Entry entry, xhal_result_t result);
 
+// A call succeeded: what its driver reported on the way to that is nobody's error. Not called by calls whose instructions are counted.
+[[gnu::noinline]] void forget_report();
+
 // What was reported for `code` since the last recorded error, taken away: "" when nothing was.
 struct TakenReport {
   std::string text;

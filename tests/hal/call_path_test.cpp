@@ -21,7 +21,7 @@ template <class T>
 inline constexpr uint32_t kTypeOf = 0;
 #define TYPE_OF(name, tag) \
   template <>              \
-  inline constexpr uint32_t kTypeOf<xhal_##name##_t> = tag;
+  [[maybe_unused]] inline constexpr uint32_t kTypeOf<xhal_##name##_t> = tag;
 XHAL_HANDLE_LIST(TYPE_OF)
 #undef TYPE_OF
 

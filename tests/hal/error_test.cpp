@@ -77,6 +77,30 @@ TEST_F(ErrorTest, AReportOfACallThatThenSucceedsIsNoError) {
   EXPECT_EQ(last_text(), "kept");
 }
 
+// Also not later: the next error of the same code, which brings no text, does not get the text of an attempt that did no harm.
+TEST_F(ErrorTest, AReportOfACallThatGaveAHandleIsForgotten) {
+  XHAL_CLAUSE("XHAL-ERROR-2");
+  const xhal_device_t device = this->device(instance_);
+  told_->report_text = "the first attempt failed";
+  told_->report_code = XHAL_ERROR_IO;
+  xhal_stream_t made = nullptr;
+  ASSERT_EQ(xhal_stream_create(device, nullptr, &made), XHAL_SUCCESS);
+  EXPECT_EQ(answer(XHAL_ERROR_IO), XHAL_ERROR_IO);
+  EXPECT_EQ(last_text(), std::string("xhal_stream_synchronize: ") + xhal_result_text(XHAL_ERROR_IO));
+  EXPECT_EQ(last_error().native_code, 0);
+}
+
+// The same of libxhal's own calls.
+TEST_F(ErrorTest, AReportWithinACallOfLibxhalThatSucceededIsForgotten) {
+  XHAL_CLAUSE("XHAL-ERROR-2");
+  const xhal_error_report_t report = {sizeof(report), XHAL_ERROR_IO, 7, "fake", "a driver that was left out"};
+  told_->services->report_error(&report);
+  uint32_t count = 0;
+  ASSERT_EQ(xhal_instance_get_devices(instance_, 0, nullptr, &count), XHAL_SUCCESS);
+  EXPECT_EQ(answer(XHAL_ERROR_IO), XHAL_ERROR_IO);
+  EXPECT_EQ(last_text(), std::string("xhal_stream_synchronize: ") + xhal_result_text(XHAL_ERROR_IO));
+}
+
 TEST_F(ErrorTest, AReportOfAnotherCodeIsNotTakenForTheReturnedOne) {
   XHAL_CLAUSE("XHAL-ERROR-2");
   EXPECT_EQ(answer(XHAL_ERROR_BUSY, "text of something else", XHAL_ERROR_IO), XHAL_ERROR_BUSY);

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -125,6 +127,19 @@ class HalTest : public ::testing::Test {
     return create(Description(drivers, layers));
   }
 
+  // Runs `body` in a child that is ended when it hangs; its failures are printed there and are this test's.
+  static void in_child(const std::function<void()>& body) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      alarm(30);
+      body();
+      _exit(HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "the child ended with status " << status;
+  }
   static std::vector<xhal_device_t> devices(xhal_instance_t instance) {
     uint32_t count = 0;
     EXPECT_EQ(xhal_instance_get_devices(instance, 0, nullptr, &count), XHAL_SUCCESS) << last_text();

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a forked child may do.
-#include <sys/wait.h>
-
 #include <atomic>
-#include <functional>
 #include <thread>
 
 #include "fixture.hpp"
@@ -13,19 +10,6 @@ namespace {
 
 class ForkTest : public HalTest {
  protected:
-  // Runs `body` in a child that is ended when it hangs; its failures are printed there and are this test's.
-  static void in_child(const std::function<void()>& body) {
-    const pid_t child = fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      alarm(30);
-      body();
-      _exit(HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "the child ended with status " << status;
-  }
   static void activate(xhal_instance_t instance) {
     void* pointer = nullptr;
     xhal_memory_desc_t desc{};

@@ -2,6 +2,8 @@
 // Creating, asking and destroying instances.
 #include <algorithm>
 #include <cstring>
+#include <thread>
+#include <utility>
 
 #include "fixture.hpp"
 
@@ -155,6 +157,106 @@ TEST_F(InstanceTest, ADestroyInsideAHostFunctionIsForbiddenAndChangesNothing) {
   EXPECT_EQ(devices(instance).size(), 2u);
   EXPECT_EQ(xhal_instance_destroy(instance), XHAL_SUCCESS);
   EXPECT_EQ(xhal_stream_query(stream), XHAL_ERROR_INVALID_HANDLE);
+}
+
+TEST_F(InstanceTest, AForbiddenDestroyIsNotFeltWhileItIsDecided) {
+  const xhal_instance_t instance = create();
+  struct Other {
+    xhal_instance_t instance;
+    xhal_stream_t stream;
+    xhal_result_t query, count;
+  } other = {instance, stream(device(instance)), XHAL_ERROR_UNKNOWN, XHAL_ERROR_UNKNOWN};
+  state(instance)->forbid_close = 1;
+  // What another thread does while the driver makes up its mind.
+  state(instance)->on_forbidden_close = [](void* user) {
+    std::thread([seen = static_cast<Other*>(user)] {
+      seen->query = xhal_stream_query(seen->stream);
+      uint32_t number = 0;
+      seen->count = xhal_instance_get_devices(seen->instance, 0, nullptr, &number);
+    }).join();
+  };
+  state(instance)->on_forbidden_close_user = &other;
+  EXPECT_EQ(xhal_instance_destroy(instance), XHAL_ERROR_CALL_FORBIDDEN);
+  EXPECT_EQ(other.query, XHAL_SUCCESS);
+  EXPECT_EQ(other.count, XHAL_SUCCESS);
+}
+
+// Drivers that cannot be asked: the active one, whose host function it can be, decides before the others are closed.
+TEST_F(InstanceTest, AForbiddenDestroyLeavesAllDriversOpen) {
+  for (const size_t refusing : {size_t{0}, size_t{1}}) {
+    const xhal_instance_t instance = create("fake,other");
+    const xhal_stream_t streams[] = {stream(device(instance, 0)), stream(device(instance, 2))};
+    void* pointer = nullptr;
+    xhal_memory_desc_t desc{};
+    desc.struct_size = sizeof(desc);
+    ASSERT_EQ(xhal_memory_allocate(device(instance, 2 * refusing), &desc, &pointer), XHAL_SUCCESS);
+    state(instance, refusing)->forbid_close = 1;
+    EXPECT_EQ(xhal_instance_destroy(instance), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(drivers(instance).size(), 2u);
+    EXPECT_EQ(devices(instance).size(), 4u);
+    for (const xhal_stream_t stream : streams) EXPECT_EQ(xhal_stream_query(stream), XHAL_SUCCESS);
+    EXPECT_EQ(xhal_instance_destroy(instance), XHAL_SUCCESS);
+    for (const xhal_stream_t stream : streams)
+      EXPECT_EQ(xhal_stream_query(stream), XHAL_ERROR_INVALID_HANDLE);
+  }
+}
+
+// Of two that cannot be asked and are not active, the one that is closed last refuses: it stays open, and everybody is told.
+TEST_F(InstanceTest, ADriverThatRefusesTooLateIsLeftOpen) {
+  Description description("fake,other");
+  const xhal_instance_t instance = create(description);
+  const xhal_stream_t stream = this->stream(device(instance));
+  state(instance, 0)->forbid_close = 3;
+  EXPECT_EQ(xhal_instance_destroy(instance), XHAL_SUCCESS);
+  EXPECT_EQ(xhal_stream_query(stream), XHAL_ERROR_INVALID_HANDLE);
+  ASSERT_EQ(description.lines.size(), 1u);
+  EXPECT_EQ(description.lines[0].level, static_cast<uint32_t>(XHAL_LOG_ERROR));
+  EXPECT_NE(description.lines[0].text.find("driver 'fake' refuses to be closed"), std::string::npos)
+      << description.lines[0].text;
+}
+
+// A real host function, on a thread of a driver of the kit, which is asked; the driver that is closed first must not notice.
+TEST_F(InstanceTest, ADestroyInsideAHostFunctionLeavesEarlierClosedDriversAlone) {
+  setenv("XHAL_DRIVER_PATH", (drivers_of("counting") + ":" + drivers_of("good")).c_str(), 1);
+  for (const char* order : {"counting,fake", "fake,counting"}) {
+    const xhal_instance_t instance = create(order);
+    const bool first = order[0] == 'c';
+    const xhal_stream_t of_fake = stream(device(instance, first ? 2 : 0));
+    xhal_stream_t of_kit = nullptr;
+    ASSERT_EQ(xhal_device_get_default_stream(device(instance, first ? 0 : 2), &of_kit), XHAL_SUCCESS);
+    struct Seen {
+      xhal_instance_t instance;
+      xhal_result_t result;
+    } seen = {instance, XHAL_SUCCESS};
+    const auto destroy = [](void* user, xhal_result_t) {
+      auto* told = static_cast<Seen*>(user);
+      told->result = xhal_instance_destroy(told->instance);
+    };
+    ASSERT_EQ(xhal_stream_host_function(of_kit, destroy, &seen), XHAL_SUCCESS) << last_text();
+    EXPECT_EQ(seen.result, XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(xhal_stream_query(of_fake), XHAL_SUCCESS);
+    EXPECT_EQ(xhal_stream_synchronize(of_kit, XHAL_WAIT_FOREVER), XHAL_SUCCESS);
+    EXPECT_EQ(devices(instance).size(), 4u);
+    EXPECT_EQ(xhal_instance_destroy(instance), XHAL_SUCCESS);
+  }
+}
+
+// Also inside a host function of another instance of the same driver: its thread cannot end that driver's threads.
+TEST_F(InstanceTest, ADestroyInsideAHostFunctionOfAnotherInstanceIsForbiddenToo) {
+  setenv("XHAL_DRIVER_PATH", drivers_of("counting").c_str(), 1);
+  const xhal_instance_t running = create("counting");
+  xhal_instance_t other = create("counting");
+  xhal_stream_t stream = nullptr;
+  ASSERT_EQ(xhal_device_get_default_stream(device(running), &stream), XHAL_SUCCESS);
+  xhal_result_t result = XHAL_SUCCESS;
+  std::pair<xhal_instance_t, xhal_result_t*> told{other, &result};
+  const auto destroy = [](void* user, xhal_result_t) {
+    const auto* pair = static_cast<decltype(told)*>(user);
+    *pair->second = xhal_instance_destroy(pair->first);
+  };
+  ASSERT_EQ(xhal_stream_host_function(stream, destroy, &told), XHAL_SUCCESS) << last_text();
+  EXPECT_EQ(result, XHAL_ERROR_CALL_FORBIDDEN);
+  EXPECT_EQ(devices(other).size(), 2u);
 }
 
 TEST_F(InstanceTest, PointerAttributesAnswerForAllDrivers) {

@@ -64,6 +64,22 @@ TEST_F(OptionTest, AnOptionForNobodyIsAnError) {
   create(Description("fake").option("other", "devices", "1"));
 }
 
+// The name of a library that is given by its path is known once it was negotiated, and only then is an option known to be for nobody.
+TEST_F(OptionTest, AnOptionForNobodyIsAnErrorBesideADriverGivenByPath) {
+  const std::string library = root("good") + "/lib/xhal/driver_fake.so";
+  Description description("");
+  description.path(library.c_str()).option("fakke", "devices", "1");
+  xhal_instance_t instance = nullptr;
+  EXPECT_EQ(xhal_instance_create(&description.desc, &instance), XHAL_ERROR_DRIVER_NOT_FOUND);
+  EXPECT_NE(last_text().find("'fakke'"), std::string::npos) << last_text();
+  Description good("");
+  good.path(library.c_str()).option("fake", "devices", "3").option("other", "devices", "1");
+  EXPECT_EQ(devices(create(good)).size(), 3u);
+  // Nothing is negotiated, so nobody can tell.
+  description.desc.flags = XHAL_INSTANCE_DISCOVER_ONLY;
+  create(description);
+}
+
 TEST_F(OptionTest, LayersHaveOptionsToo) {
   setenv("XHAL_FIRST", "file=x.json,limit=4", 1);
   const xhal_instance_t instance = create(Description("fake", "first").option("first", "limit", "5"));

@@ -5,6 +5,7 @@
 //   thread            a thread goes on calling while the process ends
 //   mistyped          variables with a typing error are warned of, once a process
 //   mistyped_ignored  and not at all when the environment is ignored
+//   mistyped_path     the variable of a driver that was given by its path is known, also when the driver refuses what it says
 //   layers            sixteen different layers are possible in a process
 #include <atomic>
 #include <cstdio>
@@ -132,6 +133,40 @@ void probe_variables(bool ignored) {
   expect(warnings_of_an_instance(0).empty(), "a second warning in one process");
 }
 
+void probe_variables_of_a_path() {
+  XHAL_CLAUSE("XHAL-LOADER-51");
+  setenv("XHAL_DRIVER_PATH", "", 1);
+  setenv("XHAL_NAMELESS", "no_such_option=1", 1);
+  setenv("XHAL_NAMELES", "no_such_option=1", 1);
+  std::vector<std::string> warnings;
+  const char* path = HAL_TEST_ROOTS "/pathed/lib/xhal/driver_nameless.so";
+  xhal_instance_desc_t desc = {};
+  desc.struct_size = sizeof(desc);
+  desc.abi_minor = XHAL_ABI_MINOR;
+  desc.drivers = "";
+  desc.driver_paths = &path;
+  desc.driver_path_count = 1;
+  desc.log_user = &warnings;
+  desc.log = [](void* user, uint32_t level, const char*, const char* text) {
+    if (level == XHAL_LOG_WARNING) static_cast<std::vector<std::string>*>(user)->push_back(text);
+  };
+  xhal_instance_t instance = nullptr;
+  // A mere look negotiates nothing: which variables are read is not known, and the one warning is kept for who knows.
+  desc.flags = XHAL_INSTANCE_DISCOVER_ONLY;
+  expect(xhal_instance_create(&desc, &instance) == XHAL_SUCCESS, "discovery");
+  expect(xhal_instance_destroy(instance) == XHAL_SUCCESS, "destroy");
+  expect(warnings.empty(), "a warning by who cannot know");
+  desc.flags = 0;
+  expect(xhal_instance_create(&desc, &instance) == XHAL_ERROR_INVALID_ARGUMENT, "the option is not refused");
+  expect(warnings.size() == 1, "not exactly one warning");
+  for (const std::string& text : warnings) {
+    std::printf("warning: %s\n", text.c_str());
+    expect(text.find("variable XHAL_NAMELES is set") != std::string::npos,
+           "the mistyped variable is not named");
+    expect(text.find("XHAL_NAMELESS") != std::string::npos, "the one that was meant is not named");
+  }
+}
+
 // The driver answers 7, and each of these layers appends a 0.
 uint32_t way_through(const std::string& layers) {
   xhal_instance_desc_t desc = {};
@@ -185,6 +220,10 @@ int main(int argc, char** argv) {
   setenv("XHAL_DRIVER_PATH", HAL_TEST_ROOTS "/good/share/xhal/drivers.d", 1);
   if (mode == "mistyped" || mode == "mistyped_ignored") {
     probe_variables(mode == "mistyped_ignored");
+    return 0;
+  }
+  if (mode == "mistyped_path") {
+    probe_variables_of_a_path();
     return 0;
   }
   if (mode == "layers") {

@@ -3,10 +3,13 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <thread>
+#include <utility>
 
 #include "../clause.hpp"
 #include "fake_host.hpp"
+#include "xhal/ext/host_function.h"
 #include "xhal/kit/driver.hpp"
 #include "xhal/kit/handles.hpp"
 
@@ -97,6 +100,44 @@ TEST(Negotiate, EqualSizes) {
   EXPECT_EQ(pair.functions->device_get_clocks, clocks) << "the last slot";
   EXPECT_TRUE(pair.interface.untouched());
   EXPECT_TRUE(pair.functions.untouched());
+}
+
+// The kit answers one extension for every driver; all other names are the driver's.
+TEST(Negotiate, TheKitTellsWhetherAThreadIsInAHostFunction) {
+  static xhal_functions_t own = kFunctions;
+  own.driver_get_extension = [](xhal_driver_t, const char* name, uint32_t version,
+                                const void** out) -> xhal_result_t {
+    if (std::strcmp(name, "own") != 0) return XHAL_ERROR_NOT_FOUND;
+    *out = &own;
+    return version == 1 ? XHAL_SUCCESS : XHAL_ERROR_NOT_FOUND;
+  };
+  for (const xhal_functions_t* functions : {&kFunctions, static_cast<const xhal_functions_t*>(&own)}) {
+    DriverDescription driver = kDriver;
+    driver.functions = functions;
+    Pair pair;
+    ASSERT_EQ(pair.negotiate(negotiation_of(host_services()), driver), XHAL_SUCCESS);
+    const auto get = pair.functions->driver_get_extension;
+    ASSERT_NE(get, nullptr);
+    const void* table = nullptr;
+    ASSERT_EQ(get(nullptr, XHAL_HOST_FUNCTION_NAME, XHAL_HOST_FUNCTION_VERSION, &table), XHAL_SUCCESS);
+    const auto* told = static_cast<const xhal_host_function_t*>(table);
+    EXPECT_EQ(told->struct_size, sizeof(*told));
+    EXPECT_EQ(told->is_inside(), 0U);
+    uint32_t inside = 7;
+    std::pair<const xhal_host_function_t*, uint32_t*> seen = {told, &inside};
+    run_host_function(
+        [](void* user, xhal_result_t) {
+          const auto* pair_seen = static_cast<decltype(seen)*>(user);
+          *pair_seen->second = pair_seen->first->is_inside();
+        },
+        &seen, XHAL_SUCCESS);
+    EXPECT_EQ(inside, 1U);
+    EXPECT_EQ(told->is_inside(), 0U);
+    const bool has_own = functions == &own;
+    const xhal_result_t no_such = has_own ? XHAL_ERROR_NOT_FOUND : XHAL_ERROR_UNSUPPORTED;
+    EXPECT_EQ(get(nullptr, XHAL_HOST_FUNCTION_NAME, XHAL_HOST_FUNCTION_VERSION + 1, &table), no_such);
+    EXPECT_EQ(get(nullptr, "own", 1, &table), has_own ? XHAL_SUCCESS : XHAL_ERROR_UNSUPPORTED);
+  }
 }
 
 TEST(Negotiate, OlderHostWithShorterTableGetsNoByteMore) {

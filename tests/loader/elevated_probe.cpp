@@ -8,8 +8,10 @@
 #include "xhal/driver.h"
 
 // The leak checker of a sanitizer build traces its own process, which the kernel forbids for one with privileges.
+// NOLINTBEGIN(readability-identifier-naming): the runtime's name
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options();
 extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+// NOLINTEND(readability-identifier-naming)
 
 int main() {
   using namespace xhal::discovery;

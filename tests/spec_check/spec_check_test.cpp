@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "emit.hpp"
@@ -111,7 +113,11 @@ INSTANTIATE_TEST_SUITE_P(
         Spoilt{"unknown_clause_in_need", kTable, "XHAL-EVENT-1 | cheap", "XHAL-EVENT-8 | cheap",
                "coverage.md:5: XHAL-EVENT-8 is no clause"},
         Spoilt{"row_missing", kTable, "| `xhal_stream_query` | `cu", "| `xhal_get_version` | `cu",
-               "coverage.md:12: no row for xhal_stream_query"},
+               "coverage.md:13: no row for xhal_stream_query"},
+        Spoilt{"row_of_an_unlisted_export_missing", kTable, "| `xhal_result_name` |",
+               "| `xhal_get_version` |", "coverage.md:13: no row for xhal_result_name"},
+        Spoilt{"new_unlisted_export", "include/xhal/base.h", "xhal_result_name", "xhal_result_title",
+               "coverage.md:13: no row for xhal_result_title"},
         Spoilt{"row_twice", kTable, "| `xhal_stream_query` | `cu", "| `xhal_get_version` | `cu",
                "coverage.md:11: xhal_get_version has a row already, line 10"},
         Spoilt{"row_of_no_call", kTable, "| `xhal_stream_query` | `cu", "| `xhal_base` | `cu",
@@ -245,7 +251,26 @@ TEST(Spec, commits_are_asked_for_the_former_count) {
   tree.write(kPending, "count 5\n");
   EXPECT_EQ(committed_pending_count(tree.root()), 1U) << "the working tree's count is not a commit's";
   ASSERT_EQ(git("commit -a -m two"), 0);
-  EXPECT_EQ(committed_pending_count(tree.root()), 1U) << "growth that was committed is still seen once";
+  EXPECT_EQ(committed_pending_count(tree.root()), 1U) << "growth that was committed is still seen";
+  // Also when other commits came behind it, and when the file was gone meanwhile.
+  for (const char* name : {"a", "b", "c"}) {
+    tree.write(name, name);
+    ASSERT_EQ(git("add -A"), 0);
+    ASSERT_EQ(git(std::string("commit -m ") + name), 0);
+  }
+  ASSERT_EQ(git(std::string("rm ") + kPending), 0);
+  ASSERT_EQ(git("commit -m gone"), 0);
+  EXPECT_EQ(committed_pending_count(tree.root()), 1U);
+  tree.write(kPending, "count 4\n");
+  ASSERT_EQ(git("add -A"), 0);
+  ASSERT_EQ(git("commit -m back"), 0);
+  EXPECT_EQ(committed_pending_count(tree.root()), 1U);
+
+  // A clone of the last commit alone knows its count, and nothing else.
+  const Tree clone;
+  std::filesystem::remove_all(clone.root());
+  ASSERT_EQ(git("clone --depth 1 'file://" + tree.root().string() + "' '" + clone.root().string() + "'"), 0);
+  EXPECT_EQ(committed_pending_count(clone.root()), 4U);
 }
 
 TEST(Spec, count_is_a_number) {
@@ -322,6 +347,11 @@ TEST(Spec, text_and_preprocessor_agree_on_the_real_lists) {
     for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
     EXPECT_EQ(upper, entries[i].feature);
   }
+  std::set<std::string> unlisted;
+  for (const Entry& entry : contract.unlisted) unlisted.insert(entry.name);
+  EXPECT_EQ(unlisted, (std::set<std::string>{"error_clear", "feature_from_name", "feature_name",
+                                             "result_name", "result_text"}))
+      << "what entry_points.def says about exports outside of it";
 }
 
 }  // namespace

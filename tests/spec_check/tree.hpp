@@ -33,7 +33,12 @@ class Tree {
           "XHAL_ENTRY(CORE, 0, stream_query, (H, stream, stream))\n"
           "XHAL_ENTRY(PEER, 0, device_enable_peer, (H, device, device),\n"
           "           (H, device, peer))\n");
-    write("include/xhal/base.h", "/* [XHAL-EVENT-1..2] */\nenum { XHAL_ERROR_BUSY = -1 };\n");
+    write("include/xhal/base.h",
+          "/* [XHAL-EVENT-1..2] */\nenum { XHAL_ERROR_BUSY = -1 };\n"
+          "XHAL_EXPORT const char* xhal_result_name(int result);\n"
+          "XHAL_EXPORT int xhal_stream_query(xhal_stream_t stream);\n"
+          "XHAL_EXPORT int xhal_driver_negotiate(void* host,\n"
+          "                                      void* out);\n");
     write("docs/spec/README.md",
           "| [event.md](event.md) | events |\n    **XHAL-<PAGE>-<n>** (<feature>) One rule.\n");
     write("docs/spec/event.md",
@@ -63,7 +68,9 @@ class Tree {
           "| `xhal_stream_query` | `cuStreamQuery` | `hipStreamQuery` | `zeFenceQueryStatus` | own state: "
           "counts by call-backs |\n"
           "| `xhal_device_enable_peer` | `cuCtxEnablePeerAccess` | `hipDeviceEnablePeerAccess` | own state: "
-          "always on | not claimed: no such call |\n");
+          "always on | not claimed: no such call |\n"
+          "| `xhal_result_name` | libxhal: from the list | libxhal: from the list | libxhal: from the list | "
+          "libxhal: from the list |\n");
     write("docs/spec/sketches/cuda/all.c",
           "static int sketch_stream_query(CUstream s) {\n  return cuStreamQuery(s);\n}\n"
           "static int sketch_device_enable_peer(CUcontext c) {\n  return cuCtxEnablePeerAccess(c, 0);\n}\n");

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "state.hpp"
+#include "xhal/ext/host_function.h"
 #include "xhal/kit/driver.hpp"
 
 namespace xhal::kit {
@@ -61,10 +62,11 @@ struct Negotiated {
   const char* name;
   const char* library_path;
   const char* manifest_path;
+  decltype(xhal_functions_t::driver_get_extension) get_extension;  // the driver's own; null when it has none
   const Negotiated* former;
 };
 
-constexpr Negotiated kNothingNegotiated = {kServicesWithoutHost, nullptr, "", "", "", nullptr};
+constexpr Negotiated kNothingNegotiated = {kServicesWithoutHost, nullptr, "", "", "", nullptr, nullptr};
 constinit std::atomic<const Negotiated*> negotiated{&kNothingNegotiated};
 
 const Negotiated& current() { return *negotiated.load(std::memory_order_acquire); }
@@ -84,18 +86,19 @@ xhal_host_services_t take_over(const xhal_host_services_t& given) {
 
 constexpr const char* text_or_empty(const char* text) { return text != nullptr ? text : ""; }
 
-xhal_result_t remember(const xhal_negotiation_t& host, const char* name) {
+xhal_result_t remember(const xhal_negotiation_t& host, const char* name,
+                       decltype(xhal_functions_t::driver_get_extension) get_extension = nullptr) {
   const Negotiated& former = current();
   const char* library_path = text_or_empty(host.library_path);
   const char* manifest_path = text_or_empty(host.manifest_path);
   if (former.given == host.services && former.name == name && former.library_path == library_path &&
-      former.manifest_path == manifest_path) {
+      former.manifest_path == manifest_path && former.get_extension == get_extension) {
     return XHAL_SUCCESS;
   }
   auto* memory = std::malloc(sizeof(Negotiated));
   if (memory == nullptr) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
   negotiated.store(new (memory) Negotiated{take_over(*host.services), host.services, name, library_path,
-                                           manifest_path, &former},
+                                           manifest_path, get_extension, &former},
                    std::memory_order_release);
   return XHAL_SUCCESS;
 }
@@ -143,6 +146,25 @@ void hand_over(T value, T* out) {
   std::memcpy(static_cast<void*>(out), &value, filled);
 }
 
+// ---- What the kit answers for its driver ---------------------------------------------------------------------------------------
+
+constexpr xhal_host_function_t kHostFunction = {sizeof(kHostFunction), 0,
+                                                []() -> uint32_t { return in_host_function() ? 1 : 0; }};
+
+xhal_result_t get_extension(xhal_driver_t driver, const char* name, uint32_t version,
+                            const void** out_table) {
+  if (name != nullptr && out_table != nullptr && version == XHAL_HOST_FUNCTION_VERSION &&
+      std::strcmp(name, XHAL_HOST_FUNCTION_NAME) == 0) {
+    *out_table = &kHostFunction;
+    return XHAL_SUCCESS;
+  }
+  // Without one of its own the driver answers as a null slot would.
+  const auto own = current().get_extension;
+  return own != nullptr ? own(driver, name, version, out_table) : XHAL_ERROR_UNSUPPORTED;
+}
+
+constexpr size_t kExtensionSlotEnd = offsetof(xhal_functions_t, driver_get_extension) + sizeof(void (*)());
+
 // Slots that the driver leaves null keep the host's refusing stub.
 void fill_functions(const xhal_functions_t& own, xhal_functions_t* out, uint32_t capacity) {
   const size_t common = std::min<size_t>({own.struct_size, capacity, sizeof(xhal_functions_t)});
@@ -154,6 +176,8 @@ void fill_functions(const xhal_functions_t& own, xhal_functions_t* out, uint32_t
     std::memcpy(&function, from + i * sizeof(function), sizeof(function));
     if (function != nullptr) std::memcpy(to + i * sizeof(function), &function, sizeof(function));
   }
+  if (kFunctionsHead + slots * sizeof(void (*)()) >= kExtensionSlotEnd)
+    out->driver_get_extension = get_extension;
   out->struct_size = static_cast<uint32_t>(kFunctionsHead + slots * sizeof(void (*)()));
   out->abi_revision = XHAL_ABI_REVISION;
 }
@@ -174,7 +198,11 @@ xhal_result_t negotiate(const xhal_negotiation_t* host, xhal_driver_interface_t*
       driver.functions == nullptr || driver.functions->struct_size < kFunctionsHead) {
     return XHAL_ERROR_INTERNAL;
   }
-  if (const xhal_result_t result = remember(*host, driver.name); result < 0) return result;
+  const bool has_extensions = driver.functions->struct_size >= kExtensionSlotEnd;
+  if (const xhal_result_t result =
+          remember(*host, driver.name, has_extensions ? driver.functions->driver_get_extension : nullptr);
+      result < 0)
+    return result;
   fill_functions(*driver.functions, out->functions, out->functions_capacity);
   hand_over({.struct_size = sizeof(*out),
              .abi_major = XHAL_ABI_MAJOR,

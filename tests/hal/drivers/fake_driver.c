@@ -179,6 +179,9 @@ static xhal_result_t stream_create(xhal_device_t handle, const xhal_stream_desc_
   driver_t* driver = enter(handle);
   object_t* made;
   if (out_stream == NULL) return XHAL_ERROR_INVALID_ARGUMENT;
+  if (driver->state.report_text != NULL) { /* a first attempt failed, another one succeeds */
+    report(driver->state.report_code, driver->state.report_native_code, driver->state.report_text);
+  }
   if (desc != NULL && desc->flags == 1) { /* a defective driver: an error that writes */
     *out_stream = (xhal_stream_t)&driver->streams[0];
     return XHAL_ERROR_OUT_OF_HOST_MEMORY;
@@ -348,7 +351,9 @@ static xhal_result_t fake_open(const xhal_driver_open_t* params, xhal_driver_t* 
 static xhal_result_t fake_close(xhal_driver_t handle) {
   driver_t* driver = (driver_t*)handle;
   if (driver->state.forbid_close != 0) {
-    driver->state.forbid_close = 0;
+    driver->state.forbid_close--;
+    if (driver->state.on_forbidden_close != NULL)
+      driver->state.on_forbidden_close(driver->state.on_forbidden_close_user);
     return report(XHAL_ERROR_CALL_FORBIDDEN, 0, "close inside a host function");
   }
   kill_object(&driver->object);

@@ -14,12 +14,15 @@ typedef struct fake_state {
   uint32_t opens;
   uint32_t calls;       /* of the table; atomic */
   uint32_t raw_devices; /* devices that driver_get_devices tells */
-  /* The next stream_synchronize: reports report_code with report_text where that is not null, then returns result. */
+  /* stream_synchronize reports report_code with report_text where that is not null, then returns result; stream_create reports the same
+   * and succeeds. */
   int32_t result;
   int32_t report_code;
   int64_t report_native_code;
   const char* report_text;
-  uint32_t forbid_close;     /* 1: close returns CALL_FORBIDDEN, once */
+  uint32_t forbid_close;                  /* so many closes return CALL_FORBIDDEN */
+  void (*on_forbidden_close)(void* user); /* called by such a close */
+  void* on_forbidden_close_user;
   int32_t attributes_result; /* of driver_get_pointer_attributes when it is not 0 */
   const void* owned_pointer; /* what driver_get_pointer_attributes knows, as memory of the last device */
   uint64_t owned_size;

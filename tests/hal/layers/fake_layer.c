@@ -43,7 +43,9 @@ static xhal_result_t stream_create(xhal_device_t device, const xhal_stream_desc_
   const xhal_result_t result = state->next->stream_create(device, desc, out_stream);
   /* Not stamped yet on the layer's side. */
   if (result == XHAL_SUCCESS)
-    state->saw_unstamped = ((const xhal_handle_header_t*)*out_stream)->table->state == XHAL_TABLE_DEAD;
+    __atomic_store_n(&state->saw_unstamped,
+                     ((const xhal_handle_header_t*)*out_stream)->table->state == XHAL_TABLE_DEAD ? 1 : 0,
+                     __ATOMIC_RELAXED);
   return result;
 }
 

@@ -72,6 +72,22 @@ void read_entries(const std::filesystem::path& root, Contract& contract, Finding
   if (contract.entries.empty()) findings.push_back({file->name, 1, "holds no XHAL_ENTRY"});
 }
 
+// "XHAL_EXPORT const char* xhal_result_name(xhal_result_t result);" declares result_name. What drivers and layers export is not libxhal's.
+std::string exported_name(const std::string& line) {
+  if (!line.starts_with("XHAL_EXPORT ")) return "";
+  const auto words = identifiers(line.substr(0, line.find('(')));
+  if (words.empty() || !words.back().starts_with("xhal_") || words.back().ends_with("_negotiate")) return "";
+  return words.back().substr(5);
+}
+
+void read_unlisted(const TextFile& header, Contract& contract) {
+  for (size_t i = 0; i < header.lines.size(); ++i) {
+    const std::string name = exported_name(header.lines[i]);
+    if (!name.empty() && contract.find_entry(name) == nullptr)
+      contract.unlisted.push_back({name, "host", i + 1});
+  }
+}
+
 }  // namespace
 
 bool Contract::has_feature(const std::string& lower) const {
@@ -80,9 +96,12 @@ bool Contract::has_feature(const std::string& lower) const {
 }
 
 const Entry* Contract::find_entry(const std::string& name) const {
-  const auto found =
-      std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name; });
-  return found == entries.end() ? nullptr : &*found;
+  for (const std::vector<Entry>* list : {&entries, &unlisted}) {
+    const auto found =
+        std::find_if(list->begin(), list->end(), [&](const Entry& entry) { return entry.name == name; });
+    if (found != list->end()) return &*found;
+  }
+  return nullptr;
 }
 
 Contract read_contract(const std::filesystem::path& root, Findings& findings) {
@@ -91,6 +110,7 @@ Contract read_contract(const std::filesystem::path& root, Findings& findings) {
   read_entries(root, contract, findings);
   for (const std::string& name : list_files(root, kHeaders, {".h", ".def"})) {
     if (const auto file = read_text(root, name)) {
+      read_unlisted(*file, contract);
       for (const std::string& line : file->lines) {
         for (std::string& word : identifiers(line)) contract.names.insert(std::move(word));
       }

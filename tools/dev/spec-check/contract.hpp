@@ -26,9 +26,11 @@ struct Entry {
 struct Contract {
   std::vector<Feature> features;
   std::vector<Entry> entries;
+  std::vector<Entry> unlisted;  // exported by libxhal and in no list: names and texts
   std::set<std::string> names;  // every C identifier of the public headers
 
   [[nodiscard]] bool has_feature(const std::string& lower) const;
+  // Of the list or unlisted.
   [[nodiscard]] const Entry* find_entry(const std::string& name) const;
 };
 

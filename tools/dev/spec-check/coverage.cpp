@@ -137,8 +137,10 @@ class CoverageCheck {
   void finish(const TextFile& file) {
     line_ = std::max<size_t>(1, file.lines.size());
     if (need_rows_ == 0) find("has no table of needs: | need | calls and clauses | remark |");
-    for (const Entry& entry : contract_.entries) {
-      if (!rows_.contains(entry.name)) find("no row for xhal_" + entry.name);
+    for (const std::vector<Entry>* list : {&contract_.entries, &contract_.unlisted}) {
+      for (const Entry& entry : *list) {
+        if (!rows_.contains(entry.name)) find("no row for xhal_" + entry.name);
+      }
     }
     for (const auto& [key, words] : sketches_) {
       if (!used_sketches_.contains(key) && contract_.find_entry(key.second) != nullptr &&
@@ -204,7 +206,7 @@ class CoverageCheck {
     const std::string name = words.size() == 1 && words[0].starts_with("xhal_") ? words[0].substr(5) : "";
     const Entry* entry = contract_.find_entry(name);
     if (entry == nullptr) {
-      find("'" + cells[0] + "' is no call of " + kEntryList);
+      find("'" + cells[0] + "' is no call of " + kEntryList + ", nor exported by libxhal beside it");
       return;
     }
     if (const auto [place, is_new] = rows_.emplace(name, line_); !is_new) {

@@ -217,8 +217,13 @@ std::optional<size_t> committed_pending_count(const std::filesystem::path& root)
   const auto top = output_of(git + "rev-parse --show-toplevel");
   std::error_code error;
   if (!top || !std::filesystem::equivalent(std::string(trimmed(*top)), root, error)) return std::nullopt;
+  // In a shallow clone the oldest commit counts as the one that added the file. The full history, so that what a branch did counts, too.
+  const auto commits = output_of(git + "log --full-history -n 200 --format=%H -- " + kPending);
+  if (!commits) return std::nullopt;
   std::optional<size_t> smallest;
-  for (const char* commit : {"HEAD", "HEAD^"}) {
+  for (const std::string& commit : split(*commits, '\n')) {
+    if (commit.empty()) continue;
+    // A commit that removed the file has no count.
     const auto text = output_of(git + "show " + commit + ":" + kPending);
     const auto count = text ? pending_count(*text) : std::nullopt;
     if (count) smallest = std::min(smallest.value_or(*count), *count);

@@ -30,7 +30,7 @@ std::string pending_text(const Contract& contract, const Clauses& clauses, const
 
 // The count in the first line of a pending.txt.
 std::optional<size_t> pending_count(const std::string& text);
-// The smaller count of the last commit and the one before it, or nothing outside of a checkout of its own.
+// The smallest count of the last 200 commits that changed the file, as far as the checkout has them; nothing outside of a checkout of its own.
 std::optional<size_t> committed_pending_count(const std::filesystem::path& root);
 
 }  // namespace xhal::spec

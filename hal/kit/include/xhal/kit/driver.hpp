@@ -24,7 +24,8 @@ struct DriverDescription {
   const xhal_functions_t* functions;
 };
 
-// The body of xhal_driver_negotiate. Refuses another 0.minor by name, keeps to the host's sizes, remembers the services.
+// The body of xhal_driver_negotiate. Refuses another 0.minor by name, keeps to the host's sizes, remembers the services. The extension
+// "xhal.host_function" is answered by the kit; every other name goes to the driver's own driver_get_extension.
 [[nodiscard]] xhal_result_t negotiate(const xhal_negotiation_t* host, xhal_driver_interface_t* out,
                                       const DriverDescription& driver);
 
@@ -68,7 +69,8 @@ struct OptionRule {
 
 // Runs `work` in a helper process and returns the bytes it appended to its argument: for vendor libraries that start threads or open
 // contexts when they merely count devices (XHAL_INSTANCE-2, XHAL-ABI-24). The helper is forked, so `work` may open libraries; it is killed
-// after `timeout_ns`. TIMEOUT, DRIVER_FAILED (it crashed; text says how) or work's own code.
+// after `timeout_ns`. TIMEOUT, DRIVER_FAILED (it crashed; text says how) or work's own code. The helper inherits what the process has loaded:
+// once such a library has been used in the process itself, ask it there, and tell activated().
 [[nodiscard]] xhal_result_t run_in_helper(
     const std::function<xhal_result_t(std::vector<unsigned char>&)>& work, uint64_t timeout_ns,
     std::vector<unsigned char>& out_bytes);
