@@ -3,8 +3,9 @@
  * The native kernel image: what an ELF shared object of compiled kernels exports to the simulator.
  *
  * An image is code and runs with the rights of the process that loads it. It exports one symbol, XHAL_NATIVE_IMAGE_SYMBOL, a
- * const xhal_native_image. A kernel is entered once for each work-group; inside, the image itself loops (or runs fibers) over
- * the work-items of the group, so that kernels without barriers vectorise across work-items.
+ * const xhal_native_image. A kernel is entered once for each work-group; inside, the image itself loops over the
+ * work-items of the group, so that kernels without barriers vectorise across work-items. How items wait at a barrier is the image's
+ * matter: the driver sees one call on one thread's stack.
  *
  * Pointer resolution. Device addresses are not backed in the host's view; the bytes of device address p lie at
  * p + backing_distance when p - window_base < window_size (unsigned), every other pointer is a host pointer and is used
@@ -57,8 +58,9 @@ typedef struct xhal_native_frame {
    * abandoned (device reset, teardown): the kernel must then return. */
   uint32_t (*relax)(void* relax_context);
   void* relax_context;
-  /* Scratch for fibers, owned by the calling worker and kept between groups: null at first, filled by the image through
-   * `scratch_free` conventions: the driver calls *scratch_free(*scratch) before the worker ends. */
+  /* A place where the image may keep memory of the calling worker between groups: declared local memory, items that wait at a barrier.
+   * *scratch is null at first; an image that sets it sets *scratch_free, too. The driver calls (*scratch_free)(*scratch) once, before
+   * the worker runs another image, ends, or the image is unloaded. */
   void** scratch;
   void (**scratch_free)(void*);
 } xhal_native_frame;
@@ -68,9 +70,10 @@ typedef struct xhal_native_kernel {
   void (*run_group)(xhal_native_frame* frame);
   const xhal_native_param* params;
   uint32_t param_count;
-  uint32_t max_group_size;     /* of all dimensions together */
-  uint32_t static_local_bytes; /* local memory declared inside the kernel */
-  uint32_t uses_barrier;
+  uint32_t max_group_size; /* of all dimensions together */
+  /* Local memory declared inside the kernel: where its last variable ends, and so with the padding that aligns the variables. */
+  uint32_t static_local_bytes;
+  uint32_t uses_barrier; /* whether items of a group wait for each other */
 } xhal_native_kernel;
 
 typedef struct xhal_native_image {

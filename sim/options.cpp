@@ -68,6 +68,8 @@ xhal_result_t read_options(std::span<const xhal_key_value_t> given, Options& out
        [&](std::string_view value) {
          return read_size(value, kPage, UINT64_MAX / 2, options.staging_bytes);
        }},
+      {"features", "features not to claim, each with a '-' before it",
+       [&](std::string_view value) { return read_withdrawn_features(value, options.withdrawn); }},
   };
   if (const xhal_result_t result = kit::apply_options("sim", given, rules); result < 0) return result;
   if (options.units == 0) options.units = usable_processors();

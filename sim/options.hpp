@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "device/features.hpp"
 #include "xhal/driver.h"
 
 namespace xhal::sim {
@@ -15,6 +16,7 @@ struct Options {
   uint32_t units = 0;                         // 0: as many as the process may use processors
   uint64_t pinned_bytes = 0;                  // 0: the machine's memory
   uint64_t staging_bytes = 0;                 // 0: a quarter of the machine's memory
+  FeatureBits withdrawn = 0;                  // not claimed although they are there
 };
 
 // Leaves `out` alone and reports a text unless every option is known and legal. Zeros above are replaced by what they stand for.

@@ -18,6 +18,13 @@ const Fault* device_was_reset() {
   return kFault;
 }
 
+const Fault* device_was_lost() {
+  static const auto* const kFault =
+      new Fault{XHAL_ERROR_DEVICE_LOST, "", 0, 0, "the device was lost, as was asked for; reset it",
+                XHAL_FAULT_SCOPE_DEVICE};
+  return kFault;
+}
+
 const Fault* instance_was_destroyed() {
   static const auto* const kFault = new Fault{XHAL_ERROR_CANCELLED, "xhal_instance_destroy", 0, 0,
                                               "the work was dropped because its instance was destroyed"};
@@ -73,7 +80,8 @@ xhal_stream_t Device::make_stream() {
     streams_.erase(it);
     throw;
   }
-  stream.release();
+  if (const Fault* loss = lost(); loss != nullptr) stream->drop_all(loss);
+  static_cast<void>(stream.release());  // the list owns it
   return it->second;
 }
 
@@ -187,6 +195,15 @@ void Device::failed(const Fault* fault) {
   fault_.compare_exchange_strong(none, fault, std::memory_order_acq_rel);
 }
 
+void Device::lose() {
+  const Fault* const loss = device_was_lost();
+  const std::lock_guard lock(streams_mutex_);
+  // From here on calls refuse; what got past them before is dropped by the streams.
+  lost_.store(loss, std::memory_order_release);
+  for (const auto& [stream, stream_handle] : streams_) stream->drop_all(loss);
+  failed(loss);
+}
+
 void Device::reset() {
   const std::lock_guard resets(reset_mutex_);
   std::vector<Position> dropped;
@@ -202,8 +219,11 @@ void Device::reset() {
   for (const Position& position : dropped) {
     static_cast<void>(await(*position.progress, position.number, kNever, scheduler()));
   }
-  fault_.store(nullptr, std::memory_order_release);
+  // A loss comes wholly before or wholly after this.
+  const std::lock_guard lock(streams_mutex_);
   default_stream_->revive();
+  fault_.store(nullptr, std::memory_order_release);
+  lost_.store(nullptr, std::memory_order_release);
 }
 
 // ---- The end -------------------------------------------------------------------------------------------------------------------

@@ -78,6 +78,10 @@ class Device final : public StreamHost {
   // ---- Waiting and failing.
   xhal_result_t synchronize(uint64_t timeout_ns);
   [[nodiscard]] const Fault* fault() const { return fault_.load(std::memory_order_acquire); }
+  // Null while the device is there. [XHAL-ERROR-14]
+  [[nodiscard]] const Fault* lost() const { return lost_.load(std::memory_order_acquire); }
+  // Never waits. A reset brings the device back.
+  void lose();
   void reset();
   void add_pending(Memory::Pending& out);
 
@@ -100,6 +104,7 @@ class Device final : public StreamHost {
 
   std::atomic<bool> active_{false};
   std::atomic<const Fault*> fault_{nullptr};
+  std::atomic<const Fault*> lost_{nullptr};
   std::mutex reset_mutex_;
 
   std::mutex streams_mutex_;

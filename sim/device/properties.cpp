@@ -15,13 +15,6 @@
 namespace xhal::sim {
 namespace {
 
-constexpr uint32_t kFeatures[] = {XHAL_FEATURE_CORE, XHAL_FEATURE_EVENT_TIMING,
-                                  XHAL_FEATURE_CROSS_STREAM_PROGRESS, XHAL_FEATURE_ERROR_CAUSE,
-                                  XHAL_FEATURE_REGISTER};
-// Only where some image format runs.
-constexpr uint32_t kKernelFeatures[] = {XHAL_FEATURE_KERNEL, XHAL_FEATURE_ARGUMENT_CHECK,
-                                        XHAL_FEATURE_POINTERS_IN_MEMORY};
-
 constexpr uint64_t mask_of(std::initializer_list<uint32_t> bits) {
   uint64_t mask = 0;
   for (const uint32_t bit : bits) mask |= uint64_t{1} << bit;
@@ -45,12 +38,9 @@ void set_behaviour(xhal_device_properties_t& properties) {
   properties.copy_blocks = XHAL_COPY_DEVICE_TO_PAGEABLE | XHAL_COPY_HOST_TO_HOST;
   properties.host_function_blocks = XHAL_BLOCKS_NONE;
   properties.default_stream_kind = XHAL_DEFAULT_STREAM_INDEPENDENT;
-  properties.event_resolution_ns = 1;
 }
 
-void set_limits(xhal_device_properties_t& properties) {
-  properties.max_allocation_bytes = properties.memory_bytes;
-  properties.memory_alignment = Arena::kGranule;
+void set_kernel_limits(xhal_device_properties_t& properties) {
   properties.max_group_items = kMaxGroupItems;
   std::fill_n(properties.max_group_size, 3, kMaxGroupItems);
   properties.max_group_count[0] = kMaxGroupCountX;
@@ -80,10 +70,8 @@ void write_uuid(uint32_t index, uint8_t (&out)[16]) {
   out[8] = static_cast<uint8_t>((out[8] & 0x3f) | 0x80);
 }
 
-bool claims(uint32_t feature) {
-  if (std::ranges::find(kFeatures, feature) != std::end(kFeatures)) return true;
-  return !usable_targets().empty() &&
-         std::ranges::find(kKernelFeatures, feature) != std::end(kKernelFeatures);
+bool claims(const Device& device, uint32_t feature) {
+  return (simulated_features() & ~device.instance.options.withdrawn & bit_of(feature)) != 0;
 }
 
 xhal_device_properties_t properties_of(const Device& device) {
@@ -110,10 +98,13 @@ xhal_device_properties_t properties_of(const Device& device) {
   properties.unit_count = options.units;
   properties.address_bits = 48;
   for (uint32_t feature = 0; feature < XHAL_FEATURE_WORDS * 64; ++feature) {
-    if (claims(feature)) properties.features[feature / 64] |= uint64_t{1} << (feature % 64);
+    if (claims(device, feature)) properties.features[feature / 64] |= uint64_t{1} << (feature % 64);
   }
   set_behaviour(properties);
-  set_limits(properties);
+  properties.event_resolution_ns = claims(device, XHAL_FEATURE_EVENT_TIMING) ? 1 : 0;
+  properties.max_allocation_bytes = properties.memory_bytes;
+  properties.memory_alignment = Arena::kGranule;
+  if (claims(device, XHAL_FEATURE_KERNEL)) set_kernel_limits(properties);
   return properties;
 }
 

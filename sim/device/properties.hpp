@@ -9,7 +9,7 @@ namespace xhal::sim {
 class Device;
 
 [[nodiscard]] xhal_device_properties_t properties_of(const Device& device);
-[[nodiscard]] bool claims(uint32_t feature);
+[[nodiscard]] bool claims(const Device& device, uint32_t feature);
 // A pure function of the index: the same in every instance and process.
 void write_uuid(uint32_t index, uint8_t (&out)[16]);
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "xhal/base.h"
+#include "xhal/device.h"
 
 namespace xhal::sim {
 
@@ -18,6 +18,7 @@ struct Fault {
   uint64_t correlation_id = 0;
   uint64_t stream_id = 0;
   std::string text;
+  uint32_t scope = XHAL_FAULT_SCOPE_STREAM;
 };
 
 // Keeps every record for the life of the instance, so that a pointer to one needs no owner. A few hundred bytes a failure.

@@ -208,13 +208,23 @@ bool Stream::leave() {
   return true;
 }
 
-void Stream::abandon(const Fault* reason) {
-  const std::lock_guard lock(submit_mutex_);
+// The first reason stays: the lane may have told it already.
+void Stream::drop_all_locked(const Fault* reason) {
   if (abandoned_.load(std::memory_order_relaxed)) return;
-  stale_.store(true, std::memory_order_release);
   drop_reason_ = reason;
   abandoned_.store(true, std::memory_order_release);
   if (started_) host_.scheduler().wake(*this);
+}
+
+void Stream::drop_all(const Fault* reason) {
+  const std::lock_guard lock(submit_mutex_);
+  drop_all_locked(reason);
+}
+
+void Stream::abandon(const Fault* reason) {
+  const std::lock_guard lock(submit_mutex_);
+  stale_.store(true, std::memory_order_release);
+  drop_all_locked(reason);
 }
 
 void Stream::revive() {

@@ -78,7 +78,9 @@ class Stream final : public Lane, private Waiter {
 
   // No more handle: it finishes what it has. False when it has no thread and the caller deletes it.
   [[nodiscard]] bool leave();
-  // Drops all that has not run: kernels that ask are told to return, host functions run with CANCELLED. Takes no more work.
+  // Drops all that has not run: kernels that ask are told to return, host functions run with the reason's code.
+  void drop_all(const Fault* reason);
+  // The same, and takes no more work.
   void abandon(const Fault* reason);
   // After all of it was dropped: a healthy, empty stream again. For the default stream, whose handle stays.
   void revive();
@@ -92,6 +94,7 @@ class Stream final : public Lane, private Waiter {
 
   xhal_result_t refusal() const;
   bool start();
+  void drop_all_locked(const Fault* reason);
   void push(uint64_t* out_number);
   // Null when done, the failure when it failed. Sets `pending` when it must be tried again.
   const Fault* execute(Op& op, bool& pending);
@@ -113,7 +116,7 @@ class Stream final : public Lane, private Waiter {
   OpQueue queue_;
   // The lane's own.
   const Progress* waits_for_ = nullptr;
-  FiberScratch scratch_;
+  ImageScratch scratch_;
   AlignedBytes local_memory_;
 };
 

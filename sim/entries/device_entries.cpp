@@ -20,15 +20,16 @@ xhal_result_t get_properties(xhal_device_t device, xhal_device_properties_t* out
   });
 }
 
-xhal_result_t has_feature(xhal_device_t, uint32_t feature, uint32_t* out_claimed) {
+xhal_result_t has_feature(xhal_device_t device, uint32_t feature, uint32_t* out_claimed) {
   if (out_claimed == nullptr) return refuse_null("out_claimed");
-  *out_claimed = claims(feature) ? 1 : 0;
+  *out_claimed = claims(device_of(device), feature) ? 1 : 0;
   return XHAL_SUCCESS;
 }
 
-xhal_result_t get_image_formats(xhal_device_t, uint32_t capacity, uint32_t stride,
+xhal_result_t get_image_formats(xhal_device_t device, uint32_t capacity, uint32_t stride,
                                 xhal_image_format_t* out_formats, uint32_t* out_count) {
-  const auto targets = usable_targets();
+  const auto targets =
+      claims(device_of(device), XHAL_FEATURE_KERNEL) ? usable_targets() : std::span<const std::string_view>();
   const auto count = static_cast<uint32_t>(targets.size());
   const auto element = [&](uint32_t i) {
     return reinterpret_cast<xhal_image_format_t*>(reinterpret_cast<std::byte*>(out_formats) +
@@ -90,7 +91,12 @@ xhal_result_t get_link(xhal_device_t device, xhal_device_t peer, xhal_link_t* ou
 
 xhal_result_t synchronize(xhal_device_t device, uint64_t timeout_ns) {
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
-  return guarded([&] { return device_of(device).synchronize(timeout_ns); });
+  Device& d = device_of(device);
+  return guarded([&] {
+    const xhal_result_t status = d.synchronize(timeout_ns);
+    if (const xhal_result_t result = check_present(d); result < 0) return result;
+    return status;
+  });
 }
 
 xhal_result_t get_default_stream(xhal_device_t device, xhal_stream_t* out_stream) {
@@ -104,11 +110,15 @@ xhal_result_t get_fault(xhal_device_t device, xhal_fault_t* out) {
   xhal_fault_t value = {};
   value.scope = XHAL_FAULT_SCOPE_STREAM;
   value.recovery = XHAL_RECOVERY_RESET;
-  if (const Fault* fault = device_of(device).fault(); fault != nullptr) {
+  const Device& d = device_of(device);
+  if (const Fault* fault = d.fault(); fault != nullptr) {
     value.code = fault->code;
-    value.correlation_id = fault->correlation_id;
-    value.stream_id = fault->stream_id;
-    std::snprintf(value.entry, sizeof(value.entry), "%s", fault->entry);
+    value.scope = fault->scope;
+    if (claims(d, XHAL_FEATURE_ERROR_CAUSE)) {
+      value.correlation_id = fault->correlation_id;
+      value.stream_id = fault->stream_id;
+      std::snprintf(value.entry, sizeof(value.entry), "%s", fault->entry);
+    }
     std::snprintf(value.text, sizeof(value.text), "%s", fault->text.c_str());
   }
   kit::write_struct(value, out);

@@ -4,6 +4,7 @@
 
 #include "entries/entry.hpp"
 #include "version.hpp"
+#include "xhal/ext/lose_device.h"
 
 namespace xhal::sim {
 namespace {
@@ -30,9 +31,26 @@ xhal_result_t get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t
                    [&](uint32_t i) { out_devices[i] = instance.devices[i]->handle; });
 }
 
+// Called directly, not through libxhal's checks.
+xhal_result_t lose(xhal_device_t device) {
+  const auto* header = reinterpret_cast<const xhal_handle_header_t*>(device);
+  if (header == nullptr || header->type != XHAL_TYPE_device || header->object == nullptr)
+    return kit::fail(XHAL_ERROR_INVALID_HANDLE, "device is no live handle of a device");
+  return guarded([&] {
+    device_of(device).lose();
+    return XHAL_SUCCESS;
+  });
+}
+
+constexpr xhal_lose_device_t kLoseDevice = {sizeof(kLoseDevice), 0, lose};
+
 xhal_result_t get_extension(xhal_driver_t, const char* name, uint32_t version, const void** out_table) {
   if (name == nullptr) return refuse_null("name");
   if (out_table == nullptr) return refuse_null("out_table");
+  if (std::strcmp(name, XHAL_LOSE_DEVICE_NAME) == 0 && version == XHAL_LOSE_DEVICE_VERSION) {
+    *out_table = &kLoseDevice;
+    return XHAL_SUCCESS;
+  }
   return kit::fail(XHAL_ERROR_NOT_FOUND, "the simulator has no extension '%.64s' version %u", name, version);
 }
 

@@ -8,6 +8,7 @@
 
 #include "device/device.hpp"
 #include "device/instance.hpp"
+#include "device/properties.hpp"
 #include "xhal/kit/driver.hpp"
 #include "xhal/kit/handles.hpp"
 #include "xhal/kit/structs.hpp"
@@ -46,9 +47,9 @@ inline Device& device_of(const Stream& stream) { return static_cast<Device&>(str
 // SUCCESS, or CALL_FORBIDDEN when the calling thread runs a host function.
 inline xhal_result_t outside_host_function() {
   if (!kit::in_host_function()) return XHAL_SUCCESS;
-  return kit::fail(
-      XHAL_ERROR_CALL_FORBIDDEN,
-      "a host function must not submit, wait or reset; leave that to the thread that waits for it");
+  return kit::fail(XHAL_ERROR_CALL_FORBIDDEN,
+                   "a host function may only ask; leave what submits, waits, makes or destroys to the thread "
+                   "that waits for it");
 }
 
 inline xhal_result_t refuse_null(const char* name) {
@@ -90,11 +91,26 @@ inline xhal_result_t refuse_reserved(const char* name) {
 // Gives a stream's refusal its text.
 xhal_result_t told(const Stream& stream, xhal_result_t result);
 
-// Before work is submitted to a stream: the thread may, and the device is active.
-inline xhal_result_t may_submit(const Stream& stream) {
-  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
-  return device_of(stream).activate();
+// SUCCESS for what the device claims; first of all in the calls of a feature. [XHAL-ABI-12]
+inline xhal_result_t check_claimed(const Device& device, uint32_t feature, const char* name) {
+  if (claims(device, feature)) return XHAL_SUCCESS;
+  return kit::fail(XHAL_ERROR_UNSUPPORTED, "the device does not claim %s", name);
 }
+
+// SUCCESS while the device is there. Waits ask when they are over: who is told of the loss finds nothing running.
+inline xhal_result_t check_present(const Device& device) {
+  const Fault* loss = device.lost();
+  return loss == nullptr ? XHAL_SUCCESS : kit::fail(loss->code, "%s", loss->text.c_str());
+}
+
+// Before something is made of or for a device, work included: the thread may, and the device is there and active.
+inline xhal_result_t make_ready(Device& device) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  if (const xhal_result_t result = check_present(device); result < 0) return result;
+  return device.activate();
+}
+
+inline xhal_result_t may_submit(const Stream& stream) { return make_ready(device_of(stream)); }
 
 // SUCCESS while the object is of the device's present epoch.
 inline xhal_result_t check_epoch(const Device& device, uint32_t epoch, const char* what) {

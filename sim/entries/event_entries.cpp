@@ -18,15 +18,22 @@ xhal_result_t create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_e
     return kit::fail(XHAL_ERROR_UNSUPPORTED,
                      "the device does not claim ipc_event: make the event without XHAL_EVENT_IPC");
   }
+  if ((given.flags & XHAL_EVENT_TIMING) != 0) {
+    if (const xhal_result_t result =
+            check_claimed(device_of(device), XHAL_FEATURE_EVENT_TIMING, "event_timing");
+        result < 0)
+      return result;
+  }
   return guarded([&] {
     Device& d = device_of(device);
-    if (const xhal_result_t result = d.activate(); result < 0) return result;
+    if (const xhal_result_t result = make_ready(d); result < 0) return result;
     *out_event = d.make_event((given.flags & XHAL_EVENT_TIMING) != 0);
     return xhal_result_t{XHAL_SUCCESS};
   });
 }
 
 xhal_result_t destroy(xhal_event_t event) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   return guarded([&] {
     DeviceEvent& e = event_of(event);
     e.device.destroy(e);
@@ -59,6 +66,7 @@ xhal_result_t failure_of(const Position& position, xhal_result_t status) {
 xhal_result_t query(xhal_event_t event) {
   const DeviceEvent& e = event_of(event);
   if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
+  if (const xhal_result_t result = check_present(e.device); result < 0) return result;
   const Position position = e.current();
   if (position.progress == nullptr) return XHAL_SUCCESS;
   return failure_of(position, position.progress->status(position.number));
@@ -70,10 +78,12 @@ xhal_result_t synchronize(xhal_event_t event, uint64_t timeout_ns) {
   if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
   return guarded([&] {
     const Position position = e.current();
-    if (position.progress == nullptr) return xhal_result_t{XHAL_SUCCESS};
+    if (position.progress == nullptr) return check_present(e.device);
     Scheduler& scheduler = e.device.scheduler();
-    return failure_of(position, await(*position.progress, position.number,
-                                      deadline_after(scheduler, timeout_ns), scheduler));
+    const xhal_result_t status =
+        await(*position.progress, position.number, deadline_after(scheduler, timeout_ns), scheduler);
+    if (const xhal_result_t result = check_present(e.device); result < 0) return result;
+    return failure_of(position, status);
   });
 }
 
@@ -95,6 +105,7 @@ xhal_result_t get_elapsed(xhal_event_t start, xhal_event_t end, int64_t* out_nan
     const DeviceEvent* const events[] = {&event_of(start), &event_of(end)};
     for (const DeviceEvent* e : events) {
       if (const xhal_result_t result = check_epoch(e->device, e->epoch, "event"); result < 0) return result;
+      if (const xhal_result_t result = check_present(e->device); result < 0) return result;
     }
     if (!events[0]->timed || !events[1]->timed) {
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "both events must be made with XHAL_EVENT_TIMING");

@@ -40,18 +40,20 @@ xhal_result_t check_module_desc(const xhal_module_desc_t& given) {
 }
 
 xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, xhal_module_t* out_module) {
-  if (!claims(XHAL_FEATURE_KERNEL)) {
+  // Without kernels there are no modules, so that the other calls never get a handle.
+  if (!claims(device_of(device), XHAL_FEATURE_KERNEL)) {
     return kit::fail(XHAL_ERROR_UNSUPPORTED,
-                     "this processor is below x86-64-v2: the simulator offers no kernels on it");
+                     usable_targets().empty()
+                         ? "this processor is below x86-64-v2: the simulator offers no kernels on it"
+                         : "the device does not claim kernel");
   }
-  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   xhal_module_desc_t given = {};
   if (const xhal_result_t result = read("desc", desc, given); result < 0) return result;
   if (out_module == nullptr) return refuse_null("out_module");
   return guarded([&] {
     if (const xhal_result_t result = check_module_desc(given); result < 0) return result;
     Device& d = device_of(device);
-    if (const xhal_result_t result = d.activate(); result < 0) return result;
+    if (const xhal_result_t result = make_ready(d); result < 0) return result;
     Image::Failure failure;
     auto image = Image::load({static_cast<const std::byte*>(given.image), given.image_size},
                              given.target != nullptr ? given.target : "", usable_targets(), failure);
@@ -62,6 +64,7 @@ xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, 
 }
 
 xhal_result_t module_destroy(xhal_module_t module) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   return guarded([&] {
     Module& m = module_of(module);
     m.device.destroy(m);

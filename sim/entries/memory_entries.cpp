@@ -32,7 +32,7 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
   }
   return guarded([&] {
     Device& d = device_of(device);
-    if (const xhal_result_t result = d.activate(); result < 0) return result;
+    if (const xhal_result_t result = make_ready(d); result < 0) return result;
     std::string why;
     const xhal_result_t result = d.instance.memory.allocate(d.index, given.kind, given.size, given.alignment,
                                                             kit::services().next_id(), out_pointer, why);
@@ -41,6 +41,7 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
 }
 
 xhal_result_t free_memory(xhal_device_t device, void* pointer) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   if (pointer == nullptr) return XHAL_SUCCESS;
   return guarded([&] {
     Device& d = device_of(device);
@@ -52,12 +53,15 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
 }
 
 xhal_result_t register_memory(xhal_device_t device, void* pointer, uint64_t size, uint32_t flags) {
+  if (const xhal_result_t result = check_claimed(device_of(device), XHAL_FEATURE_REGISTER, "register");
+      result < 0)
+    return result;
   if (flags != 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x, no flag is defined", flags);
   if (pointer == nullptr) return kit::fail(XHAL_ERROR_INVALID_POINTER, "pointer is null");
   if (size == 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "size is 0");
   return guarded([&] {
     Device& d = device_of(device);
-    if (const xhal_result_t result = d.activate(); result < 0) return result;
+    if (const xhal_result_t result = make_ready(d); result < 0) return result;
     std::string why;
     const xhal_result_t result =
         d.instance.memory.add_registered(d.index, pointer, size, kit::services().next_id(), why);
@@ -67,6 +71,10 @@ xhal_result_t register_memory(xhal_device_t device, void* pointer, uint64_t size
 
 // Work that was submitted before uses the application's memory as such, registered or not: nothing waits for it. [XHAL-REGISTER-3]
 xhal_result_t unregister_memory(xhal_device_t device, void* pointer) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  if (const xhal_result_t result = check_claimed(device_of(device), XHAL_FEATURE_REGISTER, "register");
+      result < 0)
+    return result;
   return guarded([&] {
     Device& d = device_of(device);
     std::string why;

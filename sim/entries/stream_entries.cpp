@@ -33,13 +33,14 @@ xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_
   }
   return guarded([&] {
     Device& d = device_of(device);
-    if (const xhal_result_t result = d.activate(); result < 0) return result;
+    if (const xhal_result_t result = make_ready(d); result < 0) return result;
     *out_stream = d.make_stream();
     return xhal_result_t{XHAL_SUCCESS};
   });
 }
 
 xhal_result_t destroy(xhal_stream_t stream) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   Stream& s = stream_of(stream);
   if (s.is_default) {
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
@@ -71,6 +72,7 @@ xhal_result_t get_device(xhal_stream_t stream, xhal_device_t* out_device) {
 xhal_result_t query(xhal_stream_t stream) {
   const Stream& s = stream_of(stream);
   if (s.is_stale()) return told(s, XHAL_ERROR_INVALID_HANDLE);
+  if (const xhal_result_t result = check_present(device_of(s)); result < 0) return result;
   const Progress& progress = s.progress();
   const xhal_result_t status = progress.status(progress.submitted());
   return status < 0 ? kit::fail(status, "%s", progress.fault()->text.c_str()) : status;
@@ -85,6 +87,7 @@ xhal_result_t synchronize(xhal_stream_t stream, uint64_t timeout_ns) {
     const Progress& progress = s.progress();
     const xhal_result_t status =
         await(progress, progress.submitted(), deadline_after(scheduler, timeout_ns), scheduler);
+    if (const xhal_result_t result = check_present(device_of(s)); result < 0) return result;
     return status < 0 ? kit::fail(status, "%s", progress.fault()->text.c_str()) : status;
   });
 }

@@ -55,13 +55,14 @@ struct Launch {
   ArgumentBytes arguments;
 };
 
-// What an image keeps for one worker between groups. It belongs to one image; another image's turn ends it.
-class FiberScratch {
+// What an image keeps for one worker between groups. It belongs to one image, which stays loaded until it has freed it; another image's
+// turn ends it.
+class ImageScratch {
  public:
-  FiberScratch() = default;
-  FiberScratch(const FiberScratch&) = delete;
-  FiberScratch& operator=(const FiberScratch&) = delete;
-  ~FiberScratch() { reset(); }
+  ImageScratch() = default;
+  ImageScratch(const ImageScratch&) = delete;
+  ImageScratch& operator=(const ImageScratch&) = delete;
+  ~ImageScratch() { reset(); }
 
   void use(const std::shared_ptr<const Image>& image) {
     if (image == owner_) return;
@@ -86,7 +87,7 @@ class FiberScratch {
 struct LaunchPlace {
   Scheduler& scheduler;
   const std::atomic<bool>& abandoned;
-  FiberScratch& scratch;
+  ImageScratch& scratch;
   std::byte*
       local_memory;  // kLocalBlockBytes, aligned to kLocalAlignment; may be null when the kernel has no local arguments
   uint64_t window_base;

@@ -53,7 +53,8 @@ bool Arena::map() {
 
 Arena::~Arena() {
   void* const backing = reinterpret_cast<void*>(slice_.begin + window_.distance());
-  mmap(backing, slice_.size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  static_cast<void>(mmap(backing, slice_.size(), PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
   if (fd_ >= 0) close(fd_);
   window_.give_slice(slice_);
 }

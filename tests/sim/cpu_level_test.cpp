@@ -19,12 +19,15 @@ TEST(CpuLevel, NeedsEachOfItsBits) {
     words.*word &= ~(uint32_t{1} << bit);
     return cpu_level(words);
   };
-  for (const uint32_t bit : {0, 9, 13, 19, 20, 23}) EXPECT_EQ(without(&CpuWords::leaf1_ecx, bit), 1u) << bit;
+  for (const uint32_t bit : {0u, 9u, 13u, 19u, 20u, 23u})
+    EXPECT_EQ(without(&CpuWords::leaf1_ecx, bit), 1u) << bit;
   EXPECT_EQ(without(&CpuWords::extended1_ecx, 0), 1u);
-  for (const uint32_t bit : {12, 22, 27, 28, 29}) EXPECT_EQ(without(&CpuWords::leaf1_ecx, bit), 2u) << bit;
-  for (const uint32_t bit : {3, 5, 8}) EXPECT_EQ(without(&CpuWords::leaf7_ebx, bit), 2u) << bit;
+  for (const uint32_t bit : {12u, 22u, 27u, 28u, 29u})
+    EXPECT_EQ(without(&CpuWords::leaf1_ecx, bit), 2u) << bit;
+  for (const uint32_t bit : {3u, 5u, 8u}) EXPECT_EQ(without(&CpuWords::leaf7_ebx, bit), 2u) << bit;
   EXPECT_EQ(without(&CpuWords::extended1_ecx, 5), 2u);
-  for (const uint32_t bit : {16, 17, 28, 30, 31}) EXPECT_EQ(without(&CpuWords::leaf7_ebx, bit), 3u) << bit;
+  for (const uint32_t bit : {16u, 17u, 28u, 30u, 31u})
+    EXPECT_EQ(without(&CpuWords::leaf7_ebx, bit), 3u) << bit;
 }
 
 TEST(CpuLevel, NeedsTheOperatingSystemToSaveTheRegisters) {

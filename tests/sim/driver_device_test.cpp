@@ -123,6 +123,42 @@ TEST(SimDevice, FeatureQuestionsAgreeAndUnclaimedCallsAreNull) {
 #include "xhal/entry_points.def"
 }
 
+TEST(SimDevice, WithdrawnFeaturesAreRefusedAndTheirPropertiesAreZero) {
+  const Machine machine(
+      "features=-event_timing-cross_stream_progress-error_cause-register-kernel-argument_check-pointers_in_"
+      "memory");
+  const xhal_device_t device = machine.device();
+  for (uint32_t feature = 0; feature < 300; ++feature)
+    EXPECT_EQ(claims(device, feature), feature == XHAL_FEATURE_CORE) << feature;
+  const auto p = properties_of(device);
+  EXPECT_EQ(p.features[0], uint64_t{1} << XHAL_FEATURE_CORE);
+  for (const uint32_t limit :
+       {p.event_resolution_ns, p.max_group_items, p.max_group_size[0], p.max_group_count[2],
+        p.max_local_bytes, p.preferred_group_multiple, p.max_argument_bytes, p.max_arguments}) {
+    EXPECT_EQ(limit, 0u);
+  }
+  uint32_t formats = 77;
+  EXPECT_EQ(call().device_get_image_formats(device, 0, 0, nullptr, &formats), XHAL_SUCCESS);
+  EXPECT_EQ(formats, 0u);
+
+  auto desc = sized<xhal_event_desc_t>();
+  desc.flags = XHAL_EVENT_TIMING;
+  xhal_event_t event = nullptr;
+  EXPECT_EQ(call().event_create(device, &desc, &event), XHAL_ERROR_UNSUPPORTED);
+  EXPECT_EQ(call().memory_register(device, nullptr, 0, 77), XHAL_ERROR_UNSUPPORTED)
+      << "whatever the arguments";
+  EXPECT_EQ(call().memory_unregister(device, nullptr), XHAL_ERROR_UNSUPPORTED);
+  EXPECT_EQ(call().module_load(device, nullptr, nullptr), XHAL_ERROR_UNSUPPORTED);
+}
+
+TEST(SimDevice, InstancesClaimEachTheirOwnFeatures) {
+  const Machine without("features=-register");
+  const Machine with;
+  EXPECT_FALSE(claims(without.device(), XHAL_FEATURE_REGISTER));
+  EXPECT_TRUE(claims(without.device(), XHAL_FEATURE_EVENT_TIMING));
+  EXPECT_TRUE(claims(with.device(), XHAL_FEATURE_REGISTER));
+}
+
 TEST(SimDevice, ImageFormatsAreWalkedByTheStride) {
   const Machine machine;
   uint32_t count = 0;

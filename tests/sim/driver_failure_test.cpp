@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "harness.hpp"
+#include "xhal/ext/lose_device.h"
 
 namespace xhal::sim_test {
 namespace {
@@ -88,6 +89,22 @@ TEST_F(Failures, AreToldWithTheirCause) {
     EXPECT_EQ(f.scope, static_cast<uint32_t>(XHAL_FAULT_SCOPE_STREAM));
     EXPECT_EQ(f.recovery, static_cast<uint32_t>(XHAL_RECOVERY_RESET));
   }
+}
+
+TEST(FailureCauses, AreNotToldWhereTheyAreNotClaimed) {
+  const Machine machine("features=-error_cause");
+  const xhal_device_t device = machine.device();
+  const xhal_stream_t stream = make_stream(device);
+  ASSERT_EQ(run(stream, get_kernel(load_test_image(device), "trap"), {value(uint64_t{0})}, 1, 1, 4711),
+            XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_synchronize(stream, kLong), XHAL_ERROR_LAUNCH_FAILED);
+  auto f = sized<xhal_fault_t>();
+  ASSERT_EQ(call().device_get_fault(device, &f), XHAL_SUCCESS);
+  EXPECT_EQ(f.code, XHAL_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(f.correlation_id, 0u);
+  EXPECT_EQ(f.stream_id, 0u);
+  EXPECT_STREQ(f.entry, "");
+  EXPECT_STRNE(f.text, "");
 }
 
 TEST_F(Failures, StayInTheirStream) {
@@ -280,6 +297,137 @@ TEST_F(Failures, AResetMayRaceWithWork) {
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(call().device_reset(device), XHAL_SUCCESS);
   EXPECT_EQ(told.calls.load(), submitted.load()) << "each exactly once";
+}
+
+// ---- A lost device -------------------------------------------------------------------------------------------------------------
+
+class Losses : public Failures {
+ protected:
+  xhal_result_t lose(xhal_device_t which) { return table->lose(which); }
+  static const xhal_lose_device_t* table_of(xhal_driver_t driver) {
+    const void* out = nullptr;
+    EXPECT_EQ(call().driver_get_extension(driver, XHAL_LOSE_DEVICE_NAME, XHAL_LOSE_DEVICE_VERSION, &out),
+              XHAL_SUCCESS);
+    return static_cast<const xhal_lose_device_t*>(out);
+  }
+  const xhal_lose_device_t* table = table_of(machine.handle);
+};
+
+TEST_F(Losses, AreAskedForByNameAndVersion) {
+  EXPECT_EQ(table->struct_size, sizeof(xhal_lose_device_t));
+  const void* none = this;
+  EXPECT_EQ(call().driver_get_extension(machine.handle, XHAL_LOSE_DEVICE_NAME, 2, &none),
+            XHAL_ERROR_NOT_FOUND);
+  EXPECT_EQ(call().driver_get_extension(machine.handle, "xhal.lose_devic", 1, &none), XHAL_ERROR_NOT_FOUND);
+  EXPECT_EQ(none, this);
+  EXPECT_EQ(lose(nullptr), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(lose(reinterpret_cast<xhal_device_t>(stream)), XHAL_ERROR_INVALID_HANDLE);
+}
+
+TEST_F(Losses, NeverWaitAndDropWhatHasNotRun) {
+  void* memory = allocate(device, 64);
+  ASSERT_EQ(fill(stream, memory, 1), XHAL_SUCCESS);
+  expect_synchronized(stream);
+  Told told;
+  {
+    Gate gate(stream);  // runs, and goes on running
+    ASSERT_EQ(fill(stream, memory, 2), XHAL_SUCCESS);
+    ASSERT_EQ(call().stream_host_function(stream, &Told::note, &told), XHAL_SUCCESS);
+    EXPECT_EQ(lose(device), XHAL_SUCCESS);
+    EXPECT_EQ(call().stream_query(stream), XHAL_ERROR_DEVICE_LOST);
+  }
+  EXPECT_EQ(call().device_reset(device), XHAL_SUCCESS);
+  EXPECT_EQ(told.calls.load(), 1);
+  EXPECT_EQ(told.status.load(), XHAL_ERROR_DEVICE_LOST);
+}
+
+TEST_F(Losses, EndAKernelThatSpinsAndEveryWait) {
+  uint32_t words[2] = {};  // the flag stays 0
+  const xhal_event_t behind = make_event(device);
+  const xhal_stream_t elsewhere = make_stream(machine.device(1));
+  ASSERT_EQ(
+      run(stream, get_kernel(module, "gate"), {memory(&words[0]), value(uint32_t{1}), memory(&words[1])}),
+      XHAL_SUCCESS);
+  ASSERT_EQ(call().event_record(behind, stream, 0), XHAL_SUCCESS);
+  ASSERT_EQ(call().stream_wait_event(elsewhere, behind, 0), XHAL_SUCCESS);
+  std::atomic<int> waiting{0};
+  xhal_result_t answers[3] = {};
+  std::thread waiters[] = {
+      std::thread([&] { waiting.fetch_add(1), answers[0] = call().stream_synchronize(stream, kLong); }),
+      std::thread([&] { waiting.fetch_add(1), answers[1] = call().event_synchronize(behind, kLong); }),
+      std::thread([&] { waiting.fetch_add(1), answers[2] = call().device_synchronize(device, kLong); })};
+  while (waiting.load() != 3) std::this_thread::yield();
+  EXPECT_EQ(lose(device), XHAL_SUCCESS);
+  for (std::thread& waiter : waiters) waiter.join();
+  for (const xhal_result_t answer : answers) EXPECT_EQ(answer, XHAL_ERROR_DEVICE_LOST);
+  EXPECT_EQ(call().stream_synchronize(elsewhere, kLong), XHAL_ERROR_DEVICE_LOST)
+      << "it waits for what was lost";
+  EXPECT_EQ(call().device_synchronize(machine.device(1), 0), XHAL_ERROR_DEVICE_LOST);
+  const xhal_stream_t healthy = make_stream(machine.device(1));
+  expect_synchronized(healthy);
+}
+
+TEST_F(Losses, RefuseEverythingButDestroysFreesAndProperties) {
+  const xhal_event_t event = make_event(device, XHAL_EVENT_TIMING);
+  void* memory = allocate(device, 64);
+  std::vector<char> host(4096);
+  ASSERT_EQ(call().memory_register(device, host.data(), host.size(), 0), XHAL_SUCCESS);
+  ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS);
+  expect_synchronized(stream);
+  ASSERT_EQ(lose(device), XHAL_SUCCESS);
+
+  int64_t elapsed = 0;
+  auto desc = sized<xhal_memory_desc_t>();
+  desc.kind = XHAL_MEMORY_PINNED;
+  desc.size = 64;
+  void* none = nullptr;
+  char more[64];
+  xhal_module_t no_module = nullptr;
+  xhal_stream_t default_stream = nullptr;
+  ASSERT_EQ(call().device_get_default_stream(device, &default_stream), XHAL_SUCCESS);
+  const xhal_result_t refusals[] = {call().event_get_elapsed(event, event, &elapsed),
+                                    call().event_record(event, stream, 0),
+                                    call().event_query(event),
+                                    call().stream_wait_event(stream, event, 0),
+                                    call().stream_query(default_stream),
+                                    call().stream_synchronize(default_stream, 0),
+                                    call().device_synchronize(device, 0),
+                                    fill(default_stream, memory, 1),
+                                    call().memory_copy(stream, memory, host.data(), 64),
+                                    call().memory_allocate(device, &desc, &none),
+                                    call().memory_register(device, more, sizeof(more), 0),
+                                    load(device, read_file(XHAL_TEST_IMAGE), "", no_module),
+                                    trap(stream),
+                                    call().stream_host_function(stream, &Told::note, nullptr)};
+  for (size_t i = 0; i < std::size(refusals); ++i) EXPECT_EQ(refusals[i], XHAL_ERROR_DEVICE_LOST) << i;
+
+  const xhal_fault_t f = fault();
+  EXPECT_EQ(f.code, XHAL_ERROR_DEVICE_LOST);
+  EXPECT_EQ(f.scope, static_cast<uint32_t>(XHAL_FAULT_SCOPE_DEVICE));
+  auto properties = sized<xhal_device_properties_t>();
+  EXPECT_EQ(call().device_get_properties(device, &properties), XHAL_SUCCESS);
+  EXPECT_EQ(call().event_destroy(event), XHAL_SUCCESS);
+  EXPECT_EQ(call().memory_unregister(device, host.data()), XHAL_SUCCESS);
+  EXPECT_EQ(call().memory_free(device, memory), XHAL_SUCCESS);
+  EXPECT_EQ(call().module_destroy(module), XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_destroy(stream), XHAL_SUCCESS);
+}
+
+TEST_F(Losses, AreUndoneByAReset) {
+  xhal_stream_t default_stream = nullptr;
+  ASSERT_EQ(call().device_get_default_stream(device, &default_stream), XHAL_SUCCESS);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_EQ(lose(device), XHAL_SUCCESS);
+    ASSERT_EQ(lose(device), XHAL_SUCCESS) << "again";
+    ASSERT_EQ(call().device_reset(device), XHAL_SUCCESS);
+    EXPECT_EQ(fault().code, XHAL_SUCCESS);
+    EXPECT_EQ(call().stream_query(stream), XHAL_ERROR_INVALID_HANDLE) << "made before";
+    for (const xhal_stream_t works : {default_stream, make_stream(device)}) {
+      void* memory = allocate(device, 64);
+      EXPECT_EQ(fill(works, memory, 5), XHAL_SUCCESS);
+      EXPECT_EQ(read_back<unsigned char>(works, memory, 64), std::vector<unsigned char>(64, 5));
+    }
+  }
 }
 
 }  // namespace

@@ -193,10 +193,10 @@ TEST_F(Kernels, FollowPointersInMemoryOfEveryKind) {
 }
 
 TEST_F(Kernels, ArgumentsAreChecked) {
-  void* memory_ = allocate(device, 64);
+  void* block = allocate(device, 64);
   const uint32_t u32 = 1;
   const uint64_t u64 = 1;
-  const auto good_memory = memory(memory_);
+  const auto good_memory = memory(block);
   const auto refused = [&](std::vector<xhal_argument_t> arguments) { return launch("fill", arguments); };
   ASSERT_EQ(refused({good_memory, value(u32), value(u64)}), XHAL_SUCCESS);
   EXPECT_EQ(refused({good_memory, value(u32)}), XHAL_ERROR_INVALID_ARGUMENT) << "too few";
@@ -209,9 +209,8 @@ TEST_F(Kernels, ArgumentsAreChecked) {
   EXPECT_EQ(refused({local(8), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "local for memory";
   EXPECT_EQ(refused({good_memory, value(u64), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "a wide value";
   EXPECT_EQ(refused({good_memory, value(u32), value(u32)}), XHAL_ERROR_INVALID_ARGUMENT) << "a narrow value";
-  EXPECT_EQ(refused({memory(memory_, 0), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT)
-      << "no access";
-  EXPECT_EQ(refused({memory(memory_, 4), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT)
+  EXPECT_EQ(refused({memory(block, 0), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT) << "no access";
+  EXPECT_EQ(refused({memory(block, 4), value(u32), value(u64)}), XHAL_ERROR_INVALID_ARGUMENT)
       << "unknown access";
   EXPECT_EQ(refused({good_memory, {XHAL_ARGUMENT_VALUE, 1, 4, &u32}, value(u64)}),
             XHAL_ERROR_INVALID_ARGUMENT);
@@ -309,7 +308,8 @@ TEST_F(Kernels, OfADestroyedModuleFinishTheirLaunches) {
 }
 
 TEST_F(Kernels, ScratchBelongsToOneImageAndOneStream) {
-  auto* out = static_cast<uint64_t*>(allocate(device, 8, XHAL_MEMORY_PINNED));
+  auto* out = static_cast<uint64_t*>(allocate(device, 16, XHAL_MEMORY_PINNED));
+  out[1] = 0;
   for (uint64_t i = 1; i <= 3; ++i) {
     ASSERT_EQ(launch("scratch", {memory(out)}), XHAL_SUCCESS);
     expect_synchronized(stream);
@@ -319,10 +319,28 @@ TEST_F(Kernels, ScratchBelongsToOneImageAndOneStream) {
   ASSERT_EQ(run(stream, get_kernel(second, "scratch"), {memory(out)}), XHAL_SUCCESS);
   expect_synchronized(stream);
   EXPECT_EQ(*out, 1u);
+  EXPECT_EQ(out[1], 1u) << "the first image's was freed when the second one had its turn";
   const xhal_stream_t other = make_stream(device);
   ASSERT_EQ(run(other, get_kernel(second, "scratch"), {memory(out)}), XHAL_SUCCESS);
   expect_synchronized(other);
   EXPECT_EQ(*out, 1u);
+}
+
+// The image itself aborts the process when it is unloaded with scratch that it has not freed.
+TEST_F(Kernels, ScratchIsFreedBeforeItsImageIsUnloaded) {
+  std::vector<uint64_t> words(4);
+  const xhal_stream_t leaves = make_stream(device);
+  for (const xhal_stream_t on : {stream, leaves}) {
+    uint64_t* out = &words[on == stream ? 0 : 2];
+    ASSERT_EQ(run(on, kernel("scratch"), {memory(out)}), XHAL_SUCCESS);
+    expect_synchronized(on);
+    EXPECT_EQ(out[1], 0u);
+  }
+  EXPECT_EQ(call().module_destroy(module), XHAL_SUCCESS);
+  EXPECT_EQ(call().stream_destroy(leaves), XHAL_SUCCESS);
+  machine.close();
+  EXPECT_EQ(words[1], 1u) << "by the end of the instance";
+  EXPECT_EQ(words[3], 1u) << "by the end of its stream";
 }
 
 TEST_F(Kernels, ThreadsLaunchOneKernelWithTheirOwnArguments) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 #include "fake_services.hpp"
@@ -42,12 +43,55 @@ TEST(Options, AreTakenOverAndLaterOnesWin) {
   EXPECT_EQ(options.staging_bytes, 8192u);
 }
 
+TEST(Options, WithdrawnFeaturesTakeAlongWhatNeedsThem) {
+  const struct {
+    const char* text;
+    FeatureBits withdrawn;
+  } cases[] = {
+      {"-event_timing", bit_of(XHAL_FEATURE_EVENT_TIMING)},
+      {"-register-register", bit_of(XHAL_FEATURE_REGISTER)},
+      {"-argument_check-error_cause", bit_of(XHAL_FEATURE_ARGUMENT_CHECK) | bit_of(XHAL_FEATURE_ERROR_CAUSE)},
+  };
+  for (const auto& c : cases) {
+    Options options;
+    ASSERT_EQ(read({{"features", "-pointers_in_memory"}, {"features", c.text}}, options), XHAL_SUCCESS)
+        << c.text;
+    EXPECT_EQ(options.withdrawn, c.withdrawn) << c.text;
+  }
+  Options options;
+  ASSERT_EQ(read({{"features", "-kernel"}}, options), XHAL_SUCCESS);
+#define XHAL_FEATURE(name, lower, bit, since, needs, maturity, text)                                   \
+  EXPECT_EQ((options.withdrawn & bit_of(bit)) != 0,                                                    \
+            XHAL_FEATURE_##name == XHAL_FEATURE_KERNEL || XHAL_FEATURE_##needs == XHAL_FEATURE_KERNEL) \
+      << #lower;
+#include "xhal/features.def"
+#undef XHAL_FEATURE
+}
+
+TEST(Options, ARefusedFeatureIsNamedWithThoseThatCanBeWithdrawn) {
+  for (const std::string name : {"tea", "graph", "core"}) {
+    FeatureBits withdrawn = 77;
+    const std::string why = read_withdrawn_features("-register-" + name, withdrawn);
+    EXPECT_NE(why.find("'" + name + "'"), std::string::npos) << why;
+    EXPECT_NE(why.find("cross_stream_progress"), std::string::npos) << why;
+    EXPECT_EQ(withdrawn, 77u);
+  }
+}
+
 TEST(Options, WhatIsNotLegalIsRefusedAndChangesNothing) {
-  const xhal_key_value_t bad[] = {
-      {"devices", "0"},      {"devices", "65"},  {"devices", "two"},  {"devices", "-1"},
-      {"devices", "2 "},     {"devices", ""},    {"memory", "1023k"}, {"memory", "65g"},
-      {"memory", "1048577"}, {"memory", "lots"}, {"units", "0"},      {"units", "65537"},
-      {"pinned", "0"},       {"staging", "1"},   {"no_such", "1"},    {"", "1"}};
+  const xhal_key_value_t bad[] = {{"devices", "0"},         {"devices", "65"},
+                                  {"devices", "two"},       {"devices", "-1"},
+                                  {"devices", "2 "},        {"devices", ""},
+                                  {"memory", "1023k"},      {"memory", "65g"},
+                                  {"memory", "1048577"},    {"memory", "lots"},
+                                  {"units", "0"},           {"units", "65537"},
+                                  {"pinned", "0"},          {"staging", "1"},
+                                  {"no_such", "1"},         {"", "1"},
+                                  {"features", ""},         {"features", "-"},
+                                  {"features", "kernel"},   {"features", "-kernel-"},
+                                  {"features", "-core"},    {"features", "-graph"},
+                                  {"features", "-no_such"}, {"features", "-kernel,-register"},
+                                  {"features", "+kernel"},  {"features", "-KERNEL"}};
   for (const xhal_key_value_t& option : bad) {
     Options options;
     EXPECT_EQ(read({{"devices", "5"}, option}, options), XHAL_ERROR_INVALID_ARGUMENT)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A native image by hand: small kernels that show what the driver hands to one. No compiler of kernels is needed for it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "native_image.h"
@@ -109,24 +110,36 @@ static void run_values(xhal_native_frame* frame) {
   out[3] = (uint64_t)frame->arguments[3] % 64 == 0;
 }
 
-/* Counts the groups that the same scratch has served. */
+/* out[0] = number of groups that the same scratch has served; out[1] counts the scratches that were freed. */
+struct scratch {
+  uint64_t groups;
+  uint64_t* freed;
+};
 static uint32_t scratches_alive;
 static void free_scratch(void* scratch) {
-  *(uint64_t*)scratch = 0;
+  __atomic_fetch_add(((struct scratch*)scratch)->freed, UINT64_C(1), __ATOMIC_RELEASE);
+  free(scratch);
   __atomic_fetch_sub(&scratches_alive, 1u, __ATOMIC_RELAXED);
 }
 static void run_scratch(xhal_native_frame* frame) {
-  static _Thread_local uint64_t counter;
   uint64_t* out = global_argument(frame, 0);
-  if (*frame->scratch == 0) {
-    counter = 0;
-    *frame->scratch = &counter;
+  struct scratch* scratch = *frame->scratch;
+  if (scratch == NULL) {
+    scratch = calloc(1, sizeof(*scratch));
+    if (scratch == NULL) abort();
+    scratch->freed = out + 1;
+    *frame->scratch = scratch;
     *frame->scratch_free = free_scratch;
     __atomic_fetch_add(&scratches_alive, 1u, __ATOMIC_RELAXED);
   }
-  *out = ++*(uint64_t*)*frame->scratch;
+  out[0] = ++scratch->groups;
+}
+/* An image that is unloaded with scratch of its own left has lost memory, and free_scratch is gone. */
+__attribute__((destructor)) static void unloaded(void) {
+  if (__atomic_load_n(&scratches_alive, __ATOMIC_RELAXED) != 0) abort();
 }
 
+/* A table in C: short names, and plain ones for constants. NOLINTBEGIN(readability-identifier-naming) */
 enum { VALUE = XHAL_NATIVE_PARAM_VALUE, GLOBAL = XHAL_NATIVE_PARAM_GLOBAL, LOCAL = XHAL_NATIVE_PARAM_LOCAL };
 enum { R = XHAL_NATIVE_ACCESS_READ, W = XHAL_NATIVE_ACCESS_WRITE };
 
@@ -161,6 +174,7 @@ static const xhal_native_kernel kernels[] = {
     {"values", run_values, values_params, COUNT(values_params), 1024, 0, 0},
     {"scratch", run_scratch, scratch_params, COUNT(scratch_params), 1024, 0, 0},
 };
+/* NOLINTEND(readability-identifier-naming) */
 
 #if defined(TEST_NO_SYMBOL)
 __attribute__((visibility("default"))) const int xhal_something_else = 1;
