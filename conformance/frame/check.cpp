@@ -27,7 +27,7 @@ bool expect_clause(Context& t, Clause clause, bool holds, const char* expression
 }
 
 bool expect_result(Context& t, Clause clause, xhal_result_t got, xhal_result_t expected,
-                   const char* expression, Where where, std::string text) {
+                   const char* expression, Where where, const std::string& text) {
   if (t.recorder().asserted(clause, got == expected)) return true;
   std::string message = fmt::format("expected {}, got {}", result_name(expected), result_name(got));
   with_text(message, text);
@@ -49,6 +49,12 @@ void require_ok(Context& t, xhal_result_t got, const char* expression, Where whe
   } else {
     t.recorder().failed("", where, expression, std::move(message));
   }
+  throw StopTest();
+}
+
+void require_given(Context& t, const void* pointer, const char* expression, Where where) {
+  if (pointer != nullptr) return;
+  t.recorder().failed("", where, expression, "succeeded and gave a null pointer");
   throw StopTest();
 }
 

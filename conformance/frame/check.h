@@ -78,8 +78,10 @@ bool expect_data(Context& t, Clause clause, const A& expected, const B& got, con
 bool expect_clause(Context& t, Clause clause, bool holds, const char* expression, Where where,
                    std::string text);
 bool expect_result(Context& t, Clause clause, xhal_result_t got, xhal_result_t expected,
-                   const char* expression, Where where, std::string text);
+                   const char* expression, Where where, const std::string& text);
 void require_ok(Context& t, xhal_result_t got, const char* expression, Where where);
+// What a successful call gave out: a driver that succeeds without it fails the test and does not crash it.
+void require_given(Context& t, const void* pointer, const char* expression, Where where);
 
 }  // namespace xhal::conformance
 
@@ -113,3 +115,6 @@ void require_ok(Context& t, xhal_result_t got, const char* expression, Where whe
 
 #define REQUIRE_OK(call) \
   (::xhal::conformance::note_call(#call), ::xhal::conformance::require_ok(t, (call), #call, XHAL_HERE))
+// REQUIRE_OK of a call that gives memory out: `pointer` is what it was given.
+#define REQUIRE_MEMORY(call, pointer) \
+  (REQUIRE_OK(call), ::xhal::conformance::require_given(t, (pointer), #call, XHAL_HERE))

@@ -61,7 +61,11 @@ const std::string& Context::text(std::string_view parameter) const {
 
 uint64_t Context::number(std::string_view parameter) const { return std::stoull(text(parameter)); }
 
-Session& Context::session() { return shared_session_(); }
+// A test's threads may be the first to ask, several at once.
+Session& Context::session() {
+  const std::lock_guard lock(session_mutex_);
+  return shared_session_();
+}
 
 KernelPack& Context::pack(size_t device) {
   std::string why;
@@ -111,7 +115,7 @@ Context::Service& Context::service(size_t device) {
   desc.kind = XHAL_MEMORY_PINNED;
   desc.size = kServiceLines * kServiceLine;
   void* block = nullptr;
-  REQUIRE_OK(xhal_memory_allocate(t.device(device), &desc, &block));
+  REQUIRE_MEMORY(xhal_memory_allocate(t.device(device), &desc, &block), block);
   std::memset(block, 0, kServiceLines * kServiceLine);
   xhal_stream_t stream = nullptr;
   REQUIRE_OK(xhal_stream_create(t.device(device), nullptr, &stream));

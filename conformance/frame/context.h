@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <span>
 #include <string>
@@ -133,6 +134,7 @@ class Context {
   const TestCase& test_;
   const RunSettings& settings_;
   const Target& target_;
+  std::mutex session_mutex_;
   std::function<Session&()> shared_session_;
   Recorder& recorder_;
   uint64_t seed_;

@@ -58,7 +58,7 @@ bool parse(const std::string& line, ClauseText& out, std::string& error) {
   const size_t open = line.find('(', end);
   const size_t close = line.find(')', end);
   if (open == std::string::npos || close == std::string::npos ||
-      trimmed(line.substr(end + 2, open - end - 2)) != "") {
+      !trimmed(line.substr(end + 2, open - end - 2)).empty()) {
     error = "the feature in parentheses is missing";
     return true;
   }

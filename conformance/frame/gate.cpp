@@ -112,8 +112,10 @@ Gate::Gate(Context& t, xhal_stream_t stream, Kind kind, size_t device, Entry ent
   if (entry == Entry::kLater) return;
   const bool began = t.eventually([&] {
     if (this->entered()) return true;
-    // A stream that calls itself done here lost the gate: no use in waiting for it.
-    return xhal_stream_query(stream) != XHAL_NOT_READY && !this->entered();
+    // A stream that calls itself done here lost the gate: no use in waiting for it. Two calls must say so: one that lies is for the
+    // test to find, by its clause.
+    return xhal_stream_query(stream) != XHAL_NOT_READY &&
+           xhal_stream_synchronize(stream, 0) != XHAL_TIMEOUT && !this->entered();
   });
   if (!this->entered()) {
     t.recorder().failed(

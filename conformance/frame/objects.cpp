@@ -31,7 +31,7 @@ Buffer::Buffer(Context& t, Session& session, uint32_t kind, uint64_t bytes, size
   desc.struct_size = sizeof(desc);
   desc.kind = kind;
   desc.size = bytes;
-  REQUIRE_OK(xhal_memory_allocate(device_, &desc, &pointer_));
+  REQUIRE_MEMORY(xhal_memory_allocate(device_, &desc, &pointer_), pointer_);
 }
 
 void Buffer::reset() {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "report/print.h"
+
 namespace xhal::conformance {
 
 namespace {
@@ -45,25 +47,25 @@ void Console::header(const Report& report, size_t selected, size_t to_run) {
   };
   const auto& declared = report.device.value("declared", nlohmann::json::object());
   const auto scope = declared.value("fault_scope", 0u);
-  fmt::print(out_, "xhal-conform {} ({}{}), contract {}.{}.{}\n", report.suite_version,
-             report.suite_commit.substr(0, 12), report.suite_dirty ? ", changed" : "", XHAL_ABI_MAJOR,
-             XHAL_ABI_MINOR, XHAL_ABI_REVISION);
-  fmt::print(out_, "driver  {} {}{}  {}\n", text(report.driver, "name"), text(report.driver, "version"),
-             report.driver.value("emulated", false) ? paint(" EMULATED", kYellow) : "",
-             text(report.driver, "path"));
-  fmt::print(out_, "device  {} of {}: {}, {}\n", report.device.value("index", 0u), report.device_count,
-             text(report.device, "name"), text(report.device, "architecture"));
-  fmt::print(out_, "        {}, faults contained by the {}, streams {}\n",
-             declared.value("is_synchronous", false) ? "synchronous" : "asynchronous",
-             scope < 4 ? kFaultScopes[scope] : "?", [&] {
-               for (const auto& feature : report.device.value("features", nlohmann::json::array())) {
-                 if (feature == "cross_stream_progress") return "independent";
-               }
-               return "may stop each other";
-             }());
-  fmt::print(out_, "level   {}, {} tests, {} apply, seed {}{}, deadline {:.0f} s a test\n\n",
-             one_line(report.level), selected, to_run, report.seed, report.shuffled ? " (shuffled)" : "",
-             report.test_deadline_s);
+  print(out_, "xhal-conform {} ({}{}), contract {}.{}.{}\n", report.suite_version,
+        report.suite_commit.substr(0, 12), report.suite_dirty ? ", changed" : "", XHAL_ABI_MAJOR,
+        XHAL_ABI_MINOR, XHAL_ABI_REVISION);
+  print(out_, "driver  {} {}{}  {}\n", text(report.driver, "name"), text(report.driver, "version"),
+        report.driver.value("emulated", false) ? paint(" EMULATED", kYellow) : "",
+        text(report.driver, "path"));
+  print(out_, "device  {} of {}: {}, {}\n", report.device.value("index", 0u), report.device_count,
+        text(report.device, "name"), text(report.device, "architecture"));
+  print(out_, "        {}, faults contained by the {}, streams {}\n",
+        declared.value("is_synchronous", false) ? "synchronous" : "asynchronous",
+        scope < 4 ? kFaultScopes[scope] : "?", [&] {
+          for (const auto& feature : report.device.value("features", nlohmann::json::array())) {
+            if (feature == "cross_stream_progress") return "independent";
+          }
+          return "may stop each other";
+        }());
+  print(out_, "level   {}, {} tests, {} apply, seed {}{}, deadline {:.0f} s a test\n\n",
+        one_line(report.level), selected, to_run, report.seed, report.shuffled ? " (shuffled)" : "",
+        report.test_deadline_s);
   std::fflush(out_);
   total_ = to_run;
   start_ = std::chrono::steady_clock::now();
@@ -89,14 +91,14 @@ void Console::draw_progress() {
                                  left, current_);
   const auto width = static_cast<size_t>(std::max(20, style_.width - 1));
   if (text.size() > width) text.resize(width);
-  fmt::print(out_, "\r\033[K{}", text);
+  print(out_, "\r\033[K{}", text);
   std::fflush(out_);
   progress_shown_ = true;
 }
 
 void Console::erase_progress() {
   if (!progress_shown_) return;
-  fmt::print(out_, "\r\033[K");
+  print(out_, "\r\033[K");
   std::fflush(out_);
   progress_shown_ = false;
 }
@@ -104,23 +106,23 @@ void Console::erase_progress() {
 void Console::line(const TestRecord& record) {
   const Outcome outcome = record.result.outcome;
   // Padded before it is painted: escape codes have no width.
-  fmt::print(out_, "{}  {}  {}\n", paint(fmt::format("{:<12}", name_of(outcome)), color_of(outcome)),
-             record.test->id, paint(duration(record.result.milliseconds), kDim));
+  print(out_, "{}  {}  {}\n", paint(fmt::format("{:<12}", name_of(outcome)), color_of(outcome)),
+        record.test->id, paint(duration(record.result.milliseconds), kDim));
 }
 
 void Console::failure_details(const TestRecord& record) {
-  fmt::print(out_, "      {}\n", one_line(record.result.message));
+  print(out_, "      {}\n", one_line(record.result.message));
   for (const Failure& failure : record.result.failures) {
     if (failure.clause.empty()) continue;
     for (size_t i = 0; i < kClauseCount; ++i) {
       if (kClauseIds[i] == failure.clause) {
-        fmt::print(out_, "      {}: {}\n", paint(failure.clause, kBold), clause_info(i).rule);
+        print(out_, "      {}: {}\n", paint(failure.clause, kBold), clause_info(i).rule);
         break;
       }
     }
     break;
   }
-  if (report_ != nullptr) fmt::print(out_, "      again: {}\n", report_->rerun_command(record.test->id));
+  if (report_ != nullptr) print(out_, "      again: {}\n", report_->rerun_command(record.test->id));
 }
 
 void Console::ended(const TestRecord& record, size_t done, size_t total) {
@@ -144,17 +146,17 @@ void Console::summary(const Report& report) {
         fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, paint(name_of(outcome), color_of(outcome)));
   }
   if (counts.empty()) counts = "nothing";
-  fmt::print(out_, "\n{} in {:.1f} s{}\n", counts, report.seconds,
-             report.incomplete ? paint(", INTERRUPTED", kRed) : "");
+  print(out_, "\n{} in {:.1f} s{}\n", counts, report.seconds,
+        report.incomplete ? paint(", INTERRUPTED", kRed) : "");
   for (const LevelVerdict& level : report.levels) {
-    fmt::print(out_, "level {}: {} ({} of {} required tests passed)\n", one_line(level.level),
-               paint(name_of(level.verdict), color_of(level.verdict)), level.required_passed, level.required);
+    print(out_, "level {}: {} ({} of {} required tests passed)\n", one_line(level.level),
+          paint(name_of(level.verdict), color_of(level.verdict)), level.required_passed, level.required);
     // The reasons of the level asked for follow the verdict.
     if (level.level == report.verdict.level) continue;
-    for (const std::string& reason : level.reasons) fmt::print(out_, "  {}\n", one_line(reason));
+    for (const std::string& reason : level.reasons) print(out_, "  {}\n", one_line(reason));
   }
-  fmt::print(out_, "verdict: {}\n", paint(name_of(report.verdict.verdict), color_of(report.verdict.verdict)));
-  for (const std::string& reason : report.verdict.reasons) fmt::print(out_, "  {}\n", one_line(reason));
+  print(out_, "verdict: {}\n", paint(name_of(report.verdict.verdict), color_of(report.verdict.verdict)));
+  for (const std::string& reason : report.verdict.reasons) print(out_, "  {}\n", one_line(reason));
   std::fflush(out_);
 }
 

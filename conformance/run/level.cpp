@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -31,6 +32,13 @@ std::vector<std::string> strings(const toml::table& table, const char* key, cons
 }
 
 Level parse(const std::string& path) {
+  if (std::error_code error; !fs::is_regular_file(path, error) || access(path.c_str(), R_OK) != 0) {
+    const bool there = fs::exists(path, error);
+    fail(path, fmt::format("{}; give a level's name or a file of one", !there ? "there is no such file"
+                                                                       : fs::is_regular_file(path, error)
+                                                                           ? "the file may not be read"
+                                                                           : "this is no file"));
+  }
   toml::table table;
   try {
     table = toml::parse_file(path);

@@ -7,18 +7,23 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <map>
 #include <random>
 
 #include "build_info.h"
+#include "common/exit_codes.hpp"
 #include "frame/execute.h"
 #include "frame/random.h"
 #include "report/console.h"
 #include "report/output_file.h"
+#include "report/print.h"
 #include "report/sha256.h"
 #include "run/runner.h"
 
@@ -34,26 +39,23 @@ struct ExitWith {
 
 // The one-line end of a run that cannot go on.
 [[noreturn]] void stop(int code, const std::string& text) {
-  fmt::print(stderr, "xhal-conform: {}\n", one_line(text));
+  print(stderr, "xhal-conform: {}\n", one_line(text));
   throw ExitWith{code};
 }
 
-// SIGINT and SIGTERM turn into a readable descriptor while it lives.
+// SIGINT, SIGTERM and the terminal's end turn into a readable descriptor while it lives.
 class Interrupts {
  public:
   Interrupts() {
     if (pipe2(pipe_.data(), O_CLOEXEC | O_NONBLOCK) != 0) stop(kExitBroken, "cannot make a pipe");
     write_end = pipe_[1];
+    first_ns = 0;
     struct sigaction action {};
-    action.sa_handler = [](int) { static_cast<void>(write(write_end, "x", 1)); };
-    // The second signal is not caught: whoever insists gets out at once.
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGINT, &action, &former_[0]);
-    sigaction(SIGTERM, &action, &former_[1]);
+    action.sa_handler = on_signal;
+    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &former_[i]);
   }
   ~Interrupts() {
-    sigaction(SIGINT, &former_[0], nullptr);
-    sigaction(SIGTERM, &former_[1], nullptr);
+    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &former_[i], nullptr);
     close(pipe_[0]);
     close(pipe_[1]);
   }
@@ -63,9 +65,28 @@ class Interrupts {
   [[nodiscard]] int fd() const { return pipe_[0]; }
 
  private:
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  // Whoever insists gets out at once. But timeout(1) sends its signal twice in a row, to its child and to its group: that is one wish.
+  static void on_signal(int number) {
+    constexpr int64_t kOneWish = 500'000'000;
+    const int error = errno;
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t now_ns = int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+    int64_t first = 0;
+    if (first_ns.compare_exchange_strong(first, now_ns)) {
+      static_cast<void>(write(write_end, "x", 1));
+    } else if (now_ns - first > kOneWish) {
+      std::signal(number, SIG_DFL);
+      std::raise(number);
+    }
+    errno = error;
+  }
+
   static inline int write_end = -1;
+  static inline std::atomic<int64_t> first_ns{0};
   std::array<int, 2> pipe_{};
-  std::array<struct sigaction, 2> former_{};
+  std::array<struct sigaction, kSignals.size()> former_{};
 };
 
 struct ReportFile {
@@ -150,24 +171,21 @@ std::vector<const TestCase*> filtered(const Options& options) {
   return out;
 }
 
-Probe probed(const Options& options) {
-  const Probe found = probe(options.target, options.entry_deadline_s);
-  const std::string who =
-      options.target.driver_path.empty() ? options.target.backend : options.target.driver_path;
+// As the user named it.
+const std::string& driver_of(const Options& options) {
+  return options.target.driver_path.empty() ? options.target.backend : options.target.driver_path;
+}
+
+// A driver that has opened and has the device, or one that was interrupted while it was loaded.
+Probe probed(const Options& options, int interrupt_fd) {
+  Probe found = probe(options.target, options.entry_deadline_s, interrupt_fd);
+  if (found.ending == Probe::Ending::kInterrupted) return found;
+  const std::string& who = driver_of(options);
   if (found.ending == Probe::Ending::kMisbehaved)
     stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
   if (found.ending == Probe::Ending::kRefused) {
-    switch (found.code) {
-      // What the user named is not there, is no driver, or was given options that it does not know.
-      case XHAL_ERROR_DRIVER_NOT_FOUND:
-      case XHAL_ERROR_BAD_MANIFEST:
-      case XHAL_ERROR_VERSION_MISMATCH:
-      case XHAL_ERROR_INVALID_ARGUMENT:
-      case XHAL_ERROR_PERMISSION:
-        stop(kExitUsage, found.text);
-      default:
-        stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
-    }
+    const auto entry = found.created ? tools::Entry::kBroke : tools::Entry::kRefused;
+    stop(tools::exit_code_of(entry, found.code), fmt::format("driver {}: {}", who, found.text));
   }
   if (found.devices.empty())
     stop(kExitNothing, fmt::format("driver {}: it has no device; nothing to test", who));
@@ -246,6 +264,28 @@ std::vector<LevelVerdict> judge_all(const Report& report, const Options& options
   return out;
 }
 
+// The report of a run that ended before the driver said who it is. What nobody knows is empty.
+Report report_without_tests(const Options& options) {
+  Probe nothing_known;
+  nothing_known.driver = {{"name", driver_of(options)}, {"path", ""}, {"version", ""}, {"emulated", false}};
+  nothing_known.devices = {{{"index", options.target.device_index},
+                            {"uuid", ""},
+                            {"name", ""},
+                            {"architecture", ""},
+                            {"features", nlohmann::json::array()},
+                            {"declared", nlohmann::json::object()}}};
+  RunSettings settings;
+  settings.seed = *options.seed;
+  Report report = new_report(options, nothing_known, settings);
+  report.device_count = 0;
+  report.incomplete = true;
+  report.verdict.level = options.level;
+  report.verdict.verdict = Verdict::kNotJudged;
+  report.verdict.reasons = {"interrupted while the driver was loaded; no test was run"};
+  report.levels = {report.verdict};
+  return report;
+}
+
 int exit_code_of(const Report& report) {
   if (report.incomplete) return kExitInterrupted;
   switch (report.verdict.verdict) {
@@ -267,35 +307,40 @@ int run_in_process(const Options& options) {
   if (test == cases.end())
     stop(kExitUsage,
          fmt::format("--in-process {}: no test has this id; --list shows them", options.in_process));
-  const Probe found = probed(options);
+  const Probe found = probed(options, -1);
   const RunSettings settings = settings_of(options, found);
   const std::string reason = why_not_applicable(*test, claims_of(found));
   if (!reason.empty()) stop(kExitNothing, fmt::format("{}: {}", test->id, reason));
-  fmt::print("{} with seed {} in process {}\n", test->id, settings.seed, getpid());
+  print(stdout, "{} with seed {} in process {}\n", test->id, settings.seed, getpid());
   std::unique_ptr<Session> session;
   const auto shared = [&]() -> Session& {
     if (session == nullptr) session = std::make_unique<Session>(options.target);
     return *session;
   };
   const TestResult result = execute(*test, settings, options.target, shared, [](const Failure& failure) {
-    fmt::print("  {}\n", one_line(to_string(failure)));
+    print(stdout, "  {}\n", one_line(to_string(failure)));
   });
-  for (const std::string& note : result.notes) fmt::print("  note: {}\n", one_line(note));
-  fmt::print("{}{}{}\n", name_of(result.outcome), result.message.empty() ? "" : ": ",
-             one_line(result.message));
+  for (const std::string& note : result.notes) print(stdout, "  note: {}\n", one_line(note));
+  print(stdout, "{}{}{}\n", name_of(result.outcome), result.message.empty() ? "" : ": ",
+        one_line(result.message));
   return is_bad(result.outcome) ? kExitNotConformant : kExitConformant;
 }
 
 int run_checked(Options& options) {
-  if (!options.in_process.empty()) return run_in_process(options);
   const Level level = level_of(options);
+  if (!options.in_process.empty()) return run_in_process(options);
   const auto wanted = filtered(options);
+  // Before the first file is made: what is interrupted leaves a whole one or none.
+  const Interrupts interrupts;
   auto files = open_reports(options);
-  const Probe found = probed(options);
+  const Probe found = probed(options, interrupts.fd());
+  if (found.ending == Probe::Ending::kInterrupted) {
+    write_reports(files, report_without_tests(options));
+    stop(kExitInterrupted, fmt::format("driver {}: interrupted while it was loaded", driver_of(options)));
+  }
   const Claims claims = claims_of(found);
   Report report = new_report(options, found, settings_of(options, found));
 
-  Interrupts interrupts;
   RunPlan plan;
   plan.target = options.target;
   plan.settings = settings_of(options, found);
@@ -350,6 +395,56 @@ void complete(Options& options) {
     options.seed = (uint64_t{std::random_device()()} << 16 ^ std::random_device()()) & kLargestSeed;
 }
 
+// The exit code, whichever way `work` ends.
+template <class Work>
+int ended(Work work) {
+  try {
+    return work();
+  } catch (const ExitWith& end) {
+    return end.code;
+  } catch (const std::exception& error) {
+    print(stderr, "xhal-conform: {}; this is a defect of the suite or of the machine it runs on\n",
+          one_line(error.what()));
+    return kExitBroken;
+  }
+}
+
+int list_checked(const Options& options) {
+  const Level level = level_of(options);
+  std::vector<const TestCase*> wanted;
+  for (const TestCase* test : filtered(options)) {
+    if (level.all_claimed || belongs(*test, level, Claims())) wanted.push_back(test);
+  }
+  if (wanted.empty()) stop(kExitNothing, fmt::format("level {} has none of the selected tests", level.name));
+  if (options.list_format == "text") {
+    for (const TestCase* test : wanted) print(stdout, "{}\n", test->id);
+    return kExitConformant;
+  }
+  nlohmann::json tests = nlohmann::json::array();
+  for (const TestCase* test : wanted) {
+    const auto names = [](const std::vector<uint32_t>& features) {
+      nlohmann::json out = nlohmann::json::array();
+      for (const uint32_t feature : features) out.push_back(feature_name(feature));
+      return out;
+    };
+    nlohmann::json clauses = nlohmann::json::array();
+    for (const Clause clause : test->definition->info.clauses) clauses.push_back(clause.id());
+    nlohmann::json parameters = nlohmann::json::object();
+    for (const Parameter& one : test->parameters.parameters) parameters[one.name] = one.value;
+    tests.push_back({{"id", test->id},
+                     {"area", test->definition->area},
+                     {"clauses", clauses},
+                     {"needs", names(test->needs())},
+                     {"unless", names(test->unless())},
+                     {"devices", test->definition->info.devices},
+                     {"observes", test->definition->info.observes},
+                     {"parameters", parameters}});
+  }
+  const nlohmann::json out = {{"schema", kListSchema}, {"tests", tests}};
+  print(stdout, "{}\n", out.dump(2));
+  return kExitConformant;
+}
+
 }  // namespace
 
 std::string default_share_directory() {
@@ -359,53 +454,17 @@ std::string default_share_directory() {
 }
 
 int run(Options options) {
-  try {
+  return ended([&] {
     complete(options);
     return run_checked(options);
-  } catch (const ExitWith& end) {
-    return end.code;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "xhal-conform: {}; this is a defect of the suite or of the machine it runs on\n",
-               one_line(error.what()));
-    return kExitBroken;
-  }
+  });
 }
 
-int list(const Options& given) {
-  try {
-    Options options = given;
+int list(Options options) {
+  return ended([&] {
     complete(options);
-    const auto wanted = filtered(options);
-    if (options.list_format == "text") {
-      for (const TestCase* test : wanted) fmt::print("{}\n", test->id);
-      return std::fflush(stdout) == 0 ? kExitConformant : kExitBroken;
-    }
-    nlohmann::json tests = nlohmann::json::array();
-    for (const TestCase* test : wanted) {
-      const auto names = [](const std::vector<uint32_t>& features) {
-        nlohmann::json out = nlohmann::json::array();
-        for (const uint32_t feature : features) out.push_back(feature_name(feature));
-        return out;
-      };
-      nlohmann::json clauses = nlohmann::json::array();
-      for (const Clause clause : test->definition->info.clauses) clauses.push_back(clause.id());
-      nlohmann::json parameters = nlohmann::json::object();
-      for (const Parameter& one : test->parameters.parameters) parameters[one.name] = one.value;
-      tests.push_back({{"id", test->id},
-                       {"area", test->definition->area},
-                       {"clauses", clauses},
-                       {"needs", names(test->needs())},
-                       {"unless", names(test->unless())},
-                       {"devices", test->definition->info.devices},
-                       {"observes", test->definition->info.observes},
-                       {"parameters", parameters}});
-    }
-    const nlohmann::json out = {{"schema", kListSchema}, {"tests", tests}};
-    fmt::print("{}\n", out.dump(2));
-    return std::fflush(stdout) == 0 ? kExitConformant : kExitBroken;
-  } catch (const ExitWith& end) {
-    return end.code;
-  }
+    return list_checked(options);
+  });
 }
 
 }  // namespace xhal::conformance

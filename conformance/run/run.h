@@ -17,7 +17,7 @@ enum ExitCode : int {
   kExitNotConformant = 1,  // or the driver misbehaves at entry
   kExitUsage = 2,          // an unknown name or option, a file that is no driver
   kExitNothing = 3,        // no device, a filter that matches nothing
-  kExitBroken = 4,         // the suite itself
+  kExitBroken = 4,         // the suite itself, or an output that could not be written
   kExitInterrupted = 130
 };
 
@@ -45,7 +45,7 @@ inline constexpr uint64_t kLargestSeed = (uint64_t{1} << 53) - 1;
 
 // Each prints what it has to say and gives the exit code.
 int run(Options options);
-int list(const Options& options);
+int list(Options options);
 
 // <folder of this program>/../share/xhal
 std::string default_share_directory();

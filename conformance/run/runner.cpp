@@ -293,7 +293,7 @@ class Runner {
 
 }  // namespace
 
-Probe probe(const Target& target, double deadline_s) {
+Probe probe(const Target& target, double deadline_s, int interrupt_fd) {
   Probe out;
   WorkerProcess worker;
   worker.send({{"do", "setup"}, {"target", to_json(target)}, {"settings", to_json(RunSettings())}});
@@ -308,6 +308,7 @@ Probe probe(const Target& target, double deadline_s) {
       if (what == "entry_error") {
         out.ending = Probe::Ending::kRefused;
         out.code = message->value("code", XHAL_ERROR_UNKNOWN);
+        out.created = message->value("created", false);
         out.text = one_line(message->value("text", ""));
         return out;
       }
@@ -335,7 +336,10 @@ Probe probe(const Target& target, double deadline_s) {
     }
     // What goes wrong behind the enumeration is seen again, and judged, by the tests.
     if (closed || over) return out;
-    wait_for({&worker}, -1, until);
+    if (wait_for({&worker}, interrupt_fd, until)) {
+      out.ending = Probe::Ending::kInterrupted;
+      return out;
+    }
   }
 }
 

@@ -16,17 +16,19 @@ namespace xhal::conformance {
 
 // What a first worker found out.
 struct Probe {
-  enum class Ending { kOpened, kRefused, kMisbehaved };
+  enum class Ending { kOpened, kRefused, kMisbehaved, kInterrupted };
   Ending ending = Ending::kMisbehaved;
   xhal_result_t code = XHAL_SUCCESS;  // kRefused: of the call that failed
+  bool created = false;               // kRefused: by a call behind xhal_instance_create
   std::string text;                   // one line, unless opened
   nlohmann::json driver;
   std::vector<nlohmann::json> devices;  // the one under test first
   uint64_t round_trip_ns = 0;
 };
 
-// Loads the driver in a worker, lists its devices, measures a round trip. Gives up after `deadline_s`.
-Probe probe(const Target& target, double deadline_s);
+// Loads the driver in a worker, lists its devices, measures a round trip. Gives up after `deadline_s`, or when `interrupt_fd` (or -1)
+// turns readable.
+Probe probe(const Target& target, double deadline_s, int interrupt_fd);
 
 class RunListener {
  public:

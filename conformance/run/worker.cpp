@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,11 +13,14 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "frame/execute.h"
 #include "frame/trail.h"
+#include "report/print.h"
 #include "run/protocol.h"
+#include "run/run.h"
 #include "run/worker_process.h"
 
 namespace xhal::conformance {
@@ -101,7 +105,10 @@ class Worker {
     try {
       session();
     } catch (const SessionError& error) {
-      send_message(channel_, {{"what", "entry_error"}, {"code", error.code()}, {"text", error.what()}});
+      const bool created = !std::string_view(error.what()).starts_with("xhal_instance_create:");
+      send_message(
+          channel_,
+          {{"what", "entry_error"}, {"code", error.code()}, {"text", error.what()}, {"created", created}});
       return;
     }
     nlohmann::json devices = nlohmann::json::array();
@@ -150,7 +157,18 @@ class Worker {
 
 bool run_as_worker(int argc, char** argv, int* exit_code) {
   if (argc != 2 || std::strcmp(argv[1], kWorkerOption) != 0) return false;
+  int kind = 0;
+  socklen_t size = sizeof(kind);
+  if (getsockopt(kWorkerChannel, SOL_SOCKET, SO_TYPE, &kind, &size) != 0 ||
+      fcntl(kWorkerTrail, F_GETFD) < 0) {
+    print(stderr, "xhal-conform: {} is how this program starts itself; see xhal-conform --help\n",
+          kWorkerOption);
+    *exit_code = kExitUsage;
+    return true;
+  }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // A driver finds its signals as in any program.
+  std::signal(SIGPIPE, SIG_DFL);
   // Crashes are expected and reported; files of their memory are not wanted.
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);

@@ -17,9 +17,8 @@ constexpr size_t kScratchBytes = 8192;
 
 template <class T>
 constexpr uint32_t struct_size_of() {
-  using Pointee = std::remove_cv_t<std::remove_pointer_t<T>>;
-  if constexpr (requires(Pointee & p) { p.struct_size; }) {
-    return sizeof(Pointee);
+  if constexpr (requires(T pointer) { pointer->struct_size; }) {
+    return sizeof(std::remove_pointer_t<T>);
   } else {
     return 0;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Call errors, running out of memory, a lost device.
+// Call errors, running out of memory.
 #include <algorithm>
 
 #include "suite/support.h"
@@ -108,52 +108,6 @@ XHAL_TEST(error, out_of_memory, .clauses = {"XHAL-ERROR-13"},
     for (void* pointer : chunks) REQUIRE_OK(xhal_memory_free(t.device(), pointer));
     REQUIRE_OK(xhal_device_synchronize(t.device(), t.patience()));
   }
-}
-
-// What a driver offers that can lose its device on request, for this test alone.
-struct LoseDevice {
-  uint32_t struct_size;
-  uint32_t reserved;
-  xhal_result_t (*lose)(xhal_device_t device);
-};
-
-XHAL_TEST(error, lost_device, .clauses = {"XHAL-ERROR-14"},
-          .observes =
-              "a driver with the extension xhal.lose_device 1 loses its device: submissions and waits say "
-              "DEVICE_LOST, destroys, frees and "
-              "property queries succeed",
-          .isolated = true, .may_be_unobservable = true) {
-  const void* table = nullptr;
-  const xhal_result_t found = TRACED(xhal_driver_get_extension(t.driver(), "xhal.lose_device", 1, &table));
-  if (found != XHAL_SUCCESS || table == nullptr)
-    Context::not_observable("the driver offers no way to lose its device (extension xhal.lose_device)");
-  xhal_stream_t stream = Stream(t).release();
-  xhal_event_t event = Event(t).release();
-  void* memory = device_memory(t, 4096).release();
-  auto& call = t.kept<HostCall>();
-  Gate gate(t, stream);
-  REQUIRE_OK(xhal_stream_host_function(stream, count_call, &call));
-  REQUIRE_OK(xhal_event_record(event, stream, 0));
-  EXPECT_RESULT("XHAL-ERROR-14", static_cast<const LoseDevice*>(table)->lose(t.device()), XHAL_SUCCESS);
-  if (!gate.is_kernel()) gate.open();
-  xhal_stream_t no_stream = nullptr;
-  void* no_pointer = nullptr;
-  const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, 64);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_stream_synchronize(stream, t.patience()), XHAL_ERROR_DEVICE_LOST);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_stream_query(stream), XHAL_ERROR_DEVICE_LOST);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_event_synchronize(event, t.patience()), XHAL_ERROR_DEVICE_LOST);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_device_synchronize(t.device(), t.patience()), XHAL_ERROR_DEVICE_LOST);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_memory_fill(stream, memory, 0, 1, 64), XHAL_ERROR_DEVICE_LOST);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_stream_create(t.device(), nullptr, &no_stream), XHAL_ERROR_DEVICE_LOST);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_memory_allocate(t.device(), &desc, &no_pointer),
-                XHAL_ERROR_DEVICE_LOST);
-  EXPECT_VALUE("XHAL-ERROR-14", call.count.load(), 1, "the host function behind the loss");
-  xhal_device_properties_t properties{};
-  properties.struct_size = sizeof(properties);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_device_get_properties(t.device(), &properties), XHAL_SUCCESS);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_event_destroy(event), XHAL_SUCCESS);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_memory_free(t.device(), memory), XHAL_SUCCESS);
-  EXPECT_RESULT("XHAL-ERROR-14", xhal_stream_destroy(stream), XHAL_SUCCESS);
 }
 
 }  // namespace

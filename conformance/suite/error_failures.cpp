@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asynchronous failures: what they poison, where they surface, what brings the device back. Every test is alone in its process.
+// Asynchronous failures: what they poison, where they surface, what brings the device back; a lost device. Every test is alone in its process.
 #include <algorithm>
 
 #include "suite/support.h"
+#include "xhal/ext/lose_device.h"
 
 namespace xhal::conformance {
 namespace {
@@ -424,6 +425,87 @@ XHAL_TEST(error, nobody_else_consumes_it, .clauses = {"XHAL-ERROR-15", "XHAL-ERR
   }
   const xhal_result_t code = TRACED(xhal_stream_synchronize(stream, t.patience()));
   EXPECT_CLAUSE("XHAL-ERROR-6", is_failure(code), "the failure was consumed: {}", result_name(code));
+}
+
+XHAL_TEST(error, lost_device, .clauses = {"XHAL-ERROR-14"},
+          .observes =
+              "a driver with the extension xhal.lose_device 1 loses its device while a stream is held: what "
+              "was submitted, waits, "
+              "queries, submissions and creations say DEVICE_LOST, twice; property queries, destroys and "
+              "frees succeed; a reset "
+              "brings the device back or says DEVICE_LOST, too; another device still works",
+          .isolated = true, .may_be_unobservable = true) {
+  const void* table = nullptr;
+  const xhal_result_t found =
+      TRACED(xhal_driver_get_extension(t.driver(), XHAL_LOSE_DEVICE_NAME, XHAL_LOSE_DEVICE_VERSION, &table));
+  if (found != XHAL_SUCCESS || table == nullptr)
+    Context::not_observable("the driver offers no way to lose its device (extension " XHAL_LOSE_DEVICE_NAME
+                            ")");
+  const auto* extension = static_cast<const xhal_lose_device_t*>(table);
+  xhal_stream_t stream = Stream(t).release();
+  xhal_stream_t idle = Stream(t).release();
+  xhal_event_t event = Event(t).release();
+  xhal_event_t done = Event(t).release();
+  REQUIRE_OK(xhal_event_record(done, idle, 0));
+  void* memory = device_memory(t, 4096).release();
+  auto& call = t.kept<HostCall>();
+  Gate gate(t, stream);
+  REQUIRE_OK(xhal_stream_host_function(stream, count_call, &call));
+  REQUIRE_OK(xhal_event_record(event, stream, 0));
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_RESULT("XHAL-ERROR-14", extension->lose(t.device()), XHAL_SUCCESS, "time {}", time);
+    if (time == 0 && !gate.is_kernel()) gate.open();
+    const auto lost = [&](const char* what, xhal_result_t answer) {
+      EXPECT_VALUE("XHAL-ERROR-14", result_name(answer), result_name(XHAL_ERROR_DEVICE_LOST), "{}, time {}",
+                   what, time);
+    };
+    const uint64_t patience = t.patience();
+    lost("stream_synchronize", TRACED(xhal_stream_synchronize(stream, patience)));
+    lost("stream_query", TRACED(xhal_stream_query(stream)));
+    lost("stream_query of an idle stream", TRACED(xhal_stream_query(idle)));
+    lost("event_synchronize", TRACED(xhal_event_synchronize(event, patience)));
+    lost("event_query", TRACED(xhal_event_query(event)));
+    lost("event_query of one that was done", TRACED(xhal_event_query(done)));
+    lost("device_synchronize", TRACED(xhal_device_synchronize(t.device(), patience)));
+    lost("memory_fill", TRACED(xhal_memory_fill(idle, memory, 0, 1, 64)));
+    lost("memory_copy", TRACED(xhal_memory_copy(idle, memory, t.host_bytes(64).data(), 64)));
+    lost("event_record", TRACED(xhal_event_record(done, idle, 0)));
+    lost("stream_wait_event", TRACED(xhal_stream_wait_event(idle, done, 0)));
+    lost("stream_host_function", TRACED(xhal_stream_host_function(idle, count_call, &call)));
+    xhal_stream_t no_stream = nullptr;
+    lost("stream_create", TRACED(xhal_stream_create(t.device(), nullptr, &no_stream)));
+    xhal_event_t no_event = nullptr;
+    lost("event_create", TRACED(xhal_event_create(t.device(), nullptr, &no_event)));
+    const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, 64);
+    void* no_pointer = nullptr;
+    lost("memory_allocate", TRACED(xhal_memory_allocate(t.device(), &desc, &no_pointer)));
+  }
+  // The contract does not say that a wait ends after the functions before it.
+  EXPECT_CLAUSE("XHAL-ERROR-14", t.eventually([&] { return call.count.load() != 0; }),
+                "the host function behind the gate did not run");
+  EXPECT_VALUE("XHAL-ERROR-14", call.count.load(), 1, "the host function behind the gate");
+  EXPECT_VALUE("XHAL-ERROR-14", result_name(call.status.load()), result_name(XHAL_ERROR_DEVICE_LOST));
+  xhal_device_properties_t properties{};
+  properties.struct_size = sizeof(properties);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_device_get_properties(t.device(), &properties), XHAL_SUCCESS);
+  xhal_fault_t fault{};
+  fault.struct_size = sizeof(fault);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_device_get_fault(t.device(), &fault), XHAL_SUCCESS);
+  EXPECT_VALUE("XHAL-ERROR-14", result_name(fault.code), result_name(XHAL_ERROR_DEVICE_LOST),
+               "the fault record");
+  if (t.device_count() > 1) EXPECT_CLAUSE("XHAL-ERROR-14", computes(t, 1), "another device");
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_event_destroy(done), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_event_destroy(event), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_memory_free(t.device(), memory), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_stream_destroy(idle), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_stream_destroy(stream), XHAL_SUCCESS);
+  if (t.properties().fault_recovery != XHAL_RECOVERY_RESET) return;
+  const xhal_result_t reset = TRACED(xhal_device_reset(t.device()));
+  if (reset == XHAL_SUCCESS) {
+    EXPECT_CLAUSE("XHAL-ERROR-14", computes(t, 0), "the device after its reset");
+  } else {
+    EXPECT_VALUE("XHAL-ERROR-14", result_name(reset), result_name(XHAL_ERROR_DEVICE_LOST), "device_reset");
+  }
 }
 
 }  // namespace

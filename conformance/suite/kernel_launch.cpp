@@ -138,7 +138,7 @@ XHAL_TEST(kernel, arguments_are_checked, .clauses = {"XHAL-KERNEL-6"},
   refused("local memory for a value", [](auto& a) { a[1] = {XHAL_ARGUMENT_LOCAL, 0, 8, nullptr}; });
   refused("local memory for memory", [](auto& a) { a[0] = {XHAL_ARGUMENT_LOCAL, 0, 64, nullptr}; });
   refused("an unknown kind", [](auto& a) { a[1].kind = 77; });
-  for (const uint64_t size : {0, 1, 4, 7, 9, 16}) {
+  for (const uint64_t size : {0u, 1u, 4u, 7u, 9u, 16u}) {
     refused(fmt::format("a value of {} bytes for one of 8", size), [size](auto& a) { a[2].size = size; });
   }
   refusal.expect_untouched("XHAL-KERNEL-6");

@@ -64,6 +64,26 @@ XHAL_TEST(module, unlisted_format, .clauses = {"XHAL-KERNEL-1"},
   EXPECT_VALUE("XHAL-KERNEL-1", module, sentinel<xhal_module_s>());
 }
 
+XHAL_TEST(
+    module, unknown_global, .clauses = {"XHAL-KERNEL-21"},
+    .observes = "names of globals that the image does not have, a kernel's name among them: one code for all",
+    .needs = {XHAL_FEATURE_KERNEL}) {
+  xhal_module_t module = nullptr;
+  REQUIRE_OK(KernelPack::load(t.device(), t.pack().image(), &module));
+  void* pointer = &module;
+  uint64_t size = 77;
+  const xhal_result_t code = xhal_module_get_global(module, "no_such_global", &pointer, &size);
+  EXPECT_CLAUSE("XHAL-KERNEL-21", code == XHAL_ERROR_NOT_FOUND || code == XHAL_ERROR_UNSUPPORTED, "'{}'",
+                xhal_result_name(code));
+  for (const char* name : {"", "no_such_globaL", "xhal_fold_u64"}) {
+    EXPECT_RESULT("XHAL-KERNEL-21", xhal_module_get_global(module, name, &pointer, &size), code, "'{}'",
+                  name);
+  }
+  EXPECT_VALUE("XHAL-KERNEL-21", pointer, static_cast<void*>(&module));
+  EXPECT_VALUE("XHAL-KERNEL-21", size, uint64_t{77});
+  EXPECT_RESULT("XHAL-KERNEL-21", xhal_module_destroy(module), XHAL_SUCCESS);
+}
+
 Cases damages() {
   return grid(
       {{"damage", {"empty", "one_byte", "header_only", "half", "nine_tenths", "random", "zeros", "text"}}});

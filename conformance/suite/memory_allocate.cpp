@@ -34,7 +34,8 @@ void expect_apart(Context& t, Clause clause, std::vector<Allocation> all) {
 XHAL_TEST_P(
     memory, exact_sizes, kinds, .clauses = {"XHAL-MEMORY-1"},
     .observes = "attributes and alignment of allocations of 1 byte to 1 MiB + 1, odd sizes among them") {
-  for (const uint64_t size : {1, 2, 3, 7, 8, 63, 64, 65, 255, 257, 4095, 4096, 4097, 65537, 1048577}) {
+  for (const uint64_t size :
+       {1u, 2u, 3u, 7u, 8u, 63u, 64u, 65u, 255u, 257u, 4095u, 4096u, 4097u, 65537u, 1048577u}) {
     const Buffer memory(t, kind_of(t), size);
     const auto attributes = attributes_of(t, memory);
     EXPECT_VALUE("XHAL-MEMORY-1", attributes.size, size);
@@ -156,7 +157,7 @@ XHAL_TEST_P(memory, refused_frees, kinds, .clauses = {"XHAL-MEMORY-5"},
   Buffer memory(t, kind_of(t), 4096);
   t.write(memory, data);
   EXPECT_RESULT("XHAL-MEMORY-5", xhal_memory_free(t.device(), nullptr), XHAL_SUCCESS);
-  for (const uint64_t offset : {1, 8, 256, 4095}) {
+  for (const uint64_t offset : {1u, 8u, 256u, 4095u}) {
     EXPECT_RESULT("XHAL-MEMORY-5", xhal_memory_free(t.device(), memory.at(offset)),
                   XHAL_ERROR_INVALID_POINTER, "interior, offset {}", offset);
   }

@@ -70,7 +70,7 @@ XHAL_TEST(memory, attributes_of_known_pointers, .clauses = {"XHAL-MEMORY-15"},
     const uint64_t id = attributes_of(t, memory).allocation_id;
     EXPECT_CLAUSE("XHAL-MEMORY-15", id != 0 && id != attributes_of(t, other).allocation_id,
                   "allocation ids {} twice, or 0", id);
-    for (const uint64_t offset : {0, 1, 255, 256, 4096, 5000}) {
+    for (const uint64_t offset : {0u, 1u, 255u, 256u, 4096u, 5000u}) {
       const auto a = attributes_of(t, memory.at(offset));
       EXPECT_VALUE("XHAL-MEMORY-15", a.kind, kind, "offset {}", offset);
       EXPECT_VALUE("XHAL-MEMORY-15", a.base, memory.get(), "offset {}", offset);

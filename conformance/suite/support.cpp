@@ -93,7 +93,7 @@ xhal_result_t submit_trap(Context& t, xhal_stream_t stream, uint64_t correlation
   // Pinned, so that it is set without a call, and never freed: the device is poisoned afterwards and the process ends with the test.
   const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_PINNED, sizeof(uint32_t));
   void* flag = nullptr;
-  REQUIRE_OK(xhal_memory_allocate(t.device(), &desc, &flag));
+  REQUIRE_MEMORY(xhal_memory_allocate(t.device(), &desc, &flag), flag);
   store(static_cast<uint32_t*>(flag), 1);
   Launch launch(kernel);
   launch.reads(flag, sizeof(uint32_t)).correlation(correlation);

@@ -5,8 +5,6 @@
 #include <new>
 
 #include "minimal.hpp"
-#include "xhal/kit/driver.hpp"
-#include "xhal/kit/handles.hpp"
 #include "xhal/kit/structs.hpp"
 
 namespace minimal {
@@ -23,27 +21,28 @@ xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out) {
   if (const xhal_result_t result = apply_options("minimal", {params->options, params->option_count}, {});
       result < 0)
     return result;
-  auto driver = std::unique_ptr<Driver>(new (std::nothrow) Driver);
-  if (driver == nullptr) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
+  auto driver = std::make_unique<Driver>();
+  Device& device = driver->device;
+  Stream& stream = device.default_stream;
   driver->host_context = params->host_context;
-  driver->handle = make_handle<xhal_driver_t>(driver.get());
-  driver->device.driver = driver.get();
-  driver->device.handle = make_handle<xhal_device_t>(&driver->device);
-  Stream& stream = driver->device.default_stream;
-  stream.device = &driver->device;
+  device.driver = driver.get();
+  stream.device = &device;
   stream.is_default = true;
   stream.id = services().next_id();
-  stream.handle = make_handle<xhal_stream_t>(&stream);
-  *out = driver.release()->handle;
+  const bool made =
+      driver->handle.make(driver.get()) && device.handle.make(&device) && stream.handle.make(&stream);
+  if (!made) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
+  *out = driver.release()->handle.get();
   return XHAL_SUCCESS;
 }
 
 xhal_result_t close(xhal_driver_t handle) {
+  if (const xhal_result_t result = may_call(); result < 0) return result;
   const std::unique_ptr<Driver> driver(object_of<Driver>(handle));
-  release_all(driver->device);
-  free_handle(driver->device.default_stream.handle);
-  free_handle(driver->device.handle);
-  free_handle(handle);
+  // The threads that are still inside leave first; nobody enters any more. [XHAL-INSTANCE-8]
+  std::unique_lock lock(driver->device.mutex);
+  driver->device.changed.wait(lock, [&] { return driver->device.unfinished.empty(); });
+  lock.unlock();
   return XHAL_SUCCESS;
 }
 
@@ -65,7 +64,7 @@ xhal_result_t get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t
   if (out_count == nullptr || (out == nullptr && capacity > 0)) return XHAL_ERROR_INVALID_ARGUMENT;
   *out_count = 1;
   if (capacity == 0) return out == nullptr ? XHAL_SUCCESS : XHAL_INCOMPLETE;
-  out[0] = object_of<Driver>(driver)->device.handle;
+  out[0] = object_of<Driver>(driver)->device.handle.get();
   return XHAL_SUCCESS;
 }
 
@@ -147,52 +146,70 @@ xhal_result_t get_fault(xhal_device_t, xhal_fault_t* out) {
 }
 
 xhal_result_t reset(xhal_device_t) {
+  if (const xhal_result_t result = may_call(); result < 0) return result;
   return fail(XHAL_ERROR_UNSUPPORTED, "the minimal device never fails and has no reset");
 }
+
+// No exception crosses the table: memory that runs out is an answer like any other.
+template <auto kEntry>
+struct Guarded;
+template <class... Arguments, xhal_result_t (*kEntry)(Arguments...)>
+struct Guarded<kEntry> {
+  static xhal_result_t call(Arguments... arguments) noexcept {
+    try {
+      return kEntry(arguments...);
+    } catch (const std::bad_alloc&) {
+      return fail(XHAL_ERROR_OUT_OF_HOST_MEMORY, "the process has no memory left for the driver's objects");
+    }
+  }
+};
+template <auto kEntry>
+constexpr auto kGuarded = Guarded<kEntry>::call;
 
 // Slots that are not named stay null and refuse.
 constexpr xhal_functions_t make_functions() {
   xhal_functions_t f{};
   f.struct_size = sizeof(f);
   f.abi_revision = XHAL_ABI_REVISION;
-  f.driver_get_properties = get_driver_properties;
-  f.driver_get_devices = get_devices;
-  f.driver_get_extension = get_extension;
-  f.driver_get_pointer_attributes = get_pointer_attributes;
-  f.device_get_properties = get_properties;
-  f.device_has_feature = has_feature;
-  f.device_get_image_formats = get_image_formats;
-  f.device_is_active = is_active;
-  f.device_get_memory_info = get_memory_info;
-  f.device_get_link = get_link;
-  f.device_synchronize = device_synchronize;
-  f.device_get_default_stream = get_default_stream;
-  f.device_get_fault = get_fault;
-  f.device_reset = reset;
-  f.stream_create = stream_create;
-  f.stream_destroy = stream_destroy;
-  f.stream_get_info = stream_get_info;
-  f.stream_get_device = stream_get_device;
-  f.stream_query = stream_query;
-  f.stream_synchronize = stream_synchronize;
-  f.stream_wait_event = stream_wait_event;
-  f.stream_host_function = stream_host_function;
-  f.event_create = event_create;
-  f.event_destroy = event_destroy;
-  f.event_record = event_record;
-  f.event_query = event_query;
-  f.event_synchronize = event_synchronize;
-  f.event_get_elapsed = event_get_elapsed;
-  f.memory_allocate = memory_allocate;
-  f.memory_free = memory_free;
-  f.memory_copy = memory_copy;
-  f.memory_fill = memory_fill;
+  f.driver_get_properties = kGuarded<get_driver_properties>;
+  f.driver_get_devices = kGuarded<get_devices>;
+  f.driver_get_extension = kGuarded<get_extension>;
+  f.driver_get_pointer_attributes = kGuarded<get_pointer_attributes>;
+  f.device_get_properties = kGuarded<get_properties>;
+  f.device_has_feature = kGuarded<has_feature>;
+  f.device_get_image_formats = kGuarded<get_image_formats>;
+  f.device_is_active = kGuarded<is_active>;
+  f.device_get_memory_info = kGuarded<get_memory_info>;
+  f.device_get_link = kGuarded<get_link>;
+  f.device_synchronize = kGuarded<device_synchronize>;
+  f.device_get_default_stream = kGuarded<get_default_stream>;
+  f.device_get_fault = kGuarded<get_fault>;
+  f.device_reset = kGuarded<reset>;
+  f.stream_create = kGuarded<stream_create>;
+  f.stream_destroy = kGuarded<stream_destroy>;
+  f.stream_get_info = kGuarded<stream_get_info>;
+  f.stream_get_device = kGuarded<stream_get_device>;
+  f.stream_query = kGuarded<stream_query>;
+  f.stream_synchronize = kGuarded<stream_synchronize>;
+  f.stream_wait_event = kGuarded<stream_wait_event>;
+  f.stream_host_function = kGuarded<stream_host_function>;
+  f.event_create = kGuarded<event_create>;
+  f.event_destroy = kGuarded<event_destroy>;
+  f.event_record = kGuarded<event_record>;
+  f.event_query = kGuarded<event_query>;
+  f.event_synchronize = kGuarded<event_synchronize>;
+  f.event_get_elapsed = kGuarded<event_get_elapsed>;
+  f.memory_allocate = kGuarded<memory_allocate>;
+  f.memory_free = kGuarded<memory_free>;
+  f.memory_copy = kGuarded<memory_copy>;
+  f.memory_fill = kGuarded<memory_fill>;
   return f;
 }
 
-}  // namespace
+constexpr xhal_functions_t kFunctions = make_functions();
+constexpr DriverDescription kDescription = {"minimal", "1.0", kGuarded<open>, close, &kFunctions};
 
-const xhal_functions_t kFunctions = make_functions();
+}  // namespace
 
 void activate(Device& device) {
   if (device.active.exchange(true)) return;
@@ -203,6 +220,5 @@ void activate(Device& device) {
 
 extern "C" XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
                                                            xhal_driver_interface_t* out) {
-  return xhal::kit::negotiate(host, out,
-                              {"minimal", "1.0", minimal::open, minimal::close, &minimal::kFunctions});
+  return xhal::kit::negotiate(host, out, minimal::kDescription);
 }

@@ -5,8 +5,6 @@
 #include <cstring>
 
 #include "minimal.hpp"
-#include "xhal/kit/driver.hpp"
-#include "xhal/kit/handles.hpp"
 #include "xhal/kit/structs.hpp"
 
 namespace minimal {
@@ -29,37 +27,38 @@ bool take(uint64_t size) {
 // Whether [pointer, pointer + size) is inside one allocation, outside of all, or leaves one.
 enum class Place { kOurs, kUnknown, kLeaves };
 Place place_of(const Device& device, const void* pointer, uint64_t size) {
-  const auto address = reinterpret_cast<uintptr_t>(pointer);
-  const auto* found = find(device, address);
+  const Allocation* found = find(device, pointer);
   if (found == nullptr) return Place::kUnknown;
-  return size <= found->second.size - (address - found->first) ? Place::kOurs : Place::kLeaves;
+  const uint64_t offset = reinterpret_cast<uintptr_t>(pointer) - reinterpret_cast<uintptr_t>(found->pointer);
+  return size <= found->size - offset ? Place::kOurs : Place::kLeaves;
 }
 
 // Runs `work` as an operation of the stream: in turn, done on return.
 template <class Work>
 xhal_result_t run(xhal_stream_t handle, Work work) {
-  if (in_host_function())
-    return fail(XHAL_ERROR_CALL_FORBIDDEN, "work cannot be submitted inside a host function");
-  Stream& stream = *object_of<Stream>(handle);
-  ++stream.pending;
-  {
-    const std::lock_guard turn(stream.turn);
-    work();
-  }
-  --stream.pending;
+  Operation operation(*object_of<Stream>(handle));
+  operation.wait_for_turn();
+  work();
   return XHAL_SUCCESS;
 }
 
 }  // namespace
 
-const std::pair<const uintptr_t, Allocation>* find(const Device& device, uintptr_t address) {
-  auto above = device.allocations.upper_bound(address);
+Allocation::~Allocation() {
+  std::free(pointer);
+  g_used -= taken;
+}
+
+const Allocation* find(const Device& device, const void* address) {
+  const auto number = reinterpret_cast<uintptr_t>(address);
+  auto above = device.allocations.upper_bound(number);
   if (above == device.allocations.begin()) return nullptr;
   --above;
-  return address - above->first < above->second.size ? &*above : nullptr;
+  return number - above->first < above->second->size ? above->second.get() : nullptr;
 }
 
 xhal_result_t memory_allocate(xhal_device_t handle, const xhal_memory_desc_t* in, void** out) {
+  if (const xhal_result_t result = may_call(); result < 0) return result;
   xhal_memory_desc_t desc{};
   if (const xhal_result_t result = read_struct(in, desc); result < 0) return result;
   if (out == nullptr || desc.flags != 0 || desc.size == 0) return XHAL_ERROR_INVALID_ARGUMENT;
@@ -73,36 +72,47 @@ xhal_result_t memory_allocate(xhal_device_t handle, const xhal_memory_desc_t* in
       desc.kind == XHAL_MEMORY_DEVICE ? XHAL_ERROR_OUT_OF_DEVICE_MEMORY : XHAL_ERROR_OUT_OF_HOST_MEMORY;
   Device& device = *object_of<Device>(handle);
   activate(device);
-  if (desc.kind == XHAL_MEMORY_DEVICE && !take(desc.size)) {
-    return fail(exhausted, "%llu bytes do not fit into what is free",
-                static_cast<unsigned long long>(desc.size));
+  auto allocation = std::make_unique<Allocation>();
+  allocation->size = desc.size;
+  allocation->kind = desc.kind;
+  allocation->id = services().next_id();
+  if (desc.kind == XHAL_MEMORY_DEVICE) {
+    if (!take(desc.size)) {
+      return fail(exhausted, "%llu bytes do not fit into what is free",
+                  static_cast<unsigned long long>(desc.size));
+    }
+    allocation->taken = desc.size;
   }
   const uint64_t alignment = desc.alignment > kAlignment ? desc.alignment : kAlignment;
   void* pointer = nullptr;
-  if (posix_memalign(&pointer, alignment, desc.size) != 0) {
-    if (desc.kind == XHAL_MEMORY_DEVICE) g_used -= desc.size;
+  if (posix_memalign(&pointer, alignment, desc.size) != 0)
     return fail(exhausted, "the host has no %llu bytes", static_cast<unsigned long long>(desc.size));
-  }
+  allocation->pointer = pointer;
   const std::lock_guard lock(device.mutex);
-  device.allocations[reinterpret_cast<uintptr_t>(pointer)] = {desc.size, services().next_id(), desc.kind};
+  device.allocations.emplace(reinterpret_cast<uintptr_t>(pointer), std::move(allocation));
   *out = pointer;
   return XHAL_SUCCESS;
 }
 
 xhal_result_t memory_free(xhal_device_t handle, void* pointer) {
+  if (const xhal_result_t result = may_call(); result < 0) return result;
   if (pointer == nullptr) return XHAL_SUCCESS;
   Device& device = *object_of<Device>(handle);
   const std::lock_guard lock(device.mutex);
   const auto found = device.allocations.find(reinterpret_cast<uintptr_t>(pointer));
   if (found == device.allocations.end())
     return fail(XHAL_ERROR_INVALID_POINTER, "%p is not the base of a live allocation", pointer);
-  if (found->second.kind == XHAL_MEMORY_DEVICE) g_used -= found->second.size;
+  // Operations of other threads that were submitted before may still touch it. [XHAL-MEMORY-6]
+  if (!device.unfinished.empty()) {
+    device.freed.emplace_back();
+    device.freed.back() = {device.next_operation, std::move(found->second)};
+  }
   device.allocations.erase(found);
-  std::free(pointer);
   return XHAL_SUCCESS;
 }
 
 xhal_result_t memory_copy(xhal_stream_t handle, void* destination, const void* source, uint64_t size) {
+  if (const xhal_result_t result = may_call(); result < 0) return result;
   if (size == 0) return XHAL_SUCCESS;
   if (destination == nullptr || source == nullptr)
     return fail(XHAL_ERROR_INVALID_POINTER, "null cannot be copied from or to");
@@ -124,6 +134,7 @@ xhal_result_t memory_copy(xhal_stream_t handle, void* destination, const void* s
 
 xhal_result_t memory_fill(xhal_stream_t handle, void* destination, uint64_t pattern, uint32_t width,
                           uint64_t size) {
+  if (const xhal_result_t result = may_call(); result < 0) return result;
   const bool legal_width = width == 1 || width == 2 || width == 4 || width == 8;
   if (!legal_width || size % width != 0)
     return fail(XHAL_ERROR_INVALID_ARGUMENT, "a fill repeats 1, 2, 4 or 8 whole bytes");
@@ -161,31 +172,16 @@ xhal_result_t get_pointer_attributes(xhal_driver_t handle, const void* pointer,
   Device& device = object_of<Driver>(handle)->device;
   xhal_pointer_attributes_t attributes{};
   const std::lock_guard lock(device.mutex);
-  if (const auto* found = find(device, reinterpret_cast<uintptr_t>(pointer))) {
-    attributes.kind = found->second.kind;
+  if (const Allocation* found = find(device, pointer)) {
+    attributes.kind = found->kind;
     attributes.host_accessible = 1;
-    attributes.size = found->second.size;
-    attributes.base = reinterpret_cast<void*>(found->first);
+    attributes.size = found->size;
+    attributes.base = found->pointer;
     attributes.device_pointer = attributes.host_pointer = const_cast<void*>(pointer);
-    attributes.allocation_id = found->second.id;
+    attributes.allocation_id = found->id;
   }
   write_struct(attributes, out);
   return XHAL_SUCCESS;
-}
-
-void release_all(Device& device) {
-  for (const auto& [address, allocation] : device.allocations) {
-    if (allocation.kind == XHAL_MEMORY_DEVICE) g_used -= allocation.size;
-    std::free(reinterpret_cast<void*>(address));
-  }
-  for (Stream* stream : device.streams) {
-    free_handle(stream->handle);
-    delete stream;
-  }
-  for (Event* event : device.events) {
-    free_handle(event->handle);
-    delete event;
-  }
 }
 
 }  // namespace minimal

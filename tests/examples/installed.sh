@@ -1,25 +1,42 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# installed.sh BUILD EXAMPLES CC CXX: installs a build, then builds and runs the examples against the prefix, by CMake and by pkg-config.
+# installed.sh BUILD SOURCE CC CXX: installs a build, then does with the prefix what the pages show, word for word: the commands of README.md's
+# "Use it" and of examples/README.md, with the prefix in the place of /opt/xhal.
 set -euo pipefail
-build=$1 examples=$2 cc=$3 cxx=$4
+build=$1 source=$2 cc=$3 cxx=$4
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
 cmake --install "$build" --prefix "$prefix" > "$scratch/log"
-
-cmake -G Ninja -S "$examples" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
-  -DCMAKE_CXX_COMPILER="$cxx" >> "$scratch/log"
-cmake --build "$scratch/build" >> "$scratch/log" || { cat "$scratch/log"; exit 1; }
-program=$(find "$scratch/build" -name first_kernel -type f)
-"$program" "$prefix/share/xhal/kernels" sim | grep -q '^1000 elements right'
-
-manifest=$scratch/build/share/xhal/drivers.d/minimal.json
-"$prefix/bin/xhal-info" --driver "$manifest" | grep -q 'Minimal host device'
-
 # A prefix with another library folder keeps its .pc file there.
 pc=$(dirname "$(find "$prefix" -name xhal.pc)")
-# shellcheck disable=SC2046
-"$cc" -std=c11 "$examples/first_kernel.c" $(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs xhal) -o "$scratch/by_pkg_config"
-LD_LIBRARY_PATH=$(dirname "$pc") "$scratch/by_pkg_config" "$prefix/share/xhal/kernels" sim | grep -q '^1000 elements right'
+
+# Nothing but the commands themselves may help a program to find libxhal.
+unset LD_LIBRARY_PATH PKG_CONFIG_PATH
+mkdir "$scratch/bin" "$scratch/work"
+ln -s "$cc" "$scratch/bin/cc"
+export PATH="$scratch/bin:$PATH" CC="$cc" CXX="$cxx" CMAKE_GENERATOR=Ninja
+ln -s "$source/examples" "$scratch/work/examples"
+cp "$source/examples/first_kernel.c" "$scratch/work/program.c"
+cd "$scratch/work"
+
+# The commands in a page's blocks, from the line that matches $2 on.
+commands() {
+  awk -v from="$2" '$0 ~ from { on = 1 } /^```/ { inside = on && $0 == "```console"; next } inside' "$1" |
+    sed -e "s|/opt/xhal/lib/pkgconfig|$pc|g" -e "s|/opt/xhal|$prefix|g"
+}
+follow() {
+  commands "$1" "$2" > commands.sh
+  [ -s commands.sh ] || { echo "$1 shows no commands" >&2; exit 1; }
+  bash -euo pipefail commands.sh > output 2>&1 || { cat commands.sh output; exit 1; }
+}
+
+follow "$source/README.md" '^## Use it'
+./program "$prefix/share/xhal/kernels" sim | grep -q '^1000 elements right'
+
+follow "$source/examples/README.md" '^# Examples'
+[ "$(grep -c '^1000 elements right' output)" = 2 ] || { cat output; exit 1; }
+
+manifest="build-examples/share/xhal/drivers.d/minimal.json"
+"$prefix/bin/xhal-info" --driver "$manifest" | grep -q 'Minimal host device'
 echo "all examples work from an installed prefix"

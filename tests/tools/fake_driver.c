@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A driver that misbehaves where it is told to: FAKE_DRIVER_MODE=<action>:<step>, action crash, hang, exit or garbage, step load,
- * negotiate, open, enumerate, properties or close; or unterminated, many, none. Without a mode it is a driver of one plain device.
+ * A driver that misbehaves where it is told to: FAKE_DRIVER_MODE=<action>:<step>, action crash, hang, exit, pipe (raises SIGPIPE),
+ * interrupt (its parent, then hangs) or garbage, step load, negotiate, open, enumerate, properties or close; or unterminated, many, none,
+ * stranger, refuses, picky, sulks. Without a mode it is a driver of one plain device.
  */
+#define _POSIX_C_SOURCE 200809L
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +26,20 @@ static void step(const char* name) {
   const char* mode = getenv("FAKE_DRIVER_MODE");
   const char* colon = mode == NULL ? NULL : strchr(mode, ':');
   if (colon == NULL || strcmp(colon + 1, name) != 0) return;
-  if (strncmp(mode, "crash", 5) == 0) raise(SIGSEGV);
+  if (strncmp(mode, "crash", 5) == 0) {
+    signal(SIGSEGV, SIG_DFL); /* a sanitizer would answer in the driver's place */
+    raise(SIGSEGV);
+  }
+  if (strncmp(mode, "pipe", 4) == 0) raise(SIGPIPE);
   if (strncmp(mode, "exit", 4) == 0) _exit(7);
-  if (strncmp(mode, "hang", 4) == 0) {
+  if (strncmp(mode, "interrupt", 9) == 0) {
+    /* Thrice in a row, as timeout(1) and a terminal may do; apart, since equal signals that wait become one. */
+    for (int i = 0; i < 3000; ++i) {
+      if (i % 1000 == 0) kill(getppid(), SIGINT);
+      sched_yield();
+    }
+  }
+  if (strncmp(mode, "hang", 4) == 0 || strncmp(mode, "interrupt", 9) == 0) {
     for (;;) pause();
   }
   if (strncmp(mode, "garbage", 7) == 0) {
@@ -58,6 +72,7 @@ static void put_text(char* field, size_t capacity, const char* text) {
 static xhal_result_t get_driver_properties(xhal_driver_t driver, xhal_driver_properties_t* out) {
   (void)driver;
   step("properties");
+  if (mode_is("sulks")) return XHAL_ERROR_INVALID_ARGUMENT;
   const uint32_t size = out->struct_size;
   memset(out, 0, sizeof(*out));
   out->struct_size = size;
@@ -132,6 +147,8 @@ static xhal_result_t get_link(xhal_device_t device, xhal_device_t peer, xhal_lin
 static xhal_result_t open_driver(const xhal_driver_open_t* params, xhal_driver_t* out_driver) {
   (void)params;
   step("open");
+  if (mode_is("refuses")) return XHAL_ERROR_DEVICE_LOST;
+  if (mode_is("picky")) return XHAL_ERROR_INVALID_ARGUMENT; /* as for an option that it does not know */
   *out_driver = (xhal_driver_t)give(&driver_header, XHAL_TYPE_driver);
   return XHAL_SUCCESS;
 }
@@ -147,7 +164,7 @@ XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
   host_info = host;
   step("negotiate");
   out->abi_major = XHAL_ABI_MAJOR;
-  out->abi_minor = XHAL_ABI_MINOR;
+  out->abi_minor = XHAL_ABI_MINOR + (mode_is("stranger") ? 1 : 0);
   out->abi_revision = XHAL_ABI_REVISION;
   out->name = "fake";
   out->version = "1.2.3";

@@ -73,11 +73,17 @@ ProgramResult run_program(const std::vector<std::string>& arguments, const Progr
     dup2(err.fd(), STDERR_FILENO);
     if (options.stdout_path == "-") {
       close(STDOUT_FILENO);
+    } else if (options.stdout_path == "|") {
+      int ends[2];
+      if (pipe2(ends, O_CLOEXEC) != 0) _exit(126);
+      dup2(ends[1], STDOUT_FILENO);
+      close(ends[0]);
     } else if (!options.stdout_path.empty()) {
       dup2(open(options.stdout_path.c_str(), O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
     } else {
       dup2(out.fd(), STDOUT_FILENO);
     }
+    for (const int fd : options.closed) close(fd);
     execve(argv[0], argv.data(), envp.data());
     _exit(127);
   }

@@ -16,8 +16,10 @@ struct ProgramResult {
 
 struct ProgramOptions {
   std::map<std::string, std::string> environment =
-      {};                        // added to the caller's without its XHAL_ and NO_COLOR variables
-  std::string stdout_path = {};  // instead of capturing; "" captures; "-" closes it
+      {};  // added to the caller's without its XHAL_ and NO_COLOR variables
+  std::string stdout_path =
+      {};  // instead of capturing; "" captures; "-" closes it; "|" is a pipe that nobody reads
+  std::vector<int> closed = {};  // standard descriptors that the program finds closed
 };
 
 ProgramResult run_program(const std::vector<std::string>& arguments, const ProgramOptions& options = {});

@@ -37,6 +37,15 @@ bool is_one_line(const std::string& text) {
   return !text.empty() && text.back() == '\n' && std::count(text.begin(), text.end(), '\n') == 1;
 }
 
+// What --json prints is checked by a validator that we did not write.
+void expect_valid(const std::string& text) {
+  const std::string path = testing::TempDir() + "/report" + std::to_string(getpid()) + ".json";
+  std::ofstream(path) << text;
+  const ProgramResult result = run_program({kValidator, "-i", path, kJsonSchema});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err << text;
+  std::filesystem::remove(path);
+}
+
 TEST(XhalInfo, ListsAWellBehavedDriverAndLabelsItEmulated) {
   const ProgramResult result = info_on_fake("");
   EXPECT_EQ(result.exit_code, 0);
@@ -130,6 +139,43 @@ TEST(XhalInfo, WrongInputIsOneLineAndExitCodeTwo) {
   }
 }
 
+TEST(XhalInfoJson, WhyOfASearchThatFailsIsJsonAndOneLine) {
+  const ProgramResult result = info({"--json", "--why", "--backend", "nope"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_TRUE(is_one_line(result.err)) << result.err;
+  expect_valid(result.out);
+  EXPECT_TRUE(json::parse(result.out)["candidates"].is_array());
+  const ProgramResult plain = info({"--json", "--backend", "nope"});
+  EXPECT_EQ(plain.out, "");
+  EXPECT_TRUE(is_one_line(plain.err)) << plain.err;
+}
+
+TEST(XhalInfoJson, OneDeviceKeepsTheDecisionsThatWereAskedFor) {
+  const json device = json::parse(info_on_fake("", {"--json", "--why", "--device", "0"}).out);
+  EXPECT_EQ(device["architecture"], "fake-1");
+  EXPECT_FALSE(device["candidates"].empty());
+  EXPECT_FALSE(json::parse(info_on_fake("", {"--json", "--device", "0"}).out).contains("candidates"));
+}
+
+// A library without a manifest has no name until it has answered.
+TEST(XhalInfo, ALibraryThatFailsIsCalledByItsPath) {
+  const ProgramOptions refuses = {.environment = {{"FAKE_DRIVER_MODE", "refuses"}}};
+  const ProgramResult table = info({"--driver", XHAL_FAKE_LIBRARY}, refuses);
+  EXPECT_EQ(table.exit_code, 1);
+  EXPECT_NE(table.out.find("\n" XHAL_FAKE_LIBRARY ": "), std::string::npos) << table.out;
+  EXPECT_EQ(table.out.find("\n: "), std::string::npos) << table.out;
+  const ProgramResult report = info({"--driver", XHAL_FAKE_LIBRARY, "--json"}, refuses);
+  expect_valid(report.out);
+  EXPECT_EQ(json::parse(report.out)["drivers"][0]["name"], XHAL_FAKE_LIBRARY);
+}
+
+TEST(XhalInfo, ADeviceOfADriverThatFailedIsTheDriversFault) {
+  const ProgramResult result = info_on_fake("crash:open", {"--device", "0"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("SIGSEGV"), std::string::npos) << result.err;
+  EXPECT_TRUE(is_one_line(result.err)) << result.err;
+}
+
 TEST(XhalInfo, OutOfRangeDeviceTellsTheRange) {
   const ProgramResult result = info_on_fake("", {"--device", "5"});
   EXPECT_NE(result.err.find("0 to 0"), std::string::npos) << result.err;
@@ -181,15 +227,6 @@ TEST(XhalInfo, VersionNamesAbiAndCommit) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_NE(result.out.find("ABI 0."), std::string::npos);
   EXPECT_NE(result.out.find("commit "), std::string::npos);
-}
-
-// What --json prints is checked by a validator that we did not write.
-void expect_valid(const std::string& text) {
-  const std::string path = testing::TempDir() + "/report" + std::to_string(getpid()) + ".json";
-  std::ofstream(path) << text;
-  const ProgramResult result = run_program({kValidator, "-i", path, kJsonSchema});
-  EXPECT_EQ(result.exit_code, 0) << result.out << result.err << text;
-  std::filesystem::remove(path);
 }
 
 TEST(XhalInfoJson, ValidatesWhateverTheDriverDoes) {

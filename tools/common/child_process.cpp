@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -161,7 +162,13 @@ ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::mi
   return result;
 }
 
-void die_with_parent() { prctl(PR_SET_PDEATHSIG, SIGKILL); }
+bool begin_worker() {
+  struct stat status {};
+  if (fstat(kAnswerDescriptor, &status) != 0 || !S_ISFIFO(status.st_mode)) return false;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  std::signal(SIGPIPE, SIG_DFL);
+  return true;
+}
 
 std::string self_path() {
   std::array<char, 4096> buffer{};

@@ -23,8 +23,9 @@ inline constexpr int kAnswerDescriptor = 3;
 // killed. Output beyond the limits is dropped, so a child that prints for ever harms nobody.
 ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::milliseconds deadline);
 
-// To be called first in a worker: it dies with its parent.
-void die_with_parent();
+// To be called first in a worker: it dies with its parent, and of a broken pipe again, as drivers may expect. False when run_child did not
+// start it, so that nobody listens.
+bool begin_worker();
 
 // This program's own file.
 std::string self_path();

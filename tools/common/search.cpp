@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 
 #include <utility>
 
@@ -29,16 +30,24 @@ void collect(void* user, const xhal_candidate_t* candidate) {
   static_cast<std::vector<FoundCandidate>*>(user)->push_back(std::move(found));
 }
 
-// A file that was named and is a library, but no driver: the caller's mistake, not the driver's.
-void refuse_what_is_no_driver(SearchResult& search) {
+// What was asked for and is a library, but no driver: the caller's mistake, not the driver's.
+void refuse_what_is_no_driver(SearchResult& search, bool by_name) {
   for (const FoundCandidate& candidate : search.selected_drivers()) {
-    if (candidate.origin != "explicit") continue;
-    const std::string& library =
-        candidate.library_path.empty() ? candidate.manifest_path : candidate.library_path;
-    if (exports_symbol(library, XHAL_DRIVER_NEGOTIATE_SYMBOL) != Export::kNo) continue;
+    if (!by_name && candidate.origin != "explicit") continue;
+    search.text = why_no_driver(candidate);
+    if (search.text.empty()) continue;
     search.result = XHAL_ERROR_DRIVER_FAILED;
-    search.text =
-        fmt::format("'{}' is no xhal driver: it does not export {}", library, XHAL_DRIVER_NEGOTIATE_SYMBOL);
+    return;
+  }
+}
+
+// libxhal says that a folder is no file; a person also wants to know what to name instead.
+void tell_what_to_name(SearchResult& search, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) continue;
+    search.text = fmt::format("driver '{}' is {}; name a driver's manifest (.json) or library (.so)", path,
+                              S_ISDIR(status.st_mode) ? "a folder" : "no regular file");
     return;
   }
 }
@@ -73,10 +82,24 @@ SearchResult search_drivers(const Selection& selection) {
 
   xhal_instance_t instance = nullptr;
   search.result = xhal_instance_create(&desc, &instance);
-  if (search.result < 0) search.text = last_error_text(search.result);
+  if (search.result < 0) {
+    search.text = last_error_text(search.result);
+    tell_what_to_name(search, selection.driver_paths);
+  }
   if (instance != nullptr) xhal_instance_destroy(instance);
-  if (search.result >= 0) refuse_what_is_no_driver(search);
+  if (search.result >= 0) refuse_what_is_no_driver(search, !selection.backends.empty());
   return search;
+}
+
+std::string why_no_driver(const FoundCandidate& candidate) {
+  const std::string& library =
+      candidate.library_path.empty() ? candidate.manifest_path : candidate.library_path;
+  if (exports_symbol(library, XHAL_DRIVER_NEGOTIATE_SYMBOL) != Export::kNo) return {};
+  const bool by_manifest = library != candidate.manifest_path && !candidate.manifest_path.empty();
+  return fmt::format("library '{}' is no xhal driver: it does not export {}; {}", library,
+                     XHAL_DRIVER_NEGOTIATE_SYMBOL,
+                     by_manifest ? fmt::format("correct 'library' in '{}'", candidate.manifest_path)
+                                 : "name a driver's library or manifest, see xhal-info --why");
 }
 
 const char* decision_name(uint32_t decision) {

@@ -43,6 +43,9 @@ struct SearchResult {
 
 SearchResult search_drivers(const Selection& selection);
 
+// Empty, or one line that tells that the candidate's library lacks a driver's entry, and what to do. Loads nothing.
+std::string why_no_driver(const FoundCandidate& candidate);
+
 const char* decision_name(uint32_t decision);
 
 // Last error of this thread as one line, or the result's own text.

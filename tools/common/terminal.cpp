@@ -97,6 +97,4 @@ void print_error(std::string_view tool, std::string_view text) {
   std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(tool.size()), tool.data(), printable(text).c_str());
 }
 
-bool flush_output() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
-
 }  // namespace xhal::tools

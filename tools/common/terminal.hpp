@@ -23,7 +23,4 @@ std::string printable(std::string_view text);
 // "xhal-info: text" on stderr, one line.
 void print_error(std::string_view tool, std::string_view text);
 
-// Flushes stdout; false when something could not be written (a full disk, a closed pipe).
-bool flush_output();
-
 }  // namespace xhal::tools

@@ -11,7 +11,10 @@
 #include <vector>
 
 #include "build_info.h"
+#include "common/exit_codes.hpp"
+#include "common/options.hpp"
 #include "common/search.hpp"
+#include "common/standard_streams.hpp"
 #include "common/terminal.hpp"
 #include "run/run.h"
 #include "run/worker.h"
@@ -34,10 +37,16 @@ int usage(const std::string& text) {
   return kExitUsage;
 }
 
-// Without a name the one driver that is there is meant.
-int choose_driver(Options& options) {
-  const tools::SearchResult search = tools::search_drivers({});
-  if (search.result < 0) return usage(search.text);
+// Finds the one driver that is meant, and without a name the one that is there. Nothing is loaded: what is wrong here is the user's.
+int choose_driver(Target& target) {
+  tools::Selection selection;
+  if (!target.driver_path.empty()) selection.driver_paths = {target.driver_path};
+  if (!target.backend.empty()) selection.backends = {target.backend};
+  const tools::SearchResult search = tools::search_drivers(selection);
+  if (search.result < 0) {
+    tools::print_error(kTool, search.text);
+    return tools::exit_code_of(tools::Entry::kNotLoaded, search.result);
+  }
   std::vector<std::string> names;
   for (const auto& driver : search.selected_drivers()) names.push_back(driver.name);
   if (names.empty()) {
@@ -48,23 +57,11 @@ int choose_driver(Options& options) {
     return usage(fmt::format("there are {} drivers; choose one with --backend: {}", names.size(),
                              fmt::join(names, ", ")));
   }
-  options.target.backend = names.front();
+  if (target.driver_path.empty()) target.backend = names.front();
   return kExitConformant;
 }
 
-// A mistyped path is the user's, a broken driver the driver's: this tells them apart without loading anything.
-int check_driver(const std::string& path) {
-  const tools::SearchResult search = tools::search_drivers({{path}, {}});
-  if (search.result < 0) return usage(search.text);
-  return kExitConformant;
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  int worker_code = 0;
-  if (run_as_worker(argc, argv, &worker_code)) return worker_code;
-
+int judge(int argc, char** argv) {
   Options options;
   bool list_only = false;
   uint64_t seed = 0;
@@ -73,17 +70,21 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 conformant (with --filter: nothing bad seen), 1 not conformant or the driver misbehaves "
       "when it is loaded, 2 wrong input,\n"
-      "3 nothing to test, 4 a defect of the suite, 130 interrupted.");
+      "3 nothing to test, 4 a defect of the suite or an output that could not be written, 130 interrupted.");
   app.set_version_flag("--version", version_text());
-  auto* backend = app.add_option("--backend", options.target.backend, "name of the driver");
+  auto* backend =
+      app.add_option("--backend", options.target.backend, "name of the driver")->check(tools::not_empty());
   app.add_option("--driver", options.target.driver_path, "manifest or library of the driver")
+      ->check(tools::not_empty())
       ->excludes(backend);
   app.add_option("--device", options.target.device_index, "number of the device among the driver's");
   app.add_option("--level", options.level, "core, torch, graph, ipc, full, or a level file")
+      ->check(tools::not_empty())
       ->capture_default_str();
   app.add_option("--filter", options.filters, "run tests whose id matches this glob only (repeatable)")
+      ->check(tools::not_empty())
       ->allow_extra_args(false);
-  app.add_flag("--list", list_only, "print the tests' ids and stop");
+  app.add_flag("--list", list_only, "print the ids of the level's tests and stop");
   app.add_option("--format", options.list_format, "of --list")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -91,6 +92,7 @@ int main(int argc, char** argv) {
       app.add_option("--seed", seed, "of data and order")->check(CLI::Range(uint64_t{0}, kLargestSeed));
   app.add_option("--report", options.reports,
                  "FORMAT=FILE with FORMAT json or junit; FILE - is the standard output (repeatable)")
+      ->check(tools::not_empty())
       ->allow_extra_args(false);
   app.add_option("--kernels", options.target.kernel_directory, "folder of the kernel pack")
       ->check(CLI::ExistingDirectory);
@@ -104,7 +106,8 @@ int main(int argc, char** argv) {
   app.add_option("--entry-timeout", options.entry_deadline_s, "seconds for loading and enumerating")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
-  app.add_option("--in-process", options.in_process, "run this one test in this process, for a debugger");
+  app.add_option("--in-process", options.in_process, "run this one test in this process, for a debugger")
+      ->check(tools::not_empty());
   app.add_flag("--verbose", options.verbose, "a line for every test also on a terminal");
   try {
     app.parse(argc, argv);
@@ -121,9 +124,15 @@ int main(int argc, char** argv) {
   options.color = tools::use_color(console);
   options.terminal = isatty(fileno(console)) != 0;
   options.terminal_width = tools::terminal_width(console, 100);
-  const int code = options.target.driver_path.empty()
-                       ? (options.target.backend.empty() ? choose_driver(options) : kExitConformant)
-                       : check_driver(options.target.driver_path);
-  if (code != kExitConformant) return code;
-  return run(options);
+  const int code = choose_driver(options.target);
+  return code == kExitConformant ? run(options) : code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tools::prepare_standard_streams();
+  int worker_code = 0;
+  if (run_as_worker(argc, argv, &worker_code)) return worker_code;
+  return tools::finish(kTool, judge(argc, argv));
 }

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <csignal>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -13,7 +12,9 @@
 #include "build_info.h"
 #include "common/child_process.hpp"
 #include "common/exit_codes.hpp"
+#include "common/options.hpp"
 #include "common/search.hpp"
+#include "common/standard_streams.hpp"
 #include "common/terminal.hpp"
 #include "describe.hpp"
 #include "probe.hpp"
@@ -61,30 +62,63 @@ json candidates_json(const std::vector<FoundCandidate>& candidates) {
   return result;
 }
 
-json make_report(const Options& options, const SearchResult& search) {
-  json report = {
+json empty_report() {
+  return {
       {"schema", "xhal-info/1"},
       {"version", xhal::build::version()},
       {"commit", xhal::build::commit()},
       {"abi", {{"major", XHAL_ABI_MAJOR}, {"minor", XHAL_ABI_MINOR}, {"revision", XHAL_ABI_REVISION}}},
       {"drivers", json::array()},
   };
+}
+
+struct Report {
+  json content = empty_report();
+  int exit_code = kExitNothing;
+};
+
+Report make_report(const Options& options, const SearchResult& search) {
+  Report report;
+  bool any_device = false;
+  bool any_wrong_input = false;
+  bool any_misbehaved = false;
   const std::chrono::milliseconds deadline(static_cast<long long>(options.timeout_seconds * 1000));
   for (const FoundCandidate& candidate : search.selected_drivers()) {
-    report["drivers"].push_back(xhal::info::probe_driver(candidate, options.describe, deadline));
+    xhal::info::Probed probed = xhal::info::probe_driver(candidate, options.describe, deadline);
+    any_device = any_device || !probed.driver["devices"].empty();
+    any_wrong_input = any_wrong_input || probed.exit_code == kExitUsage;
+    any_misbehaved = any_misbehaved || probed.exit_code == kExitMisbehaved;
+    report.content["drivers"].push_back(std::move(probed.driver));
   }
-  if (options.why) report["candidates"] = candidates_json(search.candidates);
+  if (options.why) report.content["candidates"] = candidates_json(search.candidates);
+  report.exit_code = any_misbehaved    ? kExitMisbehaved
+                     : any_wrong_input ? kExitUsage
+                     : any_device      ? kExitOk
+                                       : kExitNothing;
   return report;
 }
 
-int print_one_device(const Options& options, const json& report, const Look& look) {
+std::string as_text(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+int print_one_device(const Options& options, const Report& found, const Look& look) {
+  const json& report = found.content;
   size_t number = 0;
   for (const json& driver : report["drivers"]) {
     for (const json& device : driver["devices"]) {
       if (number++ != *options.device) continue;
-      fmt::print("{}", options.as_json ? device.dump(2) + "\n" : render_device(driver, device, look));
+      json shown = device;
+      if (options.why) shown["candidates"] = report["candidates"];
+      print_text(options.as_json ? as_text(shown) : render_device(driver, device, look));
       return kExitOk;
     }
+  }
+  for (const json& driver : report["drivers"]) {
+    if (number > 0 || driver["status"] == "ok") continue;
+    print_error(kTool, fmt::format("there is no device {}: {}: {}", *options.device,
+                                   driver["name"].get<std::string>(), driver["message"].get<std::string>()));
+    return found.exit_code;
   }
   print_error(
       kTool,
@@ -94,45 +128,34 @@ int print_one_device(const Options& options, const json& report, const Look& loo
   return number == 0 ? kExitNothing : kExitUsage;
 }
 
-int verdict(const json& report) {
-  bool any_device = false;
-  for (const json& driver : report["drivers"]) {
-    if (driver["status"] != "ok") return kExitMisbehaved;
-    any_device = any_device || !driver["devices"].empty();
-  }
-  return any_device ? kExitOk : kExitNothing;
-}
-
 int run(const Options& options) {
   const Look look{use_color(stdout) && !options.as_json, terminal_width(stdout, 160)};
   if (options.features) {
-    fmt::print("{}", render_features(look));
+    print_text(render_features(look));
     return kExitOk;
   }
   const SearchResult search = search_drivers(options.selection);
   if (search.result < 0) {
     print_error(kTool, search.text);
-    if (options.why) fmt::print("{}", render_why(search.candidates, look));
-    return kExitUsage;
+    if (options.why && options.as_json) {
+      json report = empty_report();
+      report["candidates"] = candidates_json(search.candidates);
+      print_text(as_text(report));
+    } else if (options.why) {
+      print_text(render_why(search.candidates, look));
+    }
+    return exit_code_of(Entry::kNotLoaded, search.result);
   }
-  if (options.why && !options.as_json) {
-    fmt::print("{}", render_why(search.candidates, look));
-    fmt::print("\n");
-  }
-  const json report = make_report(options, search);
+  if (options.why && !options.as_json) print_text(render_why(search.candidates, look) + "\n");
+  const Report report = make_report(options, search);
   if (options.device) return print_one_device(options, report, look);
-  if (options.as_json) {
-    fmt::print("{}\n", report.dump(2, ' ', false, json::error_handler_t::replace));
-  } else {
-    fmt::print("{}", options.topology ? render_topology(report, look) : render_overview(report, look));
-  }
-  return verdict(report);
+  print_text(options.as_json    ? as_text(report.content)
+             : options.topology ? render_topology(report.content, look)
+                                : render_overview(report.content, look));
+  return report.exit_code;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe becomes an exit code instead of a death
+int info(int argc, char** argv) {
   Options options;
   CLI::App app{"Shows drivers and devices, and why a driver is or is not there.", "xhal-info"};
   app.footer(
@@ -145,11 +168,13 @@ int main(int argc, char** argv) {
   app.add_flag("--memory", options.describe.memory, "ask for free memory too; this may open the device");
   app.add_option("--device", options.device, "everything about one device, counted over all drivers");
   app.add_option("--backend", options.selection.backends, "look at this driver only (repeatable)")
-      ->delimiter(',');
-  app.add_option("--driver", options.selection.driver_paths, "a driver's manifest or library (repeatable)");
+      ->delimiter(',')
+      ->check(not_empty());
+  app.add_option("--driver", options.selection.driver_paths, "a driver's manifest or library (repeatable)")
+      ->check(not_empty());
   app.add_option("--timeout", options.timeout_seconds, "seconds a driver may take to answer")
       ->check(CLI::Range(0.01, 3600.0));
-  app.add_option("--probe-worker", options.probe_worker)->group("");
+  app.add_option("--probe-worker", options.probe_worker)->group("")->check(not_empty());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -158,16 +183,22 @@ int main(int argc, char** argv) {
     return kExitUsage;
   }
   try {
+    if (!options.probe_worker.empty() && !begin_worker()) {
+      print_error(kTool, "--probe-worker is how this program starts itself; see xhal-info --help");
+      return kExitUsage;
+    }
     if (!options.probe_worker.empty())
       return xhal::info::run_probe_worker(options.probe_worker, options.describe);
-    const int code = run(options);
-    if (!flush_output()) {
-      print_error(kTool, "the output could not be written");
-      return kExitInternal;
-    }
-    return code;
+    return run(options);
   } catch (const std::exception& error) {
     print_error(kTool, fmt::format("defect: {}; please report it", error.what()));
     return kExitInternal;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  prepare_standard_streams();
+  return finish(kTool, info(argc, argv));
 }

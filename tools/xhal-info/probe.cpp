@@ -62,7 +62,6 @@ json describe_all(xhal_instance_t instance, const DescribeOptions& options) {
 }  // namespace
 
 int run_probe_worker(const std::string& load_path, const DescribeOptions& options) {
-  tools::die_with_parent();
   tell_stage("load");
   const char* path = load_path.c_str();
   xhal_instance_desc_t desc{};
@@ -75,7 +74,9 @@ int run_probe_worker(const std::string& load_path, const DescribeOptions& option
   xhal_instance_t instance = nullptr;
   const xhal_result_t created = xhal_instance_create(&desc, &instance);
   if (created < 0) {
-    tell({{"error", tools::last_error_text(created)}, {"code", xhal_result_name(created)}});
+    tell({{"error", tools::last_error_text(created)},
+          {"code", xhal_result_name(created)},
+          {"refused", created}});
     return tools::kExitMisbehaved;
   }
   int code = tools::kExitOk;
@@ -93,19 +94,27 @@ int run_probe_worker(const std::string& load_path, const DescribeOptions& option
   return code;
 }
 
-json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions& options,
-                  std::chrono::milliseconds deadline) {
-  std::vector<std::string> arguments = {tools::self_path(), "--probe-worker", candidate.load_path()};
-  if (options.memory) arguments.emplace_back("--memory");
-  const tools::ChildResult child = tools::run_child(arguments, deadline);
-
-  json driver = {{"name", candidate.name},
+Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions& options,
+                    std::chrono::milliseconds deadline) {
+  // A library that was named without a manifest has no name until it has answered.
+  json driver = {{"name", candidate.name.empty() ? candidate.load_path() : candidate.name},
                  {"emulated", candidate.emulated},
                  {"manifest_path", candidate.manifest_path},
                  {"library_path", candidate.library_path},
                  {"devices", json::array()}};
+  if (const std::string why = tools::why_no_driver(candidate); !why.empty()) {
+    driver["status"] = "failed";
+    driver["message"] = tools::printable(why);
+    return {driver, tools::exit_code_of(tools::Entry::kNotLoaded, XHAL_ERROR_DRIVER_FAILED)};
+  }
+  std::vector<std::string> arguments = {tools::self_path(), "--probe-worker", candidate.load_path()};
+  if (options.memory) arguments.emplace_back("--memory");
+  const tools::ChildResult child = tools::run_child(arguments, deadline);
+
   std::string stage = "start";
   std::string error;
+  tools::Entry entry = tools::Entry::kBroke;
+  xhal_result_t result = XHAL_SUCCESS;
   bool answered = false;
   std::istringstream lines(child.answer);
   for (std::string text; std::getline(lines, text);) {
@@ -114,6 +123,10 @@ json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions&
     stage = line.value("stage", stage);
     if (line.contains("error"))
       error = fmt::format("{} [{}]", line["error"].get<std::string>(), line.value("code", ""));
+    if (line.contains("refused")) {
+      entry = tools::Entry::kRefused;
+      result = line.value("refused", XHAL_SUCCESS);
+    }
     if (line.contains("result")) {
       driver.update(line["result"]);
       answered = true;
@@ -123,7 +136,9 @@ json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions&
   if (child.ending == Ending::kExited && child.code == 0 && answered) {
     driver["status"] = "ok";
     driver["message"] = "";
-  } else if (!error.empty()) {
+    return {driver, tools::kExitOk};
+  }
+  if (!error.empty()) {
     driver["status"] = "failed";
     driver["message"] = tools::printable(error);
   } else {
@@ -133,8 +148,9 @@ json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions&
                                                             : "failed";
     driver["message"] = fmt::format("{} in {}{}{}", tools::describe_ending(child, deadline), stage,
                                     noise.empty() ? "" : "; it said: ", noise);
+    entry = tools::Entry::kBroke;
   }
-  return driver;
+  return {driver, tools::exit_code_of(entry, result)};
 }
 
 }  // namespace xhal::info

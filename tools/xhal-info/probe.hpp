@@ -14,8 +14,13 @@ namespace xhal::info {
 // The worker's side: loads the driver, tells each step before it is taken, then everything. Returns the exit code.
 int run_probe_worker(const std::string& load_path, const DescribeOptions& options);
 
-// The parent's side: {"name", "status": ok|failed|crashed|timed_out|garbage, "message", ..., "devices": [...]}.
-nlohmann::json probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions& options,
-                            std::chrono::milliseconds deadline);
+struct Probed {
+  nlohmann::json driver;  // {"name", "status": ok|failed|crashed|timed_out, "message", ..., "devices": [...]}
+  int exit_code;          // that this driver alone would end the tool with, devices or not
+};
+
+// The parent's side.
+Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOptions& options,
+                    std::chrono::milliseconds deadline);
 
 }  // namespace xhal::info

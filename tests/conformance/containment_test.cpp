@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a driver does to its process is the outcome of one test, and nobody else's.
+#include <gtest/gtest.h>
+
+#include "conform.hpp"
+
+namespace xhal::test {
+namespace {
+
+const std::vector<std::string> kDeviceTests = {"--level", "core", "--filter", "device.*", "--timeout", "5"};
+
+struct Fault {
+  std::string name;
+  std::string outcome;
+  std::string says;
+};
+
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+
+const Fault kFaults[] = {{"crash", "crashed", "SIGSEGV"},
+                         {"abort", "crashed", "SIGABRT"},
+                         {"exit", "crashed", "left without being told"},
+                         {"hang", "timed_out", "no end within 5 s"}};
+
+class Contained : public testing::TestWithParam<Fault> {};
+
+std::string name_of(const testing::TestParamInfo<Fault>& one) { return one.param.name; }
+
+TEST_P(Contained, FaultOfOneEntryIsTheOutcomeOfItsTest) {
+  const Fault& fault = GetParam();
+  const Ending ending =
+      judge(driver("minimal") + kDeviceTests, mutant("minimal", fault.name + ":device_get_link"));
+  EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
+  ASSERT_EQ(outcome_of(ending.report, "device.links"), fault.outcome) << ending.out << ending.err;
+  const auto& test = *find_test(ending.report, "device.links");
+  EXPECT_NE(test.at("message").get<std::string>().find(fault.says), std::string::npos) << test.at("message");
+  ASSERT_FALSE(test.at("last_calls").empty());
+  EXPECT_NE(test.at("last_calls").back().get<std::string>().find("xhal_device_get_link"), std::string::npos)
+      << test.at("last_calls");
+  for (const std::string& id : tests_with(ending.report, "")) {
+    if (id == "device.links") continue;
+    const std::string outcome = outcome_of(ending.report, id);
+    EXPECT_TRUE(outcome == "passed" || outcome == "skipped") << id << " " << outcome;
+  }
+  EXPECT_GT(tests_with(ending.report, "passed").size(), 8U);
+  expect_consistent(ending.report);
+  expect_valid(ending.report_text);
+}
+
+TEST_P(Contained, FaultAtCloseIsCarriedByTheLastTest) {
+  const Fault& fault = GetParam();
+  const Ending ending =
+      judge(driver("minimal") +
+                std::vector<std::string>{"--filter", "device.uuid", "--timeout", "2", "--entry-timeout", "1"},
+            mutant("minimal", fault.name + ":close"));
+  EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
+  // The test itself closes an instance of its own.
+  EXPECT_EQ(outcome_of(ending.report, "device.uuid"), fault.outcome) << ending.out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Contained, testing::ValuesIn(kFaults), name_of);
+
+// A test that closes no instance passes, and its worker's end is looked at all the same.
+TEST(Containment, TroubleBehindTheLastTestIsToldAsSuch) {
+  const Ending ending = judge(driver("minimal") + std::vector<std::string>{"--filter", "device.links"},
+                              mutant("minimal", "crash:close"));
+  EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
+  ASSERT_EQ(outcome_of(ending.report, "device.links"), "crashed");
+  const std::string message = find_test(ending.report, "device.links")->at("message");
+  EXPECT_NE(message.find("behind the test"), std::string::npos) << message;
+  EXPECT_NE(message.find("SIGSEGV"), std::string::npos) << message;
+  expect_consistent(ending.report);
+}
+
+// Program::wait looks for it: the child has outlived nothing when the program has ended.
+TEST(Containment, AChildOfTheDriverIsNotLeftRunning) {
+  for (const char* where : {"fork:device_get_link", "fork:load", "fork:close"}) {
+    const Ending ending = judge(driver("minimal") + std::vector<std::string>{"--filter", "device.links"},
+                                mutant("minimal", where));
+    EXPECT_EQ(ending.exit_code, 0) << where << ending.out << ending.err;
+    EXPECT_EQ(outcome_of(ending.report, "device.links"), "passed") << where;
+  }
+}
+
+struct EntryFault {
+  std::string what;
+  std::string says;
+};
+
+void PrintTo(const EntryFault& fault, std::ostream* out) { *out << fault.what; }
+
+class AtEntry : public testing::TestWithParam<EntryFault> {};
+
+TEST_P(AtEntry, EndsTheRunInOneLine) {
+  const Ending ending = judge(driver("minimal") + std::vector<std::string>{"--entry-timeout", "2"},
+                              mutant("minimal", GetParam().what));
+  EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
+  EXPECT_TRUE(is_one_line(ending.err)) << ending.err;
+  EXPECT_NE(ending.err.find(GetParam().says), std::string::npos) << ending.err;
+  EXPECT_EQ(ending.out, "");
+  EXPECT_EQ(ending.report_text, "") << "a report of a run that did not take place";
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryStep, AtEntry,
+                         testing::Values(EntryFault{"crash:load", "SIGSEGV"},
+                                         EntryFault{"crash:negotiate", "SIGSEGV"},
+                                         EntryFault{"crash:open", "SIGSEGV"},
+                                         EntryFault{"crash:driver_get_devices", "SIGSEGV"},
+                                         EntryFault{"abort:device_get_properties", "SIGABRT"},
+                                         EntryFault{"exit:load", "left without being told"},
+                                         EntryFault{"exit:negotiate", "left without being told"},
+                                         EntryFault{"exit:open", "left without being told"},
+                                         EntryFault{"exit:driver_get_devices", "left without being told"},
+                                         EntryFault{"hang:load", "no answer within 2 s"},
+                                         EntryFault{"hang:negotiate", "no answer within 2 s"},
+                                         EntryFault{"hang:open", "no answer within 2 s"},
+                                         EntryFault{"hang:driver_get_devices", "no answer within 2 s"},
+                                         EntryFault{"refuse:driver_get_devices", "XHAL_ERROR_UNSUPPORTED"}),
+                         [](const auto& one) {
+                           std::string name = one.param.what;
+                           name[name.find(':')] = '_';
+                           return name;
+                         });
+
+// The round trip that is measured behind the enumeration is no judgement: the tests will meet the same.
+TEST(Containment, FaultBehindTheEnumerationIsLeftToTheTests) {
+  const Ending ending =
+      judge(driver("minimal") +
+                std::vector<std::string>{"--filter", "device.uuid", "--filter", "memory.refused_fills"},
+            mutant("minimal", "crash:memory_fill"));
+  EXPECT_EQ(ending.exit_code, 1) << ending.err;
+  EXPECT_EQ(outcome_of(ending.report, "device.uuid"), "passed");
+  EXPECT_EQ(outcome_of(ending.report, "memory.refused_fills"), "crashed");
+}
+
+// Sorted, the first test calls device_get_link: from then on the process is spoiled for the second, which passes in one of its own.
+class Unstable : public testing::TestWithParam<std::string> {};
+
+TEST_P(Unstable, FailingBehindOthersOnlyIsNotConformant) {
+  const std::vector<std::string> second = {"--no-shuffle", "--filter", "device.memory_info_moves"};
+  const Environment spoiled = mutant("minimal", GetParam() + ":device_get_memory_info:device_get_link");
+  EXPECT_EQ(judge(driver("minimal") + second, spoiled).exit_code, 0);
+
+  const Ending ending =
+      judge(driver("minimal") + second + std::vector<std::string>{"--filter", "device.links"}, spoiled);
+  EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
+  EXPECT_EQ(outcome_of(ending.report, "device.links"), "passed");
+  ASSERT_EQ(outcome_of(ending.report, "device.memory_info_moves"), "unstable") << ending.out;
+  EXPECT_EQ(ending.report.at("verdict"), "not conformant");
+  const std::string message = find_test(ending.report, "device.memory_info_moves")->at("message");
+  EXPECT_NE(message.find("passed alone"), std::string::npos) << message;
+  expect_consistent(ending.report);
+  expect_valid(ending.report_text);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Unstable, testing::Values("refuse", "crash"),
+                         [](const auto& one) { return one.param; });
+
+}  // namespace
+}  // namespace xhal::test

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run that is told to stop tells what it has seen, and leaves nothing running.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "conform.hpp"
+
+namespace xhal::test {
+namespace {
+
+// Where a mutant driver says that it blocks.
+class Fifo {
+ public:
+  explicit Fifo(const std::string& path) : path_(path) {
+    if (mkfifo(path.c_str(), 0600) != 0) throw std::runtime_error("cannot make " + path);
+    fd_ = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  }
+  ~Fifo() { close(fd_); }
+  Fifo(const Fifo&) = delete;
+  Fifo& operator=(const Fifo&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // False when nobody came for a minute: the test has failed then.
+  [[nodiscard]] bool wait_for_the_driver() const {
+    pollfd wanted = {fd_, POLLIN, 0};
+    return poll(&wanted, 1, 60'000) == 1 && (wanted.revents & POLLIN) != 0;
+  }
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+};
+
+class Interrupted : public testing::TestWithParam<int> {
+ protected:
+  // Starts a run, waits until the driver blocks, signals, and gives the exit code.
+  int run(const std::string& what, const std::vector<std::string>& arguments) {
+    const Fifo fifo(folder_.file("reached"));
+    Environment environment = mutant("minimal", what);
+    environment["MUTANT_FIFO"] = fifo.path();
+    Program program(std::vector<std::string>{XHAL_CONFORM_PROGRAM} + driver("minimal") + arguments,
+                    environment);
+    EXPECT_TRUE(fifo.wait_for_the_driver()) << program.out() << program.err();
+    kill(program.pid(), GetParam());
+    const int exit_code = program.wait();
+    out_ = program.out();
+    err_ = program.err();
+    return exit_code;
+  }
+
+  TemporaryFolder folder_;
+  std::string out_;
+  std::string err_;
+};
+
+TEST_P(Interrupted, ReportsWhatWasSeenSoFar) {
+  const std::string json = folder_.file("report.json");
+  const std::string junit = folder_.file("report.xml");
+  EXPECT_EQ(run("block:device_get_link", {"--level", "core", "--filter", "device.*", "--no-shuffle",
+                                          "--report", "json=" + json, "--report", "junit=" + junit}),
+            130);
+  const std::string text = read_text(json);
+  const auto report = nlohmann::json::parse(text, nullptr, false);
+  ASSERT_TRUE(report.is_object()) << text;
+  EXPECT_EQ(report.at("incomplete"), true);
+  EXPECT_EQ(report.at("verdict"), "not judged");
+  expect_consistent(report);
+  expect_valid(text);
+  // Sorted by id, those before the one that blocked have passed; itself and those behind it were not judged.
+  EXPECT_EQ(outcome_of(report, "device.default_stream"), "passed");
+  EXPECT_EQ(outcome_of(report, "device.links"), "not in the report");
+  EXPECT_EQ(outcome_of(report, "device.uuid"), "not in the report");
+  EXPECT_NE(read_text(junit).find("name=\"device.default_stream\""), std::string::npos);
+  EXPECT_NE(out_.find("INTERRUPTED"), std::string::npos) << out_;
+}
+
+TEST_P(Interrupted, WithSeveralJobsStopsThemAll) {
+  EXPECT_EQ(run("block:event_create", {"--filter", "event.*", "--jobs", "4"}), 130);
+}
+
+// Before the first test there is nothing to tell but that, and nothing half made is left beside the report.
+TEST_P(Interrupted, WhileTheDriverIsLoadedLeavesAReportWithoutTests) {
+  EXPECT_EQ(run("block:open", {"--report", "json=" + folder_.file("report.json")}), 130);
+  EXPECT_TRUE(is_one_line(err_)) << err_;
+  EXPECT_NE(err_.find("interrupted"), std::string::npos) << err_;
+  EXPECT_EQ(folder_.names(), (std::vector<std::string>{"reached", "report.json"}));
+  const std::string text = read_text(folder_.file("report.json"));
+  const auto report = nlohmann::json::parse(text, nullptr, false);
+  ASSERT_TRUE(report.is_object()) << text;
+  EXPECT_EQ(report.at("incomplete"), true);
+  EXPECT_EQ(report.at("verdict"), "not judged");
+  EXPECT_TRUE(report.at("tests").empty());
+  expect_consistent(report);
+  expect_valid(text);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Interrupted, testing::Values(SIGINT, SIGTERM, SIGHUP),
+                         [](const auto& one) { return std::string("SIG") + sigabbrev_np(one.param); });
+
+}  // namespace
+}  // namespace xhal::test

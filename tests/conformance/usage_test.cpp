@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a mistyped command, a missing file or an empty driver ends in: one line, and an exit code that a script can trust.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "conform.hpp"
+
+namespace xhal::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::string joined(const Words& words) {
+  std::string out;
+  for (const std::string& word : words) out += word + " ";
+  return out;
+}
+
+void expect_refused(const Words& arguments, int exit_code, const std::string& says = "",
+                    const Environment& environment = {}) {
+  const Ending ending = run_conform(arguments, environment);
+  EXPECT_EQ(ending.exit_code, exit_code) << joined(arguments) << ": " << ending.out << ending.err;
+  EXPECT_TRUE(is_one_line(ending.err)) << joined(arguments) << ": " << ending.err;
+  EXPECT_NE(ending.err.find(says), std::string::npos) << joined(arguments) << ": " << ending.err;
+  EXPECT_EQ(ending.out, "") << joined(arguments);
+}
+
+TEST(Usage, WrongWordsAreRefused) {
+  for (const Words& words : std::vector<Words>{{"--no-such-option"},
+                                               {"surplus"},
+                                               {"--backend"},
+                                               {"--device", "minus"},
+                                               {"--device", "-1"},
+                                               {"--seed", "seven"},
+                                               {"--seed", "-1"},
+                                               {"--seed", "9007199254740992"},
+                                               {"--jobs", "0"},
+                                               {"--jobs", "-1"},
+                                               {"--jobs", "257"},
+                                               {"--jobs", "many"},
+                                               {"--timeout", "0"},
+                                               {"--timeout", "soon"},
+                                               {"--entry-timeout", "-2"},
+                                               {"--list", "--format", "xml"},
+                                               {"--kernels", "/no/such/folder"}}) {
+    expect_refused(driver("idle") + words, 2);
+  }
+  expect_refused(driver("idle") + Words{"--backend", "sim"}, 2);
+}
+
+TEST(Usage, TheLargestSeedIsTaken) {
+  const Ending ending = judge(
+      driver("minimal") + Words{"--filter", "device.uuid", "--seed", "9007199254740991"}, mutant("minimal"));
+  EXPECT_EQ(ending.exit_code, 0) << ending.err;
+  EXPECT_EQ(ending.report.at("seed"), 9007199254740991);
+}
+
+TEST(Usage, WhatIsNoDriverIsRefused) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("broken.json")) << "{ \"xhal_manifest\": ";
+  std::ofstream(folder.file("empty.json"));
+  std::ofstream(folder.file("text.so")) << "no ELF file";
+  expect_refused({"--driver", "/no/such/driver.json"}, 2, "/no/such/driver.json");
+  expect_refused({"--driver", "/etc/passwd"}, 2, "/etc/passwd");
+  expect_refused({"--driver", "/dev"}, 2, "/dev");
+  expect_refused({"--driver", XHAL_LIBRARY}, 2);
+  for (const char* name : {"broken.json", "empty.json", "text.so"})
+    expect_refused({"--driver", folder.file(name)}, 2, name);
+  expect_refused({"--backend", "no_such_driver"}, 2, "no_such_driver");
+  expect_refused({"--backend", "No Good Name"}, 2);
+}
+
+TEST(Usage, AFilterOrADeviceThatIsNotThere) {
+  expect_refused(driver("idle") + Words{"--filter", "no.such.*"}, 3, "no.such.*");
+  // One of several is enough: it was meant to select something.
+  expect_refused(driver("idle") + Words{"--filter", "device.*", "--filter", "no.such"}, 3, "no.such");
+  expect_refused(driver("idle") + Words{"--device", "1"}, 2, "devices 0 to 0");
+  expect_refused(driver("empty"), 3, "no device");
+  expect_refused(driver("empty") + Words{"--device", "3"}, 3, "no device");
+  expect_refused(driver("idle") + Words{"--in-process", "no.such"}, 2, "no.such");
+}
+
+TEST(Usage, AListNeedsNoDriver) {
+  const Ending ending = run_conform({"--list", "--backend", "no_such_driver"});
+  EXPECT_EQ(ending.exit_code, 0) << ending.err;
+  EXPECT_NE(ending.out.find("device.uuid\n"), std::string::npos);
+  expect_refused({"--list", "--filter", "no.such"}, 3, "no.such");
+}
+
+// ---- Levels ----
+
+struct LevelFile {
+  const char* name;
+  const char* text;
+  const char* says;
+};
+
+void PrintTo(const LevelFile& file, std::ostream* out) { *out << file.name; }
+
+class BadLevel : public testing::TestWithParam<LevelFile> {};
+
+TEST_P(BadLevel, IsRefusedByName) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("bad.toml");
+  std::ofstream(path) << GetParam().text;
+  expect_refused(driver("idle") + Words{"--level", path}, 2, GetParam().says);
+  expect_refused(driver("idle") + Words{"--level", path}, 2, path);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Every, BadLevel,
+    testing::Values(LevelFile{"no_toml", "schema = = 1", ":1:"}, LevelFile{"empty", "", "schema"},
+                    LevelFile{"other_schema", "schema = 2\nname = \"a\"\nfeatures = []\ntests = []",
+                              "'schema' must be 1"},
+                    LevelFile{"nameless", "schema = 1\nfeatures = []\ntests = [\"*\"]", "'name' is missing"},
+                    LevelFile{"unknown_key",
+                              "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\nwaived = []", "'waived'"},
+                    LevelFile{"unknown_feature",
+                              "schema = 1\nname = \"a\"\nfeatures = [\"cores\"]\ntests = [\"*\"]", "'cores'"},
+                    LevelFile{"features_no_list",
+                              "schema = 1\nname = \"a\"\nfeatures = \"core\"\ntests = [\"*\"]", "'features'"},
+                    LevelFile{"tests_no_strings", "schema = 1\nname = \"a\"\nfeatures = []\ntests = [1]",
+                              "'tests'"},
+                    LevelFile{"without_tests", "schema = 1\nname = \"a\"\nfeatures = []", "'tests'"}),
+    [](const auto& one) { return one.param.name; });
+
+TEST(Level, UnknownOnesAreRefused) {
+  expect_refused(driver("idle") + Words{"--level", "no_such_level"}, 2, "there are: core, full");
+  expect_refused(driver("idle") + Words{"--level", "/no/such/level.toml"}, 2, "/no/such/level.toml");
+  expect_refused(driver("idle") + Words{"--level", ""}, 2);
+}
+
+TEST(Level, AFileOfOnesOwnIsJudged) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("mine.toml");
+  std::ofstream(path) << "schema = 1\nname = \"mine\"\nfeatures = [\"core\"]\ntests = [\"device.*\"]\n";
+  const Ending ending = judge(driver("minimal") + Words{"--level", path}, mutant("minimal"));
+  EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
+  EXPECT_EQ(ending.report.at("verdict"), "conformant");
+  for (const std::string& id : tests_with(ending.report, "")) EXPECT_TRUE(id.starts_with("device.")) << id;
+}
+
+TEST(Level, OneWithoutTestsIsNothingToTest) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("none.toml");
+  std::ofstream(path) << "schema = 1\nname = \"none\"\nfeatures = [\"core\"]\ntests = [\"no.such\"]\n";
+  expect_refused(driver("minimal") + Words{"--level", path}, 3, "nothing to test", mutant("minimal"));
+}
+
+// A level that wants more than the device claims is not met, whatever passes.
+TEST(Level, MissingFeaturesAreTold) {
+  const Ending ending =
+      judge(driver("minimal") + Words{"--level", "graph", "--filter", "device.uuid"}, mutant("minimal"));
+  EXPECT_EQ(ending.exit_code, 1);
+  EXPECT_EQ(ending.report.at("verdict"), "not conformant");
+  EXPECT_EQ(outcome_of(ending.report, "device.uuid"), "passed");
+  EXPECT_NE(ending.report.at("reasons").dump().find("requires the feature graph"), std::string::npos);
+}
+
+// A driver that claims to do no more than core is not asked for the rest.
+TEST(Level, AFeatureThatIsWantedAndNotClaimedSkipsItsTestsAgainstTheVerdict) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("kernels.toml");
+  std::ofstream(path)
+      << "schema = 1\nname = \"kernels\"\nfeatures = [\"core\", \"kernel\"]\ntests = [\"kernel.ids/*\"]\n";
+  const Ending ending = judge(driver("minimal") + Words{"--level", path}, mutant("minimal"));
+  EXPECT_EQ(ending.exit_code, 1) << ending.out;
+  EXPECT_EQ(ending.report.at("verdict"), "not conformant");
+  EXPECT_EQ(tests_with(ending.report, "skipped").size(), ending.report.at("tests").size());
+  EXPECT_GT(ending.report.at("levels").at(0).at("required"), 0);
+  EXPECT_EQ(ending.report.at("levels").at(0).at("required_passed"), 0);
+}
+
+// ---- Reports ----
+
+TEST(ReportOption, IsCheckedBeforeTheDriverIsLoaded) {
+  const TemporaryFolder folder;
+  // Were the driver loaded first, its crash would be the answer.
+  const Environment crashes = mutant("minimal", "crash:load");
+  for (const std::string& value :
+       Words{"json", "json=", "=x", "xml=" + folder.file("x"), "JSON=" + folder.file("x"),
+             "json=/no/such/folder/report.json", "json=" + folder.file("."), "junit=/proc/nope"})
+    expect_refused(driver("minimal") + Words{"--report", value}, 2, "report", crashes);
+  expect_refused(driver("minimal") + Words{"--report", "json=-", "--report", "junit=-"}, 2, "standard output",
+                 crashes);
+  EXPECT_TRUE(folder.names().empty());
+}
+
+TEST(ReportOption, AnEarlierReportSurvivesARunThatDoesNotTakePlace) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("report.json")) << "earlier";
+  expect_refused(driver("empty") + Words{"--report", "json=" + folder.file("report.json")}, 3);
+  EXPECT_EQ(read_text(folder.file("report.json")), "earlier");
+  EXPECT_EQ(folder.names(), Words{"report.json"});
+}
+
+TEST(ReportOption, AFullDeviceIsExitCodeFour) {
+  const Ending ending = run_conform(
+      driver("minimal") + Words{"--filter", "device.uuid", "--report", "json=/dev/full"}, mutant("minimal"));
+  EXPECT_EQ(ending.exit_code, 4) << ending.out << ending.err;
+  EXPECT_TRUE(is_one_line(ending.err)) << ending.err;
+}
+
+}  // namespace
+}  // namespace xhal::test
