@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The house rules: text rules and clang-format on every file, clang-tidy on what changed since the last commit (--all: on everything).
+# The house rules: text rules and clang-format on every file, clang-tidy on what is not committed, else on what the last commit changed (--all: on everything).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,7 +8,7 @@ usage() {
   cat <<'USAGE'
 usage: scripts/lint.sh [--all] [--deep] [--fix]
 
-  --all   clang-tidy on every file, not only on those that differ from the last commit
+  --all   clang-tidy on every file, not only on what changed; LINT_UNITS=n in the environment: on n of the changed ones at most
   --deep  clang's static analyzer as well; minutes, not seconds
   --fix   let clang-format write its changes
 

@@ -14,7 +14,7 @@ usage: scripts/run-lanes.sh [--file FILE] [--only LANE[:SHARD],...] [--force] [-
   --summary     of a file that keeps evidence: the union of all shards for this commit
   --force       run shards again whose evidence exists
 
-A lane beyond its minutes is a warning; beyond three times its minutes it is killed and has failed. A lane whose `needs` failed does not
+A lane beyond its minutes is a warning; beyond three times its minutes, or a shard that leaves evidence beyond 90, it is killed and has failed. A lane whose `needs` failed does not
 run and counts as failed. A lane's command sees LANE_SHARD (from 1) and LANE_SHARDS. Where the file names an evidence
 folder, every finished shard leaves <folder>/<commit>/<lane>-<i>-of-<n>.json and is not run again for that commit; uncommitted changes
 make a name of their own.
@@ -159,7 +159,7 @@ run_shard() {
   local lane=$1 shard=$2 base started budget limit code=0 begun
   base=$(base_of "$lane" "$shard")
   budget=$(awk -v m="${minutes[$lane]}" 'BEGIN { print m * 60 }')
-  limit=$(awk -v b="$budget" 'BEGIN { print b * 3 }')
+  limit=$(awk -v b="$budget" -v e="$evidence" 'BEGIN { l = b * 3; if (e != "" && l > 5400) l = 5400; print l }')
   started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   begun=$EPOCHREALTIME
   exec 9> >(exec tee "$base.log")
@@ -181,7 +181,7 @@ run_shard() {
   case $shard_status in
     pass) if at_least "$shard_seconds" "$budget"; then note=' (warning: over budget)'; fi ;;
     fail) note=" (exit code $code)" ;;
-    killed) note=' (killed at three times its budget)' ;;
+    killed) note=" (killed at its limit of $(clock "$limit"))" ;;
   esac
   if [ -n "$evidence" ]; then
     if [ "$(tree_name)" != "$tree" ]; then

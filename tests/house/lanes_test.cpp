@@ -109,7 +109,7 @@ TEST(Budget, HasTheLanesThatAreAskedForAndTestsAreLast) {
   for (const Lane& lane : lanes) {
     names.insert(lane.name);
   }
-  for (const char* name : {"setup", "lint", "build", "asan", "tests"}) {
+  for (const char* name : {"setup", "lint", "build", "asan", "tsan", "tests"}) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
   // ctest's summary is read by programs that look at the last lines.

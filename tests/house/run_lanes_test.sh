@@ -73,7 +73,7 @@ command = "echo after it"
 TOML
   mkdir -p "$repo/build"
   run_lanes 1
-  says '^== hang: killed .*three times its budget'
+  says '^== hang: killed .*its limit of'
   says '^after it$'
   for file in pid child; do await_end "$(cat "$repo/build/$file")"; done
 }
