@@ -159,13 +159,13 @@ TEST(SimLife, AChildMakesItsOwnInstanceWhileTheParentWorks) {
   std::atomic<bool> stop{false};
 #if defined(__SANITIZE_ADDRESS__)
   // g++ 12's AddressSanitizer leaves its allocator's locks to the child as they are: no other thread may allocate at a fork.
-  constexpr bool locks_survive_fork = false;
+  constexpr bool kLocksSurviveFork = false;
 #else
-  constexpr bool locks_survive_fork = true;
+  constexpr bool kLocksSurviveFork = true;
 #endif
   // Keeps the process's locks busy so that some fork meets them taken.
   std::thread busy([&] {
-    while (locks_survive_fork && !stop.load()) {
+    while (kLocksSurviveFork && !stop.load()) {
       Machine short_lived;
       allocate(short_lived.device(), 100);
     }

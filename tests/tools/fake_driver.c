@@ -4,7 +4,7 @@
  * interrupt (its parent, then hangs) or garbage, step load, negotiate, open, enumerate, properties or close; or unterminated, many, none,
  * stranger, refuses, picky, sulks. Without a mode it is a driver of one plain device.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _POSIX_C_SOURCE 200809L /* NOLINT(readability-identifier-naming): the C library's */
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
