@@ -2,8 +2,11 @@
 #include "coverage.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
+#include <string_view>
+#include <utility>
 
 namespace xhal::spec {
 
@@ -55,15 +58,19 @@ bool is_vendor_call(const std::string& word, const Vendor& vendor) {
   if (word.starts_with("CUPTI") || word.starts_with("CU_") || word.starts_with("CL_") ||
       word.starts_with("ZE_"))
     return false;
-  std::vector<std::string_view> prefixes = {vendor.prefix};
-  if (vendor.folder == "cuda") prefixes.insert(prefixes.end(), {"cupti", "nvml"});
-  if (vendor.folder == "hip") prefixes.insert(prefixes.end(), {"rsmi_", "roctracer_", "hsa_"});
-  if (vendor.folder == "level_zero") prefixes.insert(prefixes.end(), {"zes", "zet"});
-  return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
+  const auto begins = [&word](std::string_view prefix) {
     const bool snake = prefix.ends_with('_');
     return word.starts_with(prefix) && word.size() > prefix.size() &&
            (snake || (word[prefix.size()] >= 'A' && word[prefix.size()] <= 'Z'));
-  });
+  };
+  // What belongs to a vendor's interface under another prefix than its own.
+  constexpr std::pair<std::string_view, std::string_view> kSiblings[] = {
+      {"cuda", "cupti"}, {"cuda", "nvml"},      {"hip", "rsmi_"},     {"hip", "roctracer_"},
+      {"hip", "hsa_"},   {"level_zero", "zes"}, {"level_zero", "zet"}};
+  return begins(vendor.prefix) ||
+         std::any_of(std::begin(kSiblings), std::end(kSiblings), [&](const auto& sibling) {
+           return sibling.first == vendor.folder && begins(sibling.second);
+         });
 }
 
 std::string no_such_call(const std::string& entry) {
