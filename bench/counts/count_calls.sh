@@ -60,9 +60,10 @@ while read -r entry allowed; do
 done < <(awk -F '=' '/^[a-z_]+ *=/ { gsub(/ /, ""); print $1, $2 }' "$budget")
 
 # No locked instruction and no system call on the way, before the first jump out of it.
+objdump -d --no-show-raw-insn "$library" > "$folder/disassembly"
 for entry in $(awk -F '=' '/^[a-z_]+ *=/ { gsub(/ /, ""); print $1 }' "$budget"); do
-  if objdump -d --no-show-raw-insn "$library" | awk -v f="<xhal_$entry>:" 'index($0, f) { on = 1; next } on && /^$/ { exit } on' |
-    tee "$folder/asm" | grep -E '\block\b|xchg|syscall'; then
+  awk -v f="<xhal_$entry>:" 'index($0, f) { on = 1; next } on && /^$/ { exit } on' "$folder/disassembly" > "$folder/asm"
+  if grep -E '\block\b|xchg|syscall' "$folder/asm"; then
     echo "  xhal_$entry holds the instructions above" >&2
     status=1
   fi

@@ -158,9 +158,8 @@ xhal_result_t get_extension(xhal_driver_t driver, const char* name, uint32_t ver
     *out_table = &kHostFunction;
     return XHAL_SUCCESS;
   }
-  // Without one of its own the driver answers as a null slot would.
-  const auto own = current().get_extension;
-  return own != nullptr ? own(driver, name, version, out_table) : XHAL_ERROR_UNSUPPORTED;
+  if (const auto own = current().get_extension; own != nullptr) return own(driver, name, version, out_table);
+  return name == nullptr || out_table == nullptr ? XHAL_ERROR_INVALID_ARGUMENT : XHAL_ERROR_NOT_FOUND;
 }
 
 constexpr size_t kExtensionSlotEnd = offsetof(xhal_functions_t, driver_get_extension) + sizeof(void (*)());
