@@ -2,6 +2,7 @@
 // The simulator's one exported symbol, and opening and closing.
 #include <memory>
 
+#include "device/live_instances.hpp"
 #include "entries/entry.hpp"
 #include "version.hpp"
 
@@ -18,6 +19,7 @@ xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out_driver) 
     auto instance = std::make_unique<Instance>(options, params->host_context);
     instance->handle = kit::make_handle<xhal_driver_t>(instance.get());
     if (instance->handle == nullptr) throw std::bad_alloc();
+    LiveInstances::of_process().add(*instance);
     *out_driver = instance.release()->handle;
     return xhal_result_t{XHAL_SUCCESS};
   });
@@ -26,7 +28,9 @@ xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out_driver) 
 xhal_result_t close(xhal_driver_t driver) {
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   return guarded([&] {
-    delete &instance_of(driver);
+    Instance& instance = instance_of(driver);
+    LiveInstances::of_process().remove(instance);
+    delete &instance;
     return XHAL_SUCCESS;
   });
 }
@@ -53,8 +57,9 @@ const xhal_functions_t& table() {
 XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
                                                 xhal_driver_interface_t* interface_out) {
   using namespace xhal;
-  // Sets up what a fork must find whole before there is anything to fork with.
+  // Sets up what a fork must find whole before there is anything to fork with. A fork locks in the opposite order.
   sim::Window::of_process();
+  sim::LiveInstances::of_process();
   return kit::negotiate(host, interface_out,
                         {sim::kDriverName, sim::kDriverVersion, sim::open, sim::close, &sim::table()});
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asynchronous failures: what they poison, where they surface, what brings the device back; a lost device. Every test is alone in its process.
+// Asynchronous failures: what they poison, where they surface, what brings the device back; a lost device. Every test is alone in its
+// process.
 #include <algorithm>
 
 #include "suite/support.h"
@@ -427,14 +428,15 @@ XHAL_TEST(error, nobody_else_consumes_it, .clauses = {"XHAL-ERROR-15", "XHAL-ERR
   EXPECT_CLAUSE("XHAL-ERROR-6", is_failure(code), "the failure was consumed: {}", result_name(code));
 }
 
-XHAL_TEST(error, lost_device, .clauses = {"XHAL-ERROR-14"},
-          .observes =
-              "a driver with the extension xhal.lose_device 1 loses its device while a stream is held: what "
-              "was submitted, waits, "
-              "queries, submissions and creations say DEVICE_LOST, twice; property queries, destroys and "
-              "frees succeed; a reset "
-              "brings the device back or says DEVICE_LOST, too; another device still works",
-          .isolated = true, .may_be_unobservable = true) {
+XHAL_TEST(
+    error, lost_device, .clauses = {"XHAL-ERROR-14", "XHAL-ERROR-15"},
+    .observes =
+        "a driver with the extension xhal.lose_device 1 loses its device while a stream is held: what "
+        "was submitted, waits, "
+        "queries, submissions and creations say DEVICE_LOST, twice; questions about what does not change, "
+        "destroys and frees succeed; the fault record's code; a reset brings the device back or says "
+        "DEVICE_LOST, too; another device still works",
+    .isolated = true, .may_be_unobservable = true) {
   const void* table = nullptr;
   const xhal_result_t found =
       TRACED(xhal_driver_get_extension(t.driver(), XHAL_LOSE_DEVICE_NAME, XHAL_LOSE_DEVICE_VERSION, &table));
@@ -448,6 +450,15 @@ XHAL_TEST(error, lost_device, .clauses = {"XHAL-ERROR-14"},
   xhal_event_t done = Event(t).release();
   REQUIRE_OK(xhal_event_record(done, idle, 0));
   void* memory = device_memory(t, 4096).release();
+  xhal_stream_t default_stream = nullptr;
+  REQUIRE_OK(xhal_device_get_default_stream(t.device(), &default_stream));
+  const bool kernels = t.claims(XHAL_FEATURE_KERNEL);
+  xhal_module_t module = nullptr;
+  xhal_kernel_t kernel = nullptr;
+  if (kernels) {
+    REQUIRE_OK(KernelPack::load(t.device(), t.pack().image(), &module));
+    REQUIRE_OK(xhal_module_get_kernel(module, "xhal_fold_u64", &kernel));
+  }
   auto& call = t.kept<HostCall>();
   Gate gate(t, stream);
   REQUIRE_OK(xhal_stream_host_function(stream, count_call, &call));
@@ -479,6 +490,13 @@ XHAL_TEST(error, lost_device, .clauses = {"XHAL-ERROR-14"},
     const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, 64);
     void* no_pointer = nullptr;
     lost("memory_allocate", TRACED(xhal_memory_allocate(t.device(), &desc, &no_pointer)));
+    xhal_memory_info_t memory_info{};
+    memory_info.struct_size = sizeof(memory_info);
+    lost("device_get_memory_info", TRACED(xhal_device_get_memory_info(t.device(), &memory_info)));
+    if (kernels) {
+      xhal_module_t no_module = nullptr;
+      lost("module_load", TRACED(KernelPack::load(t.device(), t.pack().image(), &no_module)));
+    }
   }
   // The contract does not say that a wait ends after the functions before it.
   EXPECT_CLAUSE("XHAL-ERROR-14", t.eventually([&] { return call.count.load() != 0; }),
@@ -488,12 +506,38 @@ XHAL_TEST(error, lost_device, .clauses = {"XHAL-ERROR-14"},
   xhal_device_properties_t properties{};
   properties.struct_size = sizeof(properties);
   EXPECT_RESULT("XHAL-ERROR-14", xhal_device_get_properties(t.device(), &properties), XHAL_SUCCESS);
+  uint32_t claimed = 0;
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_device_has_feature(t.device(), XHAL_FEATURE_CORE, &claimed),
+                XHAL_SUCCESS);
+  EXPECT_VALUE("XHAL-ERROR-14", claimed, 1u, "whether core is claimed");
+  uint32_t formats = 0;
+  EXPECT_RESULT("XHAL-ERROR-14",
+                xhal_device_get_image_formats(t.device(), 0, sizeof(xhal_image_format_t), nullptr, &formats),
+                XHAL_SUCCESS);
+  xhal_link_t link{};
+  link.struct_size = sizeof(link);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_device_get_link(t.device(), t.device(), &link), XHAL_SUCCESS);
+  xhal_stream_t default_again = nullptr;
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_device_get_default_stream(t.device(), &default_again), XHAL_SUCCESS);
+  EXPECT_VALUE("XHAL-ERROR-14", default_again, default_stream, "the default stream's handle");
+  xhal_stream_info_t stream_info{};
+  stream_info.struct_size = sizeof(stream_info);
+  EXPECT_RESULT("XHAL-ERROR-14", xhal_stream_get_info(stream, &stream_info), XHAL_SUCCESS);
+  if (kernels) {
+    xhal_kernel_t same = nullptr;
+    EXPECT_RESULT("XHAL-ERROR-14", xhal_module_get_kernel(module, "xhal_fold_u64", &same), XHAL_SUCCESS);
+    EXPECT_VALUE("XHAL-ERROR-14", same, kernel, "the kernel's handle");
+    xhal_kernel_info_t kernel_info{};
+    kernel_info.struct_size = sizeof(kernel_info);
+    EXPECT_RESULT("XHAL-ERROR-14", xhal_kernel_get_info(kernel, &kernel_info), XHAL_SUCCESS);
+  }
   xhal_fault_t fault{};
   fault.struct_size = sizeof(fault);
   EXPECT_RESULT("XHAL-ERROR-14", xhal_device_get_fault(t.device(), &fault), XHAL_SUCCESS);
   EXPECT_VALUE("XHAL-ERROR-14", result_name(fault.code), result_name(XHAL_ERROR_DEVICE_LOST),
                "the fault record");
-  if (t.device_count() > 1) EXPECT_CLAUSE("XHAL-ERROR-14", computes(t, 1), "another device");
+  if (t.device_count() > 1) EXPECT_CLAUSE("XHAL-ERROR-15", computes(t, 1), "another device");
+  if (kernels) EXPECT_RESULT("XHAL-ERROR-14", xhal_module_destroy(module), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-14", xhal_event_destroy(done), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-14", xhal_event_destroy(event), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-ERROR-14", xhal_memory_free(t.device(), memory), XHAL_SUCCESS);

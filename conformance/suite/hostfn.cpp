@@ -165,11 +165,32 @@ struct Forbidden {
   xhal_stream_t other = nullptr;
   xhal_event_t event = nullptr;
   void* memory = nullptr;
+  // Where the device claims register: memory that is registered, and as much behind it that is not.
+  uint8_t* registered = nullptr;
+  // Where it claims kernel.
+  const KernelImage* image = nullptr;
   std::vector<std::pair<const char*, xhal_result_t>> answers;
   std::vector<std::pair<const char*, bool>> allowed;
   bool nothing_made = false;
   std::atomic<bool> done{false};
 };
+
+constexpr size_t kRegistered = 4096;
+
+Forbidden& forbidden(Context& t, xhal_stream_t own, xhal_stream_t other, xhal_event_t event, void* memory) {
+  auto& f = t.kept<Forbidden>();
+  f.device = t.device();
+  f.own = own;
+  f.other = other;
+  f.event = event;
+  f.memory = memory;
+  if (t.claims(XHAL_FEATURE_KERNEL)) f.image = &t.pack().image();
+  if (t.claims(XHAL_FEATURE_REGISTER)) {
+    f.registered = t.host_bytes(2 * kRegistered).data();
+    REQUIRE_OK(xhal_memory_register(f.device, f.registered, kRegistered, 0));
+  }
+  return f;
+}
 
 void try_forbidden(void* user, xhal_result_t) {
   auto* f = static_cast<Forbidden*>(user);
@@ -196,7 +217,23 @@ void try_forbidden(void* user, xhal_result_t) {
   void* block = nullptr;
   tried("xhal_memory_allocate", xhal_memory_allocate(f->device, &desc, &block));
   tried("xhal_memory_free", xhal_memory_free(f->device, f->memory));
-  f->nothing_made = stream == nullptr && event == nullptr && block == nullptr;
+  tried("xhal_device_reset", xhal_device_reset(f->device));
+  // Their other arguments are wrong: it is the thread that is refused.
+  tried("xhal_memory_allocate, null", xhal_memory_allocate(f->device, nullptr, nullptr));
+  tried("xhal_event_create, null", xhal_event_create(f->device, nullptr, nullptr));
+  tried("xhal_stream_create, null", xhal_stream_create(f->device, nullptr, nullptr));
+  if (f->registered != nullptr) {
+    tried("xhal_memory_register",
+          xhal_memory_register(f->device, f->registered + kRegistered, kRegistered, 0));
+    tried("xhal_memory_register, null", xhal_memory_register(f->device, nullptr, 0, 0));
+    tried("xhal_memory_unregister", xhal_memory_unregister(f->device, f->registered));
+  }
+  xhal_module_t module = nullptr;
+  if (f->image != nullptr) {
+    tried("xhal_module_load", KernelPack::load(f->device, *f->image, &module));
+    tried("xhal_module_load, null", xhal_module_load(f->device, nullptr, nullptr));
+  }
+  f->nothing_made = stream == nullptr && event == nullptr && block == nullptr && module == nullptr;
   const xhal_result_t last = XHAL_ERROR_CALL_FORBIDDEN;
   f->allowed.emplace_back("xhal_result_name", xhal_result_name(last) != nullptr);
   f->allowed.emplace_back("xhal_result_text", xhal_result_text(last) != nullptr);
@@ -213,19 +250,16 @@ void try_forbidden(void* user, xhal_result_t) {
 XHAL_TEST(
     hostfn, calls_inside_are_refused, .clauses = {"XHAL-HOSTFN-5"},
     .observes =
-        "answers of calls that submit, wait, create, destroy, allocate and free, and of five allowed ones "
-        "inside a function; what they named still works, the memory is unchanged") {
+        "answers of calls that submit, wait, create, destroy, allocate, free and reset, register and load "
+        "where "
+        "that is claimed, some with further arguments that are wrong, and of five allowed ones inside a "
+        "function; what they named still works, the memory is unchanged") {
   Stream own(t);
   Stream other(t);
   Event event(t);
   const Buffer memory = pinned_memory(t, 128);
   std::fill(memory.host().begin(), memory.host().end(), uint8_t{7});
-  auto& work = t.kept<Forbidden>();
-  work.device = t.device();
-  work.own = own;
-  work.other = other;
-  work.event = event;
-  work.memory = memory;
+  Forbidden& work = forbidden(t, own, other, event, memory);
   REQUIRE_OK(xhal_stream_host_function(own, try_forbidden, &work));
   EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(own, t.patience()), XHAL_SUCCESS,
                 "a call inside a host function hangs");
@@ -241,6 +275,47 @@ XHAL_TEST(
   EXPECT_DATA("XHAL-HOSTFN-5", std::vector<uint8_t>(128, 7),
               std::vector<uint8_t>(memory.host().begin(), memory.host().end()),
               "a refused call wrote memory");
+  if (work.registered == nullptr) return;
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_memory_unregister(t.device(), work.registered), XHAL_SUCCESS,
+                "the registration is still there");
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_memory_unregister(t.device(), work.registered + kRegistered),
+                XHAL_ERROR_INVALID_POINTER, "a refused call registered memory");
+}
+
+struct DestroyInside {
+  xhal_instance_t instance = nullptr;
+  std::atomic<xhal_result_t> answer{XHAL_NOT_READY};
+};
+void destroy_instance(void* user, xhal_result_t) {
+  auto* work = static_cast<DestroyInside*>(user);
+  work->answer.store(xhal_instance_destroy(work->instance));
+}
+
+XHAL_TEST(hostfn, instance_is_not_destroyed_inside, .clauses = {"XHAL-HOSTFN-5"},
+          .observes =
+              "the answer of destroying the own instance inside a function; streams, memory and events made "
+              "before and after it",
+          .isolated = true) {
+  Stream own(t);
+  Stream other(t);
+  Event event(t);
+  Marker before(t);
+  auto& work = t.kept<DestroyInside>();
+  work.instance = t.instance();
+  REQUIRE_OK(xhal_stream_host_function(own, destroy_instance, &work));
+  ASSERT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(own, t.patience()), XHAL_SUCCESS,
+                "the destroy hangs or took its stream along");
+  EXPECT_VALUE("XHAL-HOSTFN-5", result_name(work.answer.load()), result_name(XHAL_ERROR_CALL_FORBIDDEN));
+  before.fill_on(t, own);
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_event_record(event, own, 0), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_wait_event(other, event, 0), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS);
+  EXPECT_CLAUSE("XHAL-HOSTFN-5", before.filled(), "memory made before: {}", before.shown());
+  Stream fresh(t);
+  Marker after(t);
+  after.fill_on(t, fresh);
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(fresh, t.patience()), XHAL_SUCCESS);
+  EXPECT_CLAUSE("XHAL-HOSTFN-5", after.filled(), "memory made after: {}", after.shown());
 }
 
 void try_launch(void* user, xhal_result_t) {
@@ -272,12 +347,7 @@ XHAL_TEST(hostfn, allowed_calls_work_after_it, .clauses = {"XHAL-HOSTFN-5"},
   Stream other(t);
   Event event(t);
   const Buffer memory = pinned_memory(t, 128);
-  auto& work = t.kept<Forbidden>();
-  work.device = t.device();
-  work.own = own;
-  work.other = other;
-  work.event = event;
-  work.memory = memory;
+  Forbidden& work = forbidden(t, own, other, event, memory);
   REQUIRE_OK(xhal_stream_host_function(own, try_forbidden, &work));
   Marker behind(t);
   behind.fill_on(t, own);
@@ -287,6 +357,8 @@ XHAL_TEST(hostfn, allowed_calls_work_after_it, .clauses = {"XHAL-HOSTFN-5"},
   beside.fill_on(t, other);
   EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS);
   EXPECT_CLAUSE("XHAL-HOSTFN-5", beside.filled(), "{}", beside.shown());
+  if (work.registered != nullptr)
+    EXPECT_RESULT("XHAL-HOSTFN-5", xhal_memory_unregister(t.device(), work.registered), XHAL_SUCCESS);
 }
 
 XHAL_TEST(hostfn, null_function, .clauses = {"XHAL-HOSTFN-6"},

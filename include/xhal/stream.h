@@ -32,8 +32,10 @@ typedef struct xhal_stream_info {
 
 /*
  * Runs on a thread of the driver, in stream order, exactly once an execution, also behind a failure (status tells) and when work is
- * dropped (CANCELLED). It may block. Calls that it may make: xhal_result_name, xhal_result_text, xhal_error_get_last, xhal_error_clear,
- * xhal_get_version. Others return CALL_FORBIDDEN; queries alone may answer instead, and programs should not count on it. [XHAL-HOSTFN-1..5]
+ * dropped (CANCELLED). It may block. It may call xhal_result_name, xhal_result_text, xhal_error_get_last, xhal_error_clear and
+ * xhal_get_version. Every call on the objects of the driver that runs it which submits, waits, creates, destroys, allocates, frees,
+ * registers, loads or resets returns CALL_FORBIDDEN, whatever its other arguments, and so does destroying its instance, which changes
+ * nothing; queries answer or return the same, and programs should not count on either. None hangs. [XHAL-HOSTFN-1..5]
  */
 typedef void (*xhal_host_fn)(void* user, xhal_result_t status);
 

@@ -29,7 +29,7 @@ Instance::~Instance() {
 }
 
 xhal_result_t Instance::activate() {
-  if (active_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
+  if (is_active()) return XHAL_SUCCESS;
   const std::lock_guard lock(activate_mutex_);
   if (active_.load(std::memory_order_relaxed)) return XHAL_SUCCESS;
   kit::services().activated(host_context);

@@ -41,6 +41,7 @@ class Instance {
 
   // Before anything that does not survive a fork. Errors: OUT_OF_HOST_MEMORY.
   xhal_result_t activate();
+  [[nodiscard]] bool is_active() const { return active_.load(std::memory_order_acquire); }
   // Positions of all work that is submitted and not done.
   [[nodiscard]] Memory::Pending pending();
 

@@ -68,12 +68,13 @@ xhal_result_t get_memory_info(xhal_device_t device, xhal_memory_info_t* out) {
   if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
   return guarded([&] {
     Device& d = device_of(device);
+    if (const xhal_result_t result = check_present(d); result < 0) return result;
     const Memory::Info info = d.instance.memory.info(d.index);
     xhal_memory_info_t value = {};
     value.free_bytes = info.free_bytes;
     value.total_bytes = info.total_bytes;
     kit::write_struct(value, out);
-    return XHAL_SUCCESS;
+    return xhal_result_t{XHAL_SUCCESS};
   });
 }
 

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "device/live_instances.hpp"
 #include "entries/entry.hpp"
 #include "version.hpp"
 #include "xhal/ext/lose_device.h"
@@ -31,14 +32,11 @@ xhal_result_t get_devices(xhal_driver_t driver, uint32_t capacity, xhal_device_t
                    [&](uint32_t i) { out_devices[i] = instance.devices[i]->handle; });
 }
 
-// Called directly, not through libxhal's checks.
+// Called directly, not through libxhal's checks: the handle may be anything, another driver's device too.
 xhal_result_t lose(xhal_device_t device) {
-  const auto* header = reinterpret_cast<const xhal_handle_header_t*>(device);
-  if (header == nullptr || header->type != XHAL_TYPE_device || header->object == nullptr)
-    return kit::fail(XHAL_ERROR_INVALID_HANDLE, "device is no live handle of a device");
-  return guarded([&] {
-    device_of(device).lose();
-    return XHAL_SUCCESS;
+  return guarded([&]() -> xhal_result_t {
+    if (LiveInstances::of_process().with_device(device, [](Device& d) { d.lose(); })) return XHAL_SUCCESS;
+    return kit::fail(XHAL_ERROR_INVALID_HANDLE, "device is no live device of the simulator");
   });
 }
 

@@ -7,6 +7,7 @@ namespace {
 constexpr uint32_t kEventFlags = XHAL_EVENT_TIMING | XHAL_EVENT_BLOCKING | XHAL_EVENT_IPC;
 
 xhal_result_t create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_event_t* out_event) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   xhal_event_desc_t given = {};
   if (const xhal_result_t result = read_optional("desc", desc, given); result < 0) return result;
   if (out_event == nullptr) return refuse_null("out_event");

@@ -47,6 +47,7 @@ xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, 
                          ? "this processor is below x86-64-v2: the simulator offers no kernels on it"
                          : "the device does not claim kernel");
   }
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   xhal_module_desc_t given = {};
   if (const xhal_result_t result = read("desc", desc, given); result < 0) return result;
   if (out_module == nullptr) return refuse_null("out_module");
@@ -85,10 +86,13 @@ xhal_result_t module_get_kernel(xhal_module_t module, const char* name, xhal_ker
   });
 }
 
-xhal_result_t module_get_global(xhal_module_t, const char* name, void** out_pointer, uint64_t* out_size) {
+xhal_result_t module_get_global(xhal_module_t module, const char* name, void** out_pointer,
+                                uint64_t* out_size) {
   if (name == nullptr) return refuse_null("name");
   if (out_pointer == nullptr || out_size == nullptr)
     return refuse_null(out_pointer == nullptr ? "out_pointer" : "out_size");
+  const Module& m = module_of(module);
+  if (const xhal_result_t result = check_epoch(m.device, m.epoch, "module"); result < 0) return result;
   return kit::fail(XHAL_ERROR_NOT_FOUND, "no global variable '%.128s': native images export kernels alone",
                    name);
 }

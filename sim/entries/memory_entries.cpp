@@ -11,6 +11,7 @@ namespace {
 // ---- Allocation and registration -----------------------------------------------------------------------------------------------
 
 xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, void** out_pointer) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   xhal_memory_desc_t given = {};
   if (const xhal_result_t result = read("desc", desc, given); result < 0) return result;
   if (out_pointer == nullptr) return refuse_null("out_pointer");
@@ -56,6 +57,7 @@ xhal_result_t register_memory(xhal_device_t device, void* pointer, uint64_t size
   if (const xhal_result_t result = check_claimed(device_of(device), XHAL_FEATURE_REGISTER, "register");
       result < 0)
     return result;
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   if (flags != 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x, no flag is defined", flags);
   if (pointer == nullptr) return kit::fail(XHAL_ERROR_INVALID_POINTER, "pointer is null");
   if (size == 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "size is 0");
@@ -71,10 +73,10 @@ xhal_result_t register_memory(xhal_device_t device, void* pointer, uint64_t size
 
 // Work that was submitted before uses the application's memory as such, registered or not: nothing waits for it. [XHAL-REGISTER-3]
 xhal_result_t unregister_memory(xhal_device_t device, void* pointer) {
-  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   if (const xhal_result_t result = check_claimed(device_of(device), XHAL_FEATURE_REGISTER, "register");
       result < 0)
     return result;
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   return guarded([&] {
     Device& d = device_of(device);
     std::string why;

@@ -21,6 +21,7 @@ xhal_result_t told(const Stream& stream, xhal_result_t result) {
 namespace {
 
 xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_stream_t* out_stream) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   xhal_stream_desc_t given = {};
   if (const xhal_result_t result = read_optional("desc", desc, given); result < 0) return result;
   if (out_stream == nullptr) return refuse_null("out_stream");

@@ -238,6 +238,9 @@ TEST_F(Failures, AResetLeavesWhatWasMadeBeforeToBeDestroyedAlone) {
   EXPECT_EQ(run(fresh, kernel, {}), XHAL_ERROR_INVALID_HANDLE);
   xhal_kernel_t other_kernel = nullptr;
   EXPECT_EQ(call().module_get_kernel(module, "fill", &other_kernel), XHAL_ERROR_INVALID_HANDLE);
+  void* global = nullptr;
+  uint64_t global_size = 0;
+  EXPECT_EQ(call().module_get_global(module, "fill", &global, &global_size), XHAL_ERROR_INVALID_HANDLE);
   EXPECT_EQ(fill(fresh, memory, 1), XHAL_ERROR_INVALID_POINTER);
   EXPECT_EQ(fill(others, memory, 1), XHAL_ERROR_INVALID_POINTER);
   EXPECT_EQ(call().stream_destroy(stream), XHAL_SUCCESS);
@@ -320,8 +323,55 @@ TEST_F(Losses, AreAskedForByNameAndVersion) {
             XHAL_ERROR_NOT_FOUND);
   EXPECT_EQ(call().driver_get_extension(machine.handle, "xhal.lose_devic", 1, &none), XHAL_ERROR_NOT_FOUND);
   EXPECT_EQ(none, this);
+}
+
+// Whatever it is, it is not looked into, and nothing is lost.
+TEST_F(Losses, AreRefusedForWhatIsNoLiveDeviceOfTheSimulator) {
   EXPECT_EQ(lose(nullptr), XHAL_ERROR_INVALID_HANDLE);
   EXPECT_EQ(lose(reinterpret_cast<xhal_device_t>(stream)), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(lose(reinterpret_cast<xhal_device_t>(machine.handle)), XHAL_ERROR_INVALID_HANDLE);
+  // A device of another driver: its object is none of the simulator's.
+  std::vector<unsigned char> foreign_object(4096, 0xA5);
+  xhal_handle_header_t foreign = {};
+  foreign.table = host_services().dead_table;
+  foreign.type = XHAL_TYPE_device;
+  foreign.object = foreign_object.data();
+  EXPECT_EQ(lose(reinterpret_cast<xhal_device_t>(&foreign)), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(foreign_object, std::vector<unsigned char>(4096, 0xA5));
+  // Nor does the copy of a live header make a device.
+  xhal_handle_header_t copy = *reinterpret_cast<const xhal_handle_header_t*>(device);
+  EXPECT_EQ(lose(reinterpret_cast<xhal_device_t>(&copy)), XHAL_ERROR_INVALID_HANDLE);
+  Machine gone;
+  const xhal_device_t stale = gone.device();
+  gone.close();
+  EXPECT_EQ(lose(stale), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_NE(last_text.find("no live device"), std::string::npos) << last_text;
+  for (uint32_t i = 0; i < 2; ++i) EXPECT_EQ(fault(i).code, XHAL_SUCCESS);
+  expect_synchronized(stream);
+  Machine second;
+  EXPECT_EQ(lose(second.device(1)), XHAL_SUCCESS) << "any open instance's";
+  EXPECT_EQ(call().device_synchronize(second.device(1), 0), XHAL_ERROR_DEVICE_LOST);
+  EXPECT_EQ(call().device_synchronize(second.device(0), 0), XHAL_SUCCESS);
+}
+
+TEST_F(Losses, MayRaceWithInstancesThatComeAndGo) {
+  std::atomic<bool> stop{false};
+  std::atomic<xhal_device_t> candidate{device};
+  std::thread loser([&] {
+    while (!stop.load()) {
+      const xhal_result_t result = lose(candidate.load());
+      EXPECT_TRUE(result == XHAL_SUCCESS || result == XHAL_ERROR_INVALID_HANDLE) << result;
+    }
+  });
+  for (int round = 0; round < 50; ++round) {
+    const Machine passing;
+    candidate.store(passing.device());
+    xhal_stream_t on_it = nullptr;
+    const xhal_result_t made = call().stream_create(passing.device(), nullptr, &on_it);
+    EXPECT_TRUE(made == XHAL_SUCCESS || made == XHAL_ERROR_DEVICE_LOST) << made;
+  }
+  stop.store(true);
+  loser.join();
 }
 
 TEST_F(Losses, NeverWaitAndDropWhatHasNotRun) {
@@ -367,8 +417,9 @@ TEST_F(Losses, EndAKernelThatSpinsAndEveryWait) {
   expect_synchronized(healthy);
 }
 
-TEST_F(Losses, RefuseEverythingButDestroysFreesAndProperties) {
+TEST_F(Losses, RefuseAllButDestroysFreesAndQuestionsAboutWhatDoesNotChange) {
   const xhal_event_t event = make_event(device, XHAL_EVENT_TIMING);
+  const xhal_kernel_t kernel = get_kernel(module, "trap");
   void* memory = allocate(device, 64);
   std::vector<char> host(4096);
   ASSERT_EQ(call().memory_register(device, host.data(), host.size(), 0), XHAL_SUCCESS);
@@ -385,7 +436,15 @@ TEST_F(Losses, RefuseEverythingButDestroysFreesAndProperties) {
   xhal_module_t no_module = nullptr;
   xhal_stream_t default_stream = nullptr;
   ASSERT_EQ(call().device_get_default_stream(device, &default_stream), XHAL_SUCCESS);
-  const xhal_result_t refusals[] = {call().event_get_elapsed(event, event, &elapsed),
+  auto memory_info = sized<xhal_memory_info_t>();
+  xhal_stream_t no_stream = nullptr;
+  xhal_event_t no_event = nullptr;
+  const xhal_result_t refusals[] = {call().device_get_memory_info(device, &memory_info),
+                                    call().stream_create(device, nullptr, &no_stream),
+                                    call().event_create(device, nullptr, &no_event),
+                                    call().stream_query(stream),
+                                    call().event_synchronize(event, 0),
+                                    call().event_get_elapsed(event, event, &elapsed),
                                     call().event_record(event, stream, 0),
                                     call().event_query(event),
                                     call().stream_wait_event(stream, event, 0),
@@ -406,6 +465,31 @@ TEST_F(Losses, RefuseEverythingButDestroysFreesAndProperties) {
   EXPECT_EQ(f.scope, static_cast<uint32_t>(XHAL_FAULT_SCOPE_DEVICE));
   auto properties = sized<xhal_device_properties_t>();
   EXPECT_EQ(call().device_get_properties(device, &properties), XHAL_SUCCESS);
+  uint32_t answer = 0;
+  EXPECT_EQ(call().device_has_feature(device, XHAL_FEATURE_CORE, &answer), XHAL_SUCCESS);
+  EXPECT_EQ(answer, 1u);
+  EXPECT_EQ(call().device_is_active(device, &answer), XHAL_SUCCESS);
+  EXPECT_EQ(answer, 1u);
+  EXPECT_EQ(call().device_get_image_formats(device, 0, 0, nullptr, &answer), XHAL_SUCCESS);
+  EXPECT_NE(answer, 0u);
+  auto link = sized<xhal_link_t>();
+  EXPECT_EQ(call().device_get_link(device, machine.device(1), &link), XHAL_SUCCESS);
+  auto stream_info = sized<xhal_stream_info_t>();
+  EXPECT_EQ(call().stream_get_info(stream, &stream_info), XHAL_SUCCESS);
+  xhal_device_t owner = nullptr;
+  EXPECT_EQ(call().stream_get_device(stream, &owner), XHAL_SUCCESS);
+  EXPECT_EQ(owner, device);
+  auto attributes = sized<xhal_pointer_attributes_t>();
+  EXPECT_EQ(call().driver_get_pointer_attributes(machine.handle, memory, &attributes), XHAL_SUCCESS);
+  EXPECT_EQ(attributes.kind, static_cast<uint32_t>(XHAL_MEMORY_DEVICE));
+  EXPECT_EQ(get_kernel(module, "trap"), kernel);
+  EXPECT_NE(get_kernel(module, "empty"), nullptr);
+  uint64_t global_size = 0;
+  EXPECT_EQ(call().module_get_global(module, "none", &none, &global_size), XHAL_ERROR_NOT_FOUND);
+  auto kernel_info = sized<xhal_kernel_info_t>();
+  EXPECT_EQ(call().kernel_get_info(kernel, &kernel_info), XHAL_SUCCESS);
+  auto occupancy = sized<xhal_occupancy_t>();
+  EXPECT_EQ(call().kernel_get_occupancy(kernel, 1, 0, &occupancy), XHAL_SUCCESS);
   EXPECT_EQ(call().event_destroy(event), XHAL_SUCCESS);
   EXPECT_EQ(call().memory_unregister(device, host.data()), XHAL_SUCCESS);
   EXPECT_EQ(call().memory_free(device, memory), XHAL_SUCCESS);

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "harness.hpp"
+#include "xhal/ext/lose_device.h"
 
 namespace xhal::sim_test {
 namespace {
@@ -147,6 +148,14 @@ int exit_status_of_child(const std::function<void()>& work) {
   return status;
 }
 
+xhal_result_t lose(const Machine& machine) {
+  const void* table = nullptr;
+  EXPECT_EQ(
+      call().driver_get_extension(machine.handle, XHAL_LOSE_DEVICE_NAME, XHAL_LOSE_DEVICE_VERSION, &table),
+      XHAL_SUCCESS);
+  return static_cast<const xhal_lose_device_t*>(table)->lose(machine.device());
+}
+
 TEST(SimLife, AChildMakesItsOwnInstanceWhileTheParentWorks) {
 #if defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "ThreadSanitizer starts no thread in the child of a process with threads";
@@ -179,6 +188,8 @@ TEST(SimLife, AChildMakesItsOwnInstanceWhileTheParentWorks) {
                 EXPECT_EQ(call().memory_fill(own_stream, own_memory, 2, 1, 4096), XHAL_SUCCESS);
                 EXPECT_EQ(read_back<unsigned char>(own_stream, own_memory, 4096),
                           std::vector<unsigned char>(4096, 2));
+                EXPECT_EQ(lose(parent), XHAL_ERROR_INVALID_HANDLE) << "it did not come along";
+                EXPECT_EQ(lose(own), XHAL_SUCCESS);
               }),
               0);
   }
@@ -196,6 +207,7 @@ TEST(SimLife, AnInstanceThatOnlyLookedAroundWorksInTheChild) {
               void* memory = allocate(machine.device(), 64);
               EXPECT_EQ(call().memory_fill(stream, memory, 2, 1, 64), XHAL_SUCCESS);
               EXPECT_EQ(read_back<unsigned char>(stream, memory, 64), std::vector<unsigned char>(64, 2));
+              EXPECT_EQ(lose(machine), XHAL_SUCCESS);
             }),
             0);
 }

@@ -170,7 +170,7 @@ TEST(SimHostFunction, RunsOnceInItsTurn) {
   EXPECT_EQ(call().stream_host_function(stream, nullptr, &seen), XHAL_ERROR_INVALID_ARGUMENT);
 }
 
-TEST(SimHostFunction, MayNotSubmitOrWait) {
+TEST(SimHostFunction, MayOnlyAskWhateverItsOtherArguments) {
   const Machine machine;
   const xhal_stream_t stream = make_stream(machine.device());
   struct Inside {
@@ -180,12 +180,17 @@ TEST(SimHostFunction, MayNotSubmitOrWait) {
     xhal_driver_t driver;
     void* memory;
     xhal_kernel_t kernel;
-  } inside = {machine.device(),
-              stream,
-              make_event(machine.device()),
-              machine.handle,
-              allocate(machine.device(), 8),
-              get_kernel(load_test_image(machine.device()), "empty")};
+    char* registered;
+  };
+  std::vector<char> host(2 * 4096);
+  ASSERT_EQ(call().memory_register(machine.device(), host.data(), 4096, 0), XHAL_SUCCESS);
+  Inside inside = {machine.device(),
+                   stream,
+                   make_event(machine.device()),
+                   machine.handle,
+                   allocate(machine.device(), 8),
+                   get_kernel(load_test_image(machine.device()), "empty"),
+                   host.data()};
   const auto function = [](void* user, xhal_result_t) {
     const auto& i = *static_cast<Inside*>(user);
     EXPECT_EQ(call().stream_synchronize(i.stream, 0), XHAL_ERROR_CALL_FORBIDDEN);
@@ -201,9 +206,35 @@ TEST(SimHostFunction, MayNotSubmitOrWait) {
     EXPECT_EQ(run(i.stream, i.kernel, {}), XHAL_ERROR_CALL_FORBIDDEN);
     EXPECT_EQ(call().device_reset(i.device), XHAL_ERROR_CALL_FORBIDDEN);
     EXPECT_EQ(driver().close(i.driver), XHAL_ERROR_CALL_FORBIDDEN);
+    // What is wrong beside the thread.
+    EXPECT_EQ(call().memory_allocate(i.device, nullptr, nullptr), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(call().memory_free(i.device, &user), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(call().memory_register(i.device, nullptr, 0, 7), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(call().memory_register(i.device, i.registered + 4096, 4096, 0), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(call().memory_unregister(i.device, i.registered), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(call().event_create(i.device, nullptr, nullptr), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(call().stream_create(i.device, nullptr, nullptr), XHAL_ERROR_CALL_FORBIDDEN);
+    EXPECT_EQ(call().module_load(i.device, nullptr, nullptr), XHAL_ERROR_CALL_FORBIDDEN);
     EXPECT_EQ(call().stream_query(i.stream), XHAL_NOT_READY);
   };
   ASSERT_EQ(call().stream_host_function(stream, function, &inside), XHAL_SUCCESS);
+  expect_synchronized(stream);
+  EXPECT_EQ(call().memory_unregister(inside.device, host.data()), XHAL_SUCCESS) << "still registered";
+  EXPECT_EQ(call().memory_unregister(inside.device, host.data() + 4096), XHAL_ERROR_INVALID_POINTER);
+}
+
+// A call of a feature that is not claimed stays UNSUPPORTED. [XHAL-ABI-12]
+TEST(SimHostFunction, IsToldOfUnclaimedFeaturesAsAnyCallerIs) {
+  const Machine machine("features=-register-kernel");
+  const xhal_stream_t stream = make_stream(machine.device());
+  xhal_device_t device = machine.device();
+  const auto function = [](void* user, xhal_result_t) {
+    const xhal_device_t d = *static_cast<xhal_device_t*>(user);
+    EXPECT_EQ(call().memory_register(d, nullptr, 0, 0), XHAL_ERROR_UNSUPPORTED);
+    EXPECT_EQ(call().memory_unregister(d, nullptr), XHAL_ERROR_UNSUPPORTED);
+    EXPECT_EQ(call().module_load(d, nullptr, nullptr), XHAL_ERROR_UNSUPPORTED);
+  };
+  ASSERT_EQ(call().stream_host_function(stream, function, &device), XHAL_SUCCESS);
   expect_synchronized(stream);
 }
 

@@ -23,7 +23,7 @@ typedef struct xhal_lose_device {
   /*
    * Loses a device of the driver that gave the table. Never waits: work that has not run is dropped, work that runs is told to end, host
    * functions that wait run with DEVICE_LOST. A lost device may be lost again, which changes nothing. What holds afterwards is
-   * [XHAL-ERROR-14]. Errors: INVALID_HANDLE.
+   * [XHAL-ERROR-14]. Errors: INVALID_HANDLE for whatever is no live device of that driver, which is not looked into.
    */
   xhal_result_t (*lose)(xhal_device_t device);
 } xhal_lose_device_t;
