@@ -16,17 +16,18 @@ namespace {
 // A driver that tells more devices than this tells garbage.
 constexpr uint32_t kMostDevices = 65536;
 
-[[noreturn]] void fail(const char* what, xhal_result_t result) {
+[[noreturn]] void fail(const char* what, xhal_result_t result, bool created) {
   xhal_error_t error{};
   error.struct_size = sizeof(error);
   std::string text = fmt::format("{}: {}", what, result_name(result));
   if (result < 0 && xhal_error_get_last(&error) == XHAL_SUCCESS && error.code == result)
     text += std::string(": ") + error.text;
-  throw SessionError(result, text);
+  throw SessionError(result, created, text);
 }
 
+// Of a call to the opened driver.
 void need(const char* what, xhal_result_t result) {
-  if (result != XHAL_SUCCESS) fail(what, result);
+  if (result != XHAL_SUCCESS) fail(what, result, true);
 }
 
 }  // namespace
@@ -62,7 +63,8 @@ Session::Session(const Target& target) : target_(target) {
     desc.drivers = "";
   }
   note_call("xhal_instance_create(&desc, &instance)");
-  need("xhal_instance_create", xhal_instance_create(&desc, &instance_));
+  const xhal_result_t created = xhal_instance_create(&desc, &instance_);
+  if (created != XHAL_SUCCESS) fail("xhal_instance_create", created, false);
   try {
     enumerate();
   } catch (...) {
@@ -81,7 +83,8 @@ void Session::enumerate() {
   note_call("xhal_driver_get_devices(driver, 0, nullptr, &count)");
   need("xhal_driver_get_devices", xhal_driver_get_devices(driver_, 0, nullptr, &count));
   if (count > kMostDevices) {
-    throw SessionError(XHAL_ERROR_INTERNAL, fmt::format("xhal_driver_get_devices: tells {} devices", count));
+    throw SessionError(XHAL_ERROR_INTERNAL, true,
+                       fmt::format("xhal_driver_get_devices: tells {} devices", count));
   }
   devices_.resize(count);
   note_call("xhal_driver_get_devices(driver, count, devices, &count)");

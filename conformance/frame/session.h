@@ -29,11 +29,15 @@ std::string result_name(xhal_result_t result);
 // A session could not be opened; what() is one line.
 class SessionError : public std::runtime_error {
  public:
-  SessionError(xhal_result_t code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  SessionError(xhal_result_t code, bool created, const std::string& text)
+      : std::runtime_error(text), code_(code), created_(created) {}
   [[nodiscard]] xhal_result_t code() const { return code_; }
+  // Whether the driver had opened, so that a call behind xhal_instance_create failed.
+  [[nodiscard]] bool created() const { return created_; }
 
  private:
   xhal_result_t code_;
+  bool created_;
 };
 
 class Session {

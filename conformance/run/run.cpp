@@ -1,35 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/run.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <map>
 #include <random>
 
 #include "build_info.h"
-#include "common/exit_codes.hpp"
 #include "frame/execute.h"
 #include "frame/random.h"
 #include "report/console.h"
 #include "report/output_file.h"
 #include "report/print.h"
 #include "report/sha256.h"
+#include "run/exit_codes.h"
+#include "run/interrupts.h"
 #include "run/runner.h"
 
 namespace xhal::conformance {
 
 namespace fs = std::filesystem;
+using namespace ending;
 
 namespace {
 
@@ -42,52 +37,6 @@ struct ExitWith {
   print(stderr, "xhal-conform: {}\n", one_line(text));
   throw ExitWith{code};
 }
-
-// SIGINT, SIGTERM and the terminal's end turn into a readable descriptor while it lives.
-class Interrupts {
- public:
-  Interrupts() {
-    if (pipe2(pipe_.data(), O_CLOEXEC | O_NONBLOCK) != 0) stop(kExitBroken, "cannot make a pipe");
-    write_end = pipe_[1];
-    first_ns = 0;
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &former_[i]);
-  }
-  ~Interrupts() {
-    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &former_[i], nullptr);
-    close(pipe_[0]);
-    close(pipe_[1]);
-  }
-  Interrupts(const Interrupts&) = delete;
-  Interrupts& operator=(const Interrupts&) = delete;
-
-  [[nodiscard]] int fd() const { return pipe_[0]; }
-
- private:
-  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
-  // Whoever insists gets out at once. But timeout(1) sends its signal twice in a row, to its child and to its group: that is one wish.
-  static void on_signal(int number) {
-    constexpr int64_t kOneWish = 500'000'000;
-    const int error = errno;
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const int64_t now_ns = int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-    int64_t first = 0;
-    if (first_ns.compare_exchange_strong(first, now_ns)) {
-      static_cast<void>(write(write_end, "x", 1));
-    } else if (now_ns - first > kOneWish) {
-      std::signal(number, SIG_DFL);
-      std::raise(number);
-    }
-    errno = error;
-  }
-
-  static inline int write_end = -1;
-  static inline std::atomic<int64_t> first_ns{0};
-  std::array<int, 2> pipe_{};
-  std::array<struct sigaction, kSignals.size()> former_{};
-};
 
 struct ReportFile {
   std::string format;
@@ -128,7 +77,7 @@ void write_reports(std::vector<ReportFile>& files, const Report& report) {
               ? json_report(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
               : junit_report(report));
     } catch (const OutputError& error) {
-      stop(kExitBroken, error.what());
+      stop(kExitInternal, error.what());
     }
   }
 }
@@ -137,7 +86,7 @@ const std::vector<TestCase>& checked_cases() {
   static const std::vector<TestCase> cases = [] {
     auto all = all_cases();
     const auto errors = registration_errors(all);
-    if (!errors.empty()) stop(kExitBroken, errors.front());
+    if (!errors.empty()) stop(kExitInternal, errors.front());
     return all;
   }();
   return cases;
@@ -182,10 +131,10 @@ Probe probed(const Options& options, int interrupt_fd) {
   if (found.ending == Probe::Ending::kInterrupted) return found;
   const std::string& who = driver_of(options);
   if (found.ending == Probe::Ending::kMisbehaved)
-    stop(kExitNotConformant, fmt::format("driver {}: {}", who, found.text));
+    stop(kExitMisbehaved, fmt::format("driver {}: {}", who, found.text));
   if (found.ending == Probe::Ending::kRefused) {
-    const auto entry = found.created ? tools::Entry::kBroke : tools::Entry::kRefused;
-    stop(tools::exit_code_of(entry, found.code), fmt::format("driver {}: {}", who, found.text));
+    const Entry entry = found.created ? Entry::kBroke : Entry::kRefused;
+    stop(ending::exit_code_of(entry, found.code), fmt::format("driver {}: {}", who, found.text));
   }
   if (found.devices.empty())
     stop(kExitNothing, fmt::format("driver {}: it has no device; nothing to test", who));
@@ -291,13 +240,13 @@ int exit_code_of(const Report& report) {
   switch (report.verdict.verdict) {
     case Verdict::kConformant:
     case Verdict::kNotJudged:
-      return kExitConformant;
+      return kExitOk;
     case Verdict::kNotConformant:
-      return kExitNotConformant;
+      return kExitMisbehaved;
     case Verdict::kNothingToTest:
       return kExitNothing;
   }
-  return kExitBroken;
+  return kExitInternal;
 }
 
 int run_in_process(const Options& options) {
@@ -323,7 +272,7 @@ int run_in_process(const Options& options) {
   for (const std::string& note : result.notes) print(stdout, "  note: {}\n", one_line(note));
   print(stdout, "{}{}{}\n", name_of(result.outcome), result.message.empty() ? "" : ": ",
         one_line(result.message));
-  return is_bad(result.outcome) ? kExitNotConformant : kExitConformant;
+  return is_bad(result.outcome) ? kExitMisbehaved : kExitOk;
 }
 
 int run_checked(Options& options) {
@@ -405,7 +354,7 @@ int ended(Work work) {
   } catch (const std::exception& error) {
     print(stderr, "xhal-conform: {}; this is a defect of the suite or of the machine it runs on\n",
           one_line(error.what()));
-    return kExitBroken;
+    return kExitInternal;
   }
 }
 
@@ -418,7 +367,7 @@ int list_checked(const Options& options) {
   if (wanted.empty()) stop(kExitNothing, fmt::format("level {} has none of the selected tests", level.name));
   if (options.list_format == "text") {
     for (const TestCase* test : wanted) print(stdout, "{}\n", test->id);
-    return kExitConformant;
+    return kExitOk;
   }
   nlohmann::json tests = nlohmann::json::array();
   for (const TestCase* test : wanted) {
@@ -442,7 +391,7 @@ int list_checked(const Options& options) {
   }
   const nlohmann::json out = {{"schema", kListSchema}, {"tests", tests}};
   print(stdout, "{}\n", out.dump(2));
-  return kExitConformant;
+  return kExitOk;
 }
 
 }  // namespace

@@ -11,16 +11,6 @@
 
 namespace xhal::conformance {
 
-// How a run ends. docs/conformance.md.
-enum ExitCode : int {
-  kExitConformant = 0,
-  kExitNotConformant = 1,  // or the driver misbehaves at entry
-  kExitUsage = 2,          // an unknown name or option, a file that is no driver
-  kExitNothing = 3,        // no device, a filter that matches nothing
-  kExitBroken = 4,         // the suite itself, or an output that could not be written
-  kExitInterrupted = 130
-};
-
 struct Options {
   Target target;                     // kernel_directory: empty for the one beside the program
   std::string level = "full";        // a name, or a file
@@ -43,7 +33,7 @@ struct Options {
 // The largest seed: reports are JSON, whose readers may keep numbers as doubles.
 inline constexpr uint64_t kLargestSeed = (uint64_t{1} << 53) - 1;
 
-// Each prints what it has to say and gives the exit code.
+// Each prints what it has to say and gives the exit code, one of run/exit_codes.h.
 int run(Options options);
 int list(Options options);
 

@@ -13,14 +13,13 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
-#include <string_view>
 #include <vector>
 
 #include "frame/execute.h"
 #include "frame/trail.h"
 #include "report/print.h"
+#include "run/exit_codes.h"
 #include "run/protocol.h"
-#include "run/run.h"
 #include "run/worker_process.h"
 
 namespace xhal::conformance {
@@ -105,10 +104,10 @@ class Worker {
     try {
       session();
     } catch (const SessionError& error) {
-      const bool created = !std::string_view(error.what()).starts_with("xhal_instance_create:");
-      send_message(
-          channel_,
-          {{"what", "entry_error"}, {"code", error.code()}, {"text", error.what()}, {"created", created}});
+      send_message(channel_, {{"what", "entry_error"},
+                              {"code", error.code()},
+                              {"text", error.what()},
+                              {"created", error.created()}});
       return;
     }
     nlohmann::json devices = nlohmann::json::array();
@@ -163,7 +162,7 @@ bool run_as_worker(int argc, char** argv, int* exit_code) {
       fcntl(kWorkerTrail, F_GETFD) < 0) {
     print(stderr, "xhal-conform: {} is how this program starts itself; see xhal-conform --help\n",
           kWorkerOption);
-    *exit_code = kExitUsage;
+    *exit_code = ending::kExitUsage;
     return true;
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -52,7 +52,9 @@ void expect_no_process_left() {
     sched_yield();
   }
   if (child != 0) return;
-  std::ifstream list("/proc/self/task/" + std::to_string(getpid()) + "/children");
+  const std::string path = "/proc/self/task/" + std::to_string(getpid()) + "/children";
+  std::ifstream list(path);
+  if (!list) ADD_FAILURE() << "a process outlived xhal-conform, and " << path << " does not tell which";
   for (pid_t left = 0; list >> left;) {
     ADD_FAILURE() << "process " << left
                   << " outlived xhal-conform: " << read_text("/proc/" + std::to_string(left) + "/cmdline");
@@ -89,7 +91,7 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-Program::Program(const std::vector<std::string>& arguments, const Environment& environment) {
+Program::Program(const std::vector<std::string>& arguments, const Environment& environment, int ignored) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   const std::vector<std::string> variables = merged(environment);
   std::vector<char*> argv = pointers(arguments);
@@ -100,6 +102,8 @@ Program::Program(const std::vector<std::string>& arguments, const Environment& e
   if (pid_ == 0) {
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+      std::signal(number, number == ignored ? SIG_IGN : SIG_DFL);
     execve(argv[0], argv.data(), envp.data());
     _exit(127);
   }

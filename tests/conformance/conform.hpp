@@ -31,10 +31,11 @@ class TemporaryFolder {
 
 std::string read_text(const std::string& path);
 
-// A running program whose environment is the caller's without its XHAL_ and MUTANT variables.
+// A running program whose environment is the caller's without its XHAL_ and MUTANT variables. It is interrupted by the signals that interrupt
+// any program, also where the tests run in the background, but for `ignored`.
 class Program {
  public:
-  Program(const std::vector<std::string>& arguments, const Environment& environment);
+  Program(const std::vector<std::string>& arguments, const Environment& environment, int ignored = 0);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;

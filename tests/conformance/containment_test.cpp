@@ -7,7 +7,7 @@
 namespace xhal::test {
 namespace {
 
-const std::vector<std::string> kDeviceTests = {"--level", "core", "--filter", "device.*", "--timeout", "5"};
+const std::vector<std::string> kDeviceTests = {"--level", "core", "--filter", "device.*"};
 
 struct Fault {
   std::string name;
@@ -20,16 +20,35 @@ void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 const Fault kFaults[] = {{"crash", "crashed", "SIGSEGV"},
                          {"abort", "crashed", "SIGABRT"},
                          {"exit", "crashed", "left without being told"},
-                         {"hang", "timed_out", "no end within 5 s"}};
+                         {"hang", "timed_out", "no end within"}};
 
 class Contained : public testing::TestWithParam<Fault> {};
 
 std::string name_of(const testing::TestParamInfo<Fault>& one) { return one.param.name; }
 
+// A hang is waited out, so its limit is short, and longer where the machine is too slow for it: what is not meant to hang has answered
+// then. Other faults have the limits of every run.
+template <class TooShort>
+Ending judge_fault(const Fault& fault, const std::vector<std::string>& arguments, const char* where,
+                   TooShort too_short) {
+  const Environment environment = mutant("minimal", fault.name + where);
+  if (fault.name != "hang") return judge(arguments, environment);
+  Ending ending;
+  for (const char* limit : {"2", "8", "30"}) {
+    ending = judge(arguments + std::vector<std::string>{"--timeout", limit, "--entry-timeout", limit},
+                   environment);
+    if (!too_short(ending)) break;
+  }
+  return ending;
+}
+
 TEST_P(Contained, FaultOfOneEntryIsTheOutcomeOfItsTest) {
   const Fault& fault = GetParam();
   const Ending ending =
-      judge(driver("minimal") + kDeviceTests, mutant("minimal", fault.name + ":device_get_link"));
+      judge_fault(fault, driver("minimal") + kDeviceTests, ":device_get_link", [](const Ending& one) {
+        return one.report_text.empty() || tests_with(one.report, "timed_out").size() != 1 ||
+               !tests_with(one.report, "unstable").empty();
+      });
   EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
   ASSERT_EQ(outcome_of(ending.report, "device.links"), fault.outcome) << ending.out << ending.err;
   const auto& test = *find_test(ending.report, "device.links");
@@ -50,9 +69,8 @@ TEST_P(Contained, FaultOfOneEntryIsTheOutcomeOfItsTest) {
 TEST_P(Contained, FaultAtCloseIsCarriedByTheLastTest) {
   const Fault& fault = GetParam();
   const Ending ending =
-      judge(driver("minimal") +
-                std::vector<std::string>{"--filter", "device.uuid", "--timeout", "2", "--entry-timeout", "1"},
-            mutant("minimal", fault.name + ":close"));
+      judge_fault(fault, driver("minimal") + std::vector<std::string>{"--filter", "device.uuid"}, ":close",
+                  [](const Ending& one) { return one.report_text.empty(); });
   EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
   // The test itself closes an instance of its own.
   EXPECT_EQ(outcome_of(ending.report, "device.uuid"), fault.outcome) << ending.out;
@@ -92,8 +110,9 @@ void PrintTo(const EntryFault& fault, std::ostream* out) { *out << fault.what; }
 class AtEntry : public testing::TestWithParam<EntryFault> {};
 
 TEST_P(AtEntry, EndsTheRunInOneLine) {
-  const Ending ending = judge(driver("minimal") + std::vector<std::string>{"--entry-timeout", "2"},
-                              mutant("minimal", GetParam().what));
+  std::vector<std::string> arguments = driver("minimal");
+  if (GetParam().what.starts_with("hang")) arguments.insert(arguments.end(), {"--entry-timeout", "1"});
+  const Ending ending = judge(arguments, mutant("minimal", GetParam().what));
   EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
   EXPECT_TRUE(is_one_line(ending.err)) << ending.err;
   EXPECT_NE(ending.err.find(GetParam().says), std::string::npos) << ending.err;
@@ -111,10 +130,10 @@ INSTANTIATE_TEST_SUITE_P(EveryStep, AtEntry,
                                          EntryFault{"exit:negotiate", "left without being told"},
                                          EntryFault{"exit:open", "left without being told"},
                                          EntryFault{"exit:driver_get_devices", "left without being told"},
-                                         EntryFault{"hang:load", "no answer within 2 s"},
-                                         EntryFault{"hang:negotiate", "no answer within 2 s"},
-                                         EntryFault{"hang:open", "no answer within 2 s"},
-                                         EntryFault{"hang:driver_get_devices", "no answer within 2 s"},
+                                         EntryFault{"hang:load", "no answer within 1 s"},
+                                         EntryFault{"hang:negotiate", "no answer within 1 s"},
+                                         EntryFault{"hang:open", "no answer within 1 s"},
+                                         EntryFault{"hang:driver_get_devices", "no answer within 1 s"},
                                          EntryFault{"refuse:driver_get_devices", "XHAL_ERROR_UNSUPPORTED"}),
                          [](const auto& one) {
                            std::string name = one.param.what;

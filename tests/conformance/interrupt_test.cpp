@@ -37,6 +37,29 @@ class Fifo {
   int fd_ = -1;
 };
 
+// Where a mutant driver waits until it may go on.
+class Gate {
+ public:
+  explicit Gate(const std::string& path) : path_(path) {
+    if (mkfifo(path.c_str(), 0600) != 0) throw std::runtime_error("cannot make " + path);
+    fd_ = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  }
+  ~Gate() { close(fd_); }
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // More bytes than a run has calls of one entry, and fewer than a pipe holds.
+  void open_for_all() const {
+    const std::string bytes(4096, 'x');
+    EXPECT_EQ(write(fd_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  }
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+};
+
 class Interrupted : public testing::TestWithParam<int> {
  protected:
   // Starts a run, waits until the driver blocks, signals, and gives the exit code.
@@ -101,6 +124,35 @@ TEST_P(Interrupted, WhileTheDriverIsLoadedLeavesAReportWithoutTests) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Interrupted, testing::Values(SIGINT, SIGTERM, SIGHUP),
+                         [](const auto& one) { return std::string("SIG") + sigabbrev_np(one.param); });
+
+// As under nohup(1): the signal comes while the driver is inside a call, and the run goes on to its verdict.
+class NotInterrupted : public testing::TestWithParam<int> {};
+
+TEST_P(NotInterrupted, BySignalsThatTheCallerIgnores) {
+  const TemporaryFolder folder;
+  const Fifo reached(folder.file("reached"));
+  const Gate gate(folder.file("gate"));
+  Environment environment = mutant("minimal", "gate:device_get_link");
+  environment["MUTANT_FIFO"] = reached.path();
+  environment["MUTANT_GATE"] = gate.path();
+  const std::string path = folder.file("report.json");
+  Program program(
+      std::vector<std::string>{XHAL_CONFORM_PROGRAM} + driver("minimal") +
+          std::vector<std::string>{"--level", "core", "--filter", "device.*", "--report", "json=" + path},
+      environment, GetParam());
+  ASSERT_TRUE(reached.wait_for_the_driver()) << program.out() << program.err();
+  kill(program.pid(), GetParam());
+  gate.open_for_all();
+  EXPECT_EQ(program.wait(), 0) << program.out() << program.err();
+  const auto report = nlohmann::json::parse(read_text(path), nullptr, false);
+  ASSERT_TRUE(report.is_object());
+  EXPECT_EQ(report.at("incomplete"), false);
+  EXPECT_EQ(outcome_of(report, "device.links"), "passed");
+  expect_consistent(report);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, NotInterrupted, testing::Values(SIGINT, SIGTERM, SIGHUP),
                          [](const auto& one) { return std::string("SIG") + sigabbrev_np(one.param); });
 
 }  // namespace

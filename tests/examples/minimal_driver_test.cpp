@@ -108,9 +108,10 @@ class Holder {
 
 TEST_F(MinimalDriver, ADeviceWideWaitKeepsNobodyElseWaiting) {
   xhal_stream_t held = make_stream();
-  Holder holder(held);
   std::promise<void> about_to_wait;
-  std::thread waiter([&] {
+  std::jthread waiter;  // before the holder: on every way out it is joined when that has let go
+  Holder holder(held);
+  waiter = std::jthread([&] {
     about_to_wait.set_value();
     EXPECT_EQ(xhal_device_synchronize(device_, XHAL_WAIT_FOREVER), XHAL_SUCCESS);
   });

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A driver that misbehaves where it is told to: FAKE_DRIVER_MODE=<action>:<step>, action crash, hang, exit, pipe (raises SIGPIPE),
- * interrupt (its parent, then hangs) or garbage, step load, negotiate, open, enumerate, properties or close; or unterminated, many, none,
+ * A driver that misbehaves where it is told to: FAKE_DRIVER_MODE=<action>:<step>, action crash, hang, exit, pipe (raises SIGPIPE) or
+ * garbage, step load, negotiate, open, enumerate, properties or close; or unterminated, many, none,
  * stranger, refuses, picky, sulks. Without a mode it is a driver of one plain device.
  */
 #define _POSIX_C_SOURCE 200809L /* NOLINT(readability-identifier-naming): the C library's */
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,14 +31,7 @@ static void step(const char* name) {
   }
   if (strncmp(mode, "pipe", 4) == 0) raise(SIGPIPE);
   if (strncmp(mode, "exit", 4) == 0) _exit(7);
-  if (strncmp(mode, "interrupt", 9) == 0) {
-    /* Thrice in a row, as timeout(1) and a terminal may do; apart, since equal signals that wait become one. */
-    for (int i = 0; i < 3000; ++i) {
-      if (i % 1000 == 0) kill(getppid(), SIGINT);
-      sched_yield();
-    }
-  }
-  if (strncmp(mode, "hang", 4) == 0 || strncmp(mode, "interrupt", 9) == 0) {
+  if (strncmp(mode, "hang", 4) == 0) {
     for (;;) pause();
   }
   if (strncmp(mode, "garbage", 7) == 0) {

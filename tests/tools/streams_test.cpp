@@ -80,19 +80,6 @@ TEST_F(Streams, ABrokenPipeOrAFullDiskIsTold) {
   }
 }
 
-TEST_F(Streams, ManySignalsAreOneInterruption) {
-  const ProgramResult result =
-      run_program({XHAL_CONFORM_PROGRAM, "--driver", XHAL_FAKE_MANIFEST, "--report", "json=" + report_path()},
-                  {.environment = {{"FAKE_DRIVER_MODE", "interrupt:open"}}});
-  EXPECT_EQ(result.exit_code, 130);
-  EXPECT_NE(result.err.find("interrupted while it was loaded"), std::string::npos) << result.err;
-  const json report = this->report();
-  ASSERT_TRUE(report.is_object());
-  EXPECT_EQ(report["incomplete"], true);
-  EXPECT_EQ(report["verdict"], "not judged");
-  EXPECT_TRUE(report["tests"].empty());
-}
-
 TEST(ShortStreams, WhateverIsPrintedIsTold) {
   const std::vector<Words> commands = {
       {XHAL_CONFORM_PROGRAM, "--list"},
@@ -177,6 +164,8 @@ TEST(Messages, SayWhatToDo) {
       {{XHAL_INFO_PROGRAM, "--driver", XHAL_LIBRARY}, "name a driver's library or manifest"},
       {{XHAL_CONFORM_PROGRAM, "--driver", "/tmp"}, "name a driver's manifest (.json) or library (.so)"},
       {{XHAL_INFO_PROGRAM, "--driver", "/tmp"}, "name a driver's manifest (.json) or library (.so)"},
+      {{XHAL_INFO_PROGRAM, "--driver", "/no/such.json", "--driver", "/tmp"},
+       "'/no/such.json' does not exist; check the path"},
       {{XHAL_CONFORM_PROGRAM, "--backend", "sim", "--level", "x.toml"},
        "x.toml: there is no such file; give"},
       {{XHAL_CONFORM_PROGRAM, "--backend", "sim", "--level", "/tmp"}, "/tmp: this is no file; give"},

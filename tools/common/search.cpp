@@ -41,9 +41,13 @@ void refuse_what_is_no_driver(SearchResult& search, bool by_name) {
   }
 }
 
-// libxhal says that a folder is no file; a person also wants to know what to name instead.
-void tell_what_to_name(SearchResult& search, const std::vector<std::string>& paths) {
-  for (const std::string& path : paths) {
+// libxhal says that a folder is no file; a person also wants to know what to name instead. Of several paths only the one whose refusal is the
+// error's text.
+void tell_what_to_name(SearchResult& search) {
+  for (const FoundCandidate& candidate : search.candidates) {
+    if (candidate.origin != "explicit" || candidate.reason.empty()) continue;
+    if (search.text.find(candidate.reason) == std::string::npos) continue;
+    const std::string& path = candidate.load_path();
     struct stat status {};
     if (stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) continue;
     search.text = fmt::format("driver '{}' is {}; name a driver's manifest (.json) or library (.so)", path,
@@ -84,7 +88,7 @@ SearchResult search_drivers(const Selection& selection) {
   search.result = xhal_instance_create(&desc, &instance);
   if (search.result < 0) {
     search.text = last_error_text(search.result);
-    tell_what_to_name(search, selection.driver_paths);
+    tell_what_to_name(search);
   }
   if (instance != nullptr) xhal_instance_destroy(instance);
   if (search.result >= 0) refuse_what_is_no_driver(search, !selection.backends.empty());

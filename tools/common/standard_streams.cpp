@@ -7,8 +7,8 @@
 #include <csignal>
 #include <cstdio>
 
-#include "common/exit_codes.hpp"
 #include "common/terminal.hpp"
+#include "run/exit_codes.h"
 
 namespace xhal::tools {
 
@@ -27,7 +27,7 @@ void print_text(std::string_view text) { std::fwrite(text.data(), 1, text.size()
 int finish(std::string_view tool, int code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   print_error(tool, "the standard output could not be written; check the disk or the pipe it goes to");
-  return code == kExitInterrupted ? code : kExitInternal;
+  return code == ending::kExitInterrupted ? code : ending::kExitInternal;
 }
 
 }  // namespace xhal::tools

@@ -11,17 +11,18 @@
 #include <vector>
 
 #include "build_info.h"
-#include "common/exit_codes.hpp"
 #include "common/options.hpp"
 #include "common/search.hpp"
 #include "common/standard_streams.hpp"
 #include "common/terminal.hpp"
+#include "run/exit_codes.h"
 #include "run/run.h"
 #include "run/worker.h"
 
 namespace {
 
 using namespace xhal::conformance;
+using namespace xhal::ending;
 namespace tools = xhal::tools;
 
 constexpr std::string_view kTool = "xhal-conform";
@@ -45,7 +46,7 @@ int choose_driver(Target& target) {
   const tools::SearchResult search = tools::search_drivers(selection);
   if (search.result < 0) {
     tools::print_error(kTool, search.text);
-    return tools::exit_code_of(tools::Entry::kNotLoaded, search.result);
+    return exit_code_of(Entry::kNotLoaded, search.result);
   }
   std::vector<std::string> names;
   for (const auto& driver : search.selected_drivers()) names.push_back(driver.name);
@@ -58,7 +59,7 @@ int choose_driver(Target& target) {
                              fmt::join(names, ", ")));
   }
   if (target.driver_path.empty()) target.backend = names.front();
-  return kExitConformant;
+  return kExitOk;
 }
 
 int judge(int argc, char** argv) {
@@ -125,7 +126,7 @@ int judge(int argc, char** argv) {
   options.terminal = isatty(fileno(console)) != 0;
   options.terminal_width = tools::terminal_width(console, 100);
   const int code = choose_driver(options.target);
-  return code == kExitConformant ? run(options) : code;
+  return code == kExitOk ? run(options) : code;
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 
 #include "build_info.h"
 #include "common/child_process.hpp"
-#include "common/exit_codes.hpp"
 #include "common/options.hpp"
 #include "common/search.hpp"
 #include "common/standard_streams.hpp"
@@ -19,11 +18,13 @@
 #include "describe.hpp"
 #include "probe.hpp"
 #include "render.hpp"
+#include "run/exit_codes.h"
 
 namespace {
 
 using nlohmann::json;
 using xhal::info::Look;
+using namespace xhal::ending;
 using namespace xhal::tools;
 
 constexpr std::string_view kTool = "xhal-info";
@@ -102,8 +103,20 @@ std::string as_text(const json& value) {
   return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
+// One line on the drivers that did not answer, empty when all did.
+std::string failed_drivers(const json& report) {
+  std::string text;
+  for (const json& driver : report["drivers"]) {
+    if (driver["status"] == "ok") continue;
+    text += fmt::format("{}driver {}: {}", text.empty() ? "" : "; ", driver["name"].get<std::string>(),
+                        driver["message"].get<std::string>());
+  }
+  return text;
+}
+
 int print_one_device(const Options& options, const Report& found, const Look& look) {
   const json& report = found.content;
+  const std::string failed = failed_drivers(report);
   size_t number = 0;
   for (const json& driver : report["drivers"]) {
     for (const json& device : driver["devices"]) {
@@ -111,13 +124,14 @@ int print_one_device(const Options& options, const Report& found, const Look& lo
       json shown = device;
       if (options.why) shown["candidates"] = report["candidates"];
       print_text(options.as_json ? as_text(shown) : render_device(driver, device, look));
-      return kExitOk;
+      // Nobody sees the table, which tells of the others.
+      if (!failed.empty()) print_error(kTool, failed);
+      return found.exit_code;
     }
   }
-  for (const json& driver : report["drivers"]) {
-    if (number > 0 || driver["status"] == "ok") continue;
-    print_error(kTool, fmt::format("there is no device {}: {}: {}", *options.device,
-                                   driver["name"].get<std::string>(), driver["message"].get<std::string>()));
+  // It may be one of theirs.
+  if (!failed.empty()) {
+    print_error(kTool, fmt::format("there is no device {}: {}", *options.device, failed));
     return found.exit_code;
   }
   print_error(

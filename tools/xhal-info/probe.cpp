@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "common/child_process.hpp"
-#include "common/exit_codes.hpp"
 #include "common/terminal.hpp"
+#include "run/exit_codes.h"
 
 namespace xhal::info {
 namespace {
@@ -77,16 +77,16 @@ int run_probe_worker(const std::string& load_path, const DescribeOptions& option
     tell({{"error", tools::last_error_text(created)},
           {"code", xhal_result_name(created)},
           {"refused", created}});
-    return tools::kExitMisbehaved;
+    return ending::kExitMisbehaved;
   }
-  int code = tools::kExitOk;
+  int code = ending::kExitOk;
   try {
     tell({{"result", describe_all(instance, options)}});
   } catch (const Failure& failure) {
     const bool named = failure.text.starts_with(failure.entry);
     tell({{"error", named ? failure.text : fmt::format("{}: {}", failure.entry, failure.text)},
           {"code", xhal_result_name(failure.result)}});
-    code = tools::kExitMisbehaved;
+    code = ending::kExitMisbehaved;
   }
   tell_stage("close");
   xhal_instance_destroy(instance);
@@ -105,7 +105,7 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
   if (const std::string why = tools::why_no_driver(candidate); !why.empty()) {
     driver["status"] = "failed";
     driver["message"] = tools::printable(why);
-    return {driver, tools::exit_code_of(tools::Entry::kNotLoaded, XHAL_ERROR_DRIVER_FAILED)};
+    return {driver, ending::exit_code_of(ending::Entry::kNotLoaded, XHAL_ERROR_DRIVER_FAILED)};
   }
   std::vector<std::string> arguments = {tools::self_path(), "--probe-worker", candidate.load_path()};
   if (options.memory) arguments.emplace_back("--memory");
@@ -113,7 +113,7 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
 
   std::string stage = "start";
   std::string error;
-  tools::Entry entry = tools::Entry::kBroke;
+  ending::Entry entry = ending::Entry::kBroke;
   xhal_result_t result = XHAL_SUCCESS;
   bool answered = false;
   std::istringstream lines(child.answer);
@@ -124,7 +124,7 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
     if (line.contains("error"))
       error = fmt::format("{} [{}]", line["error"].get<std::string>(), line.value("code", ""));
     if (line.contains("refused")) {
-      entry = tools::Entry::kRefused;
+      entry = ending::Entry::kRefused;
       result = line.value("refused", XHAL_SUCCESS);
     }
     if (line.contains("result")) {
@@ -136,7 +136,7 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
   if (child.ending == Ending::kExited && child.code == 0 && answered) {
     driver["status"] = "ok";
     driver["message"] = "";
-    return {driver, tools::kExitOk};
+    return {driver, ending::kExitOk};
   }
   if (!error.empty()) {
     driver["status"] = "failed";
@@ -148,9 +148,9 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
                                                             : "failed";
     driver["message"] = fmt::format("{} in {}{}{}", tools::describe_ending(child, deadline), stage,
                                     noise.empty() ? "" : "; it said: ", noise);
-    entry = tools::Entry::kBroke;
+    entry = ending::Entry::kBroke;
   }
-  return {driver, tools::exit_code_of(entry, result)};
+  return {driver, ending::exit_code_of(entry, result)};
 }
 
 }  // namespace xhal::info

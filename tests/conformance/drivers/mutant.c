@@ -3,9 +3,10 @@
  * A driver that is another driver with one defect. MUTANT_BASE is the library of that other one; MUTANT says what is wrong:
  *   (nothing)                     the other driver as it is
  *   <name>                        a lie of one entry, from mutants.def
- *   <fault>:<entry>[:<trigger>]   crash, abort, exit, hang, block, fork, nothing or refuse at every call of the entry; with a trigger: from the first
+ *   <fault>:<entry>[:<trigger>]   crash, abort, exit, hang, block, gate, fork, nothing or refuse at every call of the entry; with a trigger: from the first
  *                                 call of that other entry in the process on. Beside the entries of the contract: load, negotiate, open, close.
- * `block` writes a byte into the FIFO that MUTANT_FIFO names, so that a test knows that it is here, and never returns.
+ * `block` writes a byte into the FIFO that MUTANT_FIFO names, so that a test knows that it is here, and never returns. `gate` does the same, takes
+ * a byte from the FIFO that MUTANT_GATE names and goes on.
  * `fork` leaves a child behind and goes on. `nothing` succeeds and does nothing, `refuse` answers UNSUPPORTED.
  */
 #include "mutant.h"
@@ -59,12 +60,21 @@ static void read_fault(void) {
   atomic_store(&g_armed, second == NULL);
 }
 
-static void block_on_fifo(void) {
+static void tell_fifo(void) {
   const char* path = getenv("MUTANT_FIFO");
   if (path == NULL) give_up("blocks, but no MUTANT_FIFO for", g_entry);
   const int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0 || write(fd, "x", 1) != 1) give_up("cannot write to", path);
-  for (;;) pause();
+  close(fd);
+}
+
+static void wait_at_gate(void) {
+  const char* path = getenv("MUTANT_GATE");
+  if (path == NULL) give_up("waits, but no MUTANT_GATE for", g_entry);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  char byte = 0;
+  if (fd < 0 || read(fd, &byte, 1) != 1) give_up("cannot read from", path);
+  close(fd);
 }
 
 /* True when the entry's own work is not to be done; its answer is in *result then. */
@@ -81,7 +91,12 @@ static int misbehaves_at(const char* entry, xhal_result_t* result) {
   } else if (strcmp(g_fault, "hang") == 0) {
     for (;;) pause();
   } else if (strcmp(g_fault, "block") == 0) {
-    block_on_fifo();
+    tell_fifo();
+    for (;;) pause();
+  } else if (strcmp(g_fault, "gate") == 0) {
+    tell_fifo();
+    wait_at_gate();
+    return 0;
   } else if (strcmp(g_fault, "fork") == 0) {
     if (fork() == 0) {
       for (;;) pause();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// How every tool of the project ends.
+// How every tool of the project ends, and whose fault it is that it does.
 #pragma once
 
 #include "xhal/base.h"
 
-namespace xhal::tools {
+namespace xhal::ending {
 
 enum ExitCode : int {
   kExitOk = 0,            // done; conformant
@@ -39,4 +39,4 @@ constexpr ExitCode exit_code_of(Entry entry, xhal_result_t result) {
   }
 }
 
-}  // namespace xhal::tools
+}  // namespace xhal::ending
