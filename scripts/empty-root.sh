@@ -66,6 +66,7 @@ mirror=$({
 [ -n "$mirror" ] || { echo "empty-root: this machine's apt sources name no archive of Debian 12 (bookworm)" >&2; exit 6; }
 
 begun=$SECONDS
+chmod 755 "$root"  # mktemp's 0700 would keep other users out of everything in it
 say "debootstrap of Debian 12, minbase"
 if ! debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" 2>&1; then
   tail -n 20 "$root.log" >&2

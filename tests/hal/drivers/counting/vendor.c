@@ -7,6 +7,7 @@
 
 static pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t g_changed = PTHREAD_COND_INITIALIZER;
+static int g_serves;    /* the thread waits for jobs */
 static pid_t g_process; /* where the thread runs; 0: none was started */
 static void (*g_job)(void*);
 static void* g_user;
@@ -14,6 +15,8 @@ static void* g_user;
 static void* serve(void* unused) {
   (void)unused;
   pthread_mutex_lock(&g_mutex);
+  g_serves = 1;
+  pthread_cond_broadcast(&g_changed);
   for (;;) {
     while (g_job == NULL) pthread_cond_wait(&g_changed, &g_mutex);
     g_job(g_user);
@@ -33,6 +36,8 @@ static int initialize(void) {
     if (pthread_create(&thread, NULL, serve, NULL) == 0) {
       pthread_detach(thread);
       g_process = getpid();
+      /* A thread that is still being made holds locks of the C library, or of a sanitizer, that a fork would copy. */
+      while (!g_serves) pthread_cond_wait(&g_changed, &g_mutex);
     } else {
       result = VENDOR_NO_THREAD;
     }

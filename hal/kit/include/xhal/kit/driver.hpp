@@ -50,12 +50,14 @@ struct LayerDescription {
 [[gnu::format(printf, 3, 4)]] xhal_result_t fail_native(xhal_result_t code, int64_t native_code,
                                                         const char* format, ...);
 
-// Whether the calling thread is inside a host function: what submits or waits returns CALL_FORBIDDEN then.
+// Whether the calling thread is inside a host function of this driver: what does more than ask returns CALL_FORBIDDEN then, whatever its
+// other arguments. [XHAL-HOSTFN-5]
 [[nodiscard]] bool in_host_function();
 // Runs fn(user, status) with in_host_function() true.
 void run_host_function(xhal_host_fn fn, void* user, xhal_result_t status);
 
-// One option a driver knows: key, what it means, and how it is taken over. `apply` returns a reason when the value is not legal, "" when it is.
+// One option a driver knows: key, what it means, and how it is taken over. `apply` returns a reason when the value is not legal, "" when
+// it is.
 struct OptionRule {
   const char* key;
   const char* help;
@@ -69,8 +71,8 @@ struct OptionRule {
 
 // Runs `work` in a helper process and returns the bytes it appended to its argument: for vendor libraries that start threads or open
 // contexts when they merely count devices (XHAL_INSTANCE-2, XHAL-ABI-24). The helper is forked, so `work` may open libraries; it is killed
-// after `timeout_ns`. TIMEOUT, DRIVER_FAILED (it crashed; text says how) or work's own code. The helper inherits what the process has loaded:
-// once such a library has been used in the process itself, ask it there, and tell activated().
+// after `timeout_ns`. TIMEOUT, DRIVER_FAILED (it crashed; text says how) or work's own code. The helper inherits what the process has
+// loaded: once such a library has been used in the process itself, ask it there, and tell activated().
 [[nodiscard]] xhal_result_t run_in_helper(
     const std::function<xhal_result_t(std::vector<unsigned char>&)>& work, uint64_t timeout_ns,
     std::vector<unsigned char>& out_bytes);
