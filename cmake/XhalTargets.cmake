@@ -35,7 +35,7 @@ function(xhal_self_contained target)
     POSITION_INDEPENDENT_CODE ON)
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${arg_VERSION_SCRIPT}")
   target_link_options(${target} PRIVATE
-    "LINKER:--version-script=${arg_VERSION_SCRIPT}" LINKER:--exclude-libs,ALL LINKER:-z,relro LINKER:-z,now)
+    "LINKER:--version-script=${arg_VERSION_SCRIPT}" LINKER:--exclude-libs,ALL LINKER:-z,relro LINKER:-z,now LINKER:--as-needed)
   if(NOT XHAL_SANITIZE)
     target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc LINKER:-z,defs)
   endif()

@@ -20,7 +20,7 @@ thread_local int allocations_left = -1;
 }  // namespace
 
 // In the program, so that every library's allocations come here.
-extern "C" void* malloc(size_t size) {
+extern "C" __attribute__((visibility("default"))) void* malloc(size_t size) {
   if (allocations_left == 0) return nullptr;
   if (allocations_left > 0) --allocations_left;
   return __libc_malloc(size);
