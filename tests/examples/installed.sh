@@ -13,12 +13,12 @@ pc=$(dirname "$(find "$prefix" -name xhal.pc)")
 
 # Nothing but the commands themselves may help a program to find libxhal.
 unset LD_LIBRARY_PATH PKG_CONFIG_PATH
-mkdir "$scratch/bin" "$scratch/work"
+mkdir "$scratch/bin" "$scratch/elsewhere"
 ln -s "$cc" "$scratch/bin/cc"
 export PATH="$scratch/bin:$PATH" CC="$cc" CXX="$cxx" CMAKE_GENERATOR=Ninja
-ln -s "$source/examples" "$scratch/work/examples"
-cp "$source/examples/first_kernel.c" "$scratch/work/program.c"
-cd "$scratch/work"
+ln -s "$source/examples" "$scratch/elsewhere/examples"
+cp "$source/examples/first_kernel.c" "$scratch/elsewhere/program.c"
+cd "$scratch/elsewhere"
 
 # The commands in a page's blocks, from the line that matches $2 on.
 commands() {
