@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device/device.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <new>
 #include <vector>
 
 #include "device/instance.hpp"
+#include "engine/worker_pool.hpp"
 #include "xhal/kit/driver.hpp"
 #include "xhal/kit/handles.hpp"
 
@@ -42,8 +45,20 @@ Handle handle_for(void* object) {
 
 DeviceEvent::DeviceEvent(Device& owner, bool takes_time) : Event(owner.epoch(), takes_time), device(owner) {}
 
-Device::Device(Instance& machine, uint32_t number) : instance(machine), index(number) {
-  auto stream = std::make_unique<Stream>(*this, kit::services().next_id(), true);
+void EventList::add(DeviceEvent& event) {
+  event.next_ = first_;
+  if (first_ != nullptr) first_->former_ = &event;
+  first_ = &event;
+}
+
+void EventList::remove(DeviceEvent& event) {
+  if (event.next_ != nullptr) event.next_->former_ = event.former_;
+  (event.former_ != nullptr ? event.former_->next_ : first_) = event.next_;
+}
+
+Device::Device(Instance& machine, uint32_t number)
+    : instance(machine), index(number), scheduler_(std::make_unique<WorkerPool>(machine.options.units)) {
+  auto stream = std::make_unique<Stream>(*this, kit::services().next_id(), Stream::Kind{true, 0});
   default_handle_ = handle_for<xhal_stream_t>(stream.get());
   handle = handle_for<xhal_device_t>(this);
   streams_.emplace(stream.get(), nullptr);
@@ -51,7 +66,11 @@ Device::Device(Instance& machine, uint32_t number) : instance(machine), index(nu
 }
 
 Device::~Device() {
-  for (const auto& [event, owner] : events_) kit::free_handle(event->handle);
+  while (DeviceEvent* event = events_.first()) {
+    events_.remove(*event);
+    kit::free_handle(event->handle);
+    event->release();
+  }
   for (const auto& [module, owner] : modules_) {
     for (const auto& kernel : module->kernels) kit::free_handle(kernel->handle);
     kit::free_handle(module->handle);
@@ -70,8 +89,8 @@ uint32_t Device::epoch() const { return instance.memory.epoch(index); }
 
 // ---- Objects -------------------------------------------------------------------------------------------------------------------
 
-xhal_stream_t Device::make_stream() {
-  auto stream = std::make_unique<Stream>(*this, kit::services().next_id(), false);
+xhal_stream_t Device::make_stream(int32_t priority) {
+  auto stream = std::make_unique<Stream>(*this, kit::services().next_id(), Stream::Kind{false, priority});
   const std::lock_guard lock(streams_mutex_);
   const auto it = streams_.emplace(stream.get(), nullptr).first;
   try {
@@ -95,25 +114,20 @@ void Device::destroy(Stream& stream) {
 }
 
 xhal_event_t Device::make_event(bool timed) {
-  auto event = std::make_shared<DeviceEvent>(*this, timed);
+  auto event = std::make_unique<DeviceEvent>(*this, timed);
+  event->handle = handle_for<xhal_event_t>(event.get());
   const std::lock_guard lock(objects_mutex_);
-  const auto it = events_.emplace(event.get(), event).first;
-  try {
-    event->handle = handle_for<xhal_event_t>(event.get());
-  } catch (...) {
-    events_.erase(it);
-    throw;
-  }
-  return event->handle;
+  events_.add(*event);
+  return event.release()->handle;  // the list holds it
 }
 
 void Device::destroy(DeviceEvent& event) {
   kit::free_handle(event.handle);
-  std::shared_ptr<DeviceEvent> last;  // goes after the lock
-  const std::lock_guard lock(objects_mutex_);
-  const auto it = events_.find(&event);
-  last = std::move(it->second);
-  events_.erase(it);
+  {
+    const std::lock_guard lock(objects_mutex_);
+    events_.remove(event);
+  }
+  event.release();
 }
 
 xhal_module_t Device::make_module(std::shared_ptr<const Image> image) {
@@ -130,14 +144,35 @@ xhal_module_t Device::make_module(std::shared_ptr<const Image> image) {
   return raw->handle;
 }
 
+// A launch in flight needs the image, which is not counted for each of them.
 void Device::destroy(Module& module) {
   for (const auto& kernel : module.kernels) kit::free_handle(kernel->handle);
   kit::free_handle(module.handle);
-  std::unique_ptr<Module> last;  // unloads the image, outside of the lock, unless a launch still holds it
+  RetiredImage retired{module.image, {}};
+  add_pending(retired.pending);
+  std::unique_ptr<Module> last;  // unloads the image, outside of the lock, unless work is pending
   const std::lock_guard lock(objects_mutex_);
   const auto it = modules_.find(&module);
+  if (!retired.pending.empty()) {
+    retired_images_.push_back(std::move(retired));
+    retired_count_.store(retired_images_.size(), std::memory_order_relaxed);
+  }
   last = std::move(it->second);
   modules_.erase(it);
+}
+
+void Device::unload_retired() {
+  if (retired_count_.load(std::memory_order_relaxed) == 0) return;
+  std::vector<RetiredImage> done;  // unloaded outside of the lock
+  const std::lock_guard lock(objects_mutex_);
+  const auto pending = [](const RetiredImage& retired) {
+    return std::ranges::any_of(retired.pending,
+                               [](const Position& p) { return !p.progress->reached(p.number); });
+  };
+  const auto first_done = std::partition(retired_images_.begin(), retired_images_.end(), pending);
+  done.assign(std::make_move_iterator(first_done), std::make_move_iterator(retired_images_.end()));
+  retired_images_.erase(first_done, retired_images_.end());
+  retired_count_.store(retired_images_.size(), std::memory_order_relaxed);
 }
 
 xhal_kernel_t Device::kernel_of(Module& module, std::string_view name) {
@@ -251,13 +286,13 @@ void Device::wait_until_stopped() {
 
 // ---- StreamHost ----------------------------------------------------------------------------------------------------------------
 
-Scheduler& Device::scheduler() { return *instance.scheduler; }
 ProgressPool& Device::progresses() { return instance.progresses; }
 FaultLog& Device::faults() { return instance.faults; }
 
 void Device::went_idle() {
   try {
     instance.memory.reclaim();
+    unload_retired();
   } catch (const std::bad_alloc&) {
     return;  // the next call that needs memory tries again
   }

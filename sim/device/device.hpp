@@ -9,7 +9,7 @@
 #include <mutex>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
+#include <vector>
 
 #include "engine/event.hpp"
 #include "engine/stream.hpp"
@@ -24,11 +24,27 @@ class Instance;
 struct Module;
 
 // What a handle of an event points to.
-class DeviceEvent final : public Event, public std::enable_shared_from_this<DeviceEvent> {
+class DeviceEvent final : public Event {
  public:
   DeviceEvent(Device& owner, bool takes_time);
   Device& device;
   xhal_event_t handle = nullptr;
+
+ private:
+  friend class EventList;
+  DeviceEvent* former_ = nullptr;
+  DeviceEvent* next_ = nullptr;
+};
+
+// The events of a device, which are many and small: linked through themselves.
+class EventList {
+ public:
+  void add(DeviceEvent& event);
+  void remove(DeviceEvent& event);
+  [[nodiscard]] DeviceEvent* first() const { return first_; }
+
+ private:
+  DeviceEvent* first_ = nullptr;
 };
 
 struct Kernel {
@@ -65,7 +81,7 @@ class Device final : public StreamHost {
   [[nodiscard]] uint32_t epoch() const;
 
   // ---- Objects. The makers throw std::bad_alloc.
-  xhal_stream_t make_stream();
+  xhal_stream_t make_stream(int32_t priority);
   void destroy(Stream& stream);
   [[nodiscard]] xhal_stream_t default_stream() const { return default_handle_; }
   xhal_event_t make_event(bool timed);
@@ -85,12 +101,16 @@ class Device final : public StreamHost {
   void reset();
   void add_pending(Memory::Pending& out);
 
-  // ---- The instance's end: all streams first, then wait for all.
+  // Unloads what was destroyed while work that used it was in flight, and is not any more. Cheap when there is nothing.
+  void unload_retired();
+
+  // ---- The instance's end: all streams first, then wait for all, then the threads, while other devices still have theirs.
   void stop();
   void wait_until_stopped();
+  void end_threads() { scheduler_.reset(); }
 
   // ---- StreamHost
-  Scheduler& scheduler() override;
+  Scheduler& scheduler() override { return *scheduler_; }
   ProgressPool& progresses() override;
   FaultLog& faults() override;
   void failed(const Fault* fault) override;
@@ -115,8 +135,16 @@ class Device final : public StreamHost {
   xhal_stream_t default_handle_ = nullptr;
 
   std::mutex objects_mutex_;
-  std::unordered_map<DeviceEvent*, std::shared_ptr<DeviceEvent>> events_;
+  EventList events_;
   std::unordered_map<Module*, std::unique_ptr<Module>> modules_;
+  struct RetiredImage {
+    std::shared_ptr<const Image> image;
+    std::vector<Position> pending;
+  };
+  std::vector<RetiredImage> retired_images_;
+  std::atomic<size_t> retired_count_{0};
+
+  std::unique_ptr<Scheduler> scheduler_;
 };
 
 }  // namespace xhal::sim

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "engine/thread_scheduler.hpp"
 #include "xhal/kit/driver.hpp"
 #include "xhal/kit/handles.hpp"
 
@@ -14,8 +13,7 @@ Instance::Instance(const Options& wanted, void* context)
       host_context(context),
       window(Window::of_process()),
       staging(options.staging_bytes),
-      memory(window, {options.devices, options.memory_bytes, options.pinned_bytes}),
-      scheduler(std::make_unique<ThreadScheduler>()) {
+      memory(window, {options.devices, options.memory_bytes, options.pinned_bytes}) {
   devices.reserve(options.devices);
   for (uint32_t i = 0; i < options.devices; ++i) devices.push_back(std::make_unique<Device>(*this, i));
 }
@@ -23,7 +21,7 @@ Instance::Instance(const Options& wanted, void* context)
 Instance::~Instance() {
   for (const auto& device : devices) device->stop();
   for (const auto& device : devices) device->wait_until_stopped();
-  scheduler.reset();  // its threads leave the streams' and devices' memory alone from here on
+  for (const auto& device : devices) device->end_threads();  // a device's worker may still be waking another one's
   devices.clear();
   if (handle != nullptr) kit::free_handle(handle);
 }

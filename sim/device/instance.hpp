@@ -10,7 +10,6 @@
 #include "device/device.hpp"
 #include "engine/fault.hpp"
 #include "engine/progress.hpp"
-#include "engine/scheduler.hpp"
 #include "memory/memory.hpp"
 #include "memory/staging.hpp"
 #include "memory/window.hpp"
@@ -37,7 +36,6 @@ class Instance {
   StagingBudget staging;
   Memory memory;
   std::vector<std::unique_ptr<Device>> devices;
-  std::unique_ptr<Scheduler> scheduler;
 
   // Before anything that does not survive a fork. Errors: OUT_OF_HOST_MEMORY.
   xhal_result_t activate();

@@ -9,6 +9,7 @@
 
 #include "device/device.hpp"
 #include "device/instance.hpp"
+#include "engine/worker_pool.hpp"
 #include "kernels/cpu_level.hpp"
 #include "kernels/launch.hpp"
 
@@ -74,6 +75,11 @@ bool claims(const Device& device, uint32_t feature) {
   return (simulated_features() & ~device.instance.options.withdrawn & bit_of(feature)) != 0;
 }
 
+int32_t greatest_priority(const Device& device) {
+  return claims(device, XHAL_FEATURE_STREAM_PRIORITY) ? kLeastPriority - static_cast<int32_t>(kUrgencies) + 1
+                                                      : kLeastPriority;
+}
+
 xhal_device_properties_t properties_of(const Device& device) {
   const Options& options = device.instance.options;
   xhal_device_properties_t properties = {};
@@ -101,6 +107,8 @@ xhal_device_properties_t properties_of(const Device& device) {
     if (claims(device, feature)) properties.features[feature / 64] |= uint64_t{1} << (feature % 64);
   }
   set_behaviour(properties);
+  properties.priority_least = kLeastPriority;
+  properties.priority_greatest = greatest_priority(device);
   properties.event_resolution_ns = claims(device, XHAL_FEATURE_EVENT_TIMING) ? 1 : 0;
   properties.max_allocation_bytes = properties.memory_bytes;
   properties.memory_alignment = Arena::kGranule;

@@ -13,6 +13,10 @@ class Device;
 // A pure function of the index: the same in every instance and process.
 void write_uuid(uint32_t index, uint8_t (&out)[16]);
 
+// The most urgent one; equal to the least when the device does not claim priorities.
+inline constexpr int32_t kLeastPriority = 0;
+[[nodiscard]] int32_t greatest_priority(const Device& device);
+
 inline constexpr uint32_t kMaxGroupItems = 1024;
 inline constexpr uint32_t kMaxGroupCountX = 0x7fffffff;
 inline constexpr uint32_t kMaxGroupCountYZ = 65535;

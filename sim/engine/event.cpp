@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event.hpp"
 
+#include <mutex>
+
 namespace xhal::sim {
 
 Position Event::current() const {
@@ -25,7 +27,7 @@ void Event::publish(Position position) {
 }
 
 void Event::stamp(uint64_t generation, uint64_t ns) {
-  const std::lock_guard lock(time_mutex_);
+  const std::lock_guard lock(time_lock_);
   if (generation < time_generation_) return;
   time_generation_ = generation;
   time_ns_ = ns;
@@ -33,7 +35,7 @@ void Event::stamp(uint64_t generation, uint64_t ns) {
 
 std::optional<uint64_t> Event::time() const {
   const uint64_t current = generation();
-  const std::lock_guard lock(time_mutex_);
+  const std::lock_guard lock(time_lock_);
   if (time_generation_ != current) return std::nullopt;
   return time_ns_;
 }

@@ -7,10 +7,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 
 #include "engine/progress.hpp"
+#include "engine/spin_lock.hpp"
 
 namespace xhal::sim {
 
@@ -19,6 +19,13 @@ class Event {
   Event(uint32_t device_epoch, bool takes_time) : epoch(device_epoch), timed(takes_time) {}
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
+  virtual ~Event() = default;
+
+  // The handle and each operation that still has to stamp it hold it; the last one deletes it.
+  void hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
+  void release() {
+    if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
 
   const uint32_t epoch;  // of its device when it was made
   const bool timed;
@@ -28,7 +35,7 @@ class Event {
   [[nodiscard]] uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
   // Records take turns: whoever holds this lock submits what generation() + 1 stands for and publishes its position.
-  [[nodiscard]] std::mutex& record_mutex() { return record_mutex_; }
+  [[nodiscard]] SpinLock& record_lock() { return record_lock_; }
   void publish(Position position);
 
   // When a timed generation was reached. Generations may be reached in any order, on different streams; the latest counts.
@@ -42,10 +49,11 @@ class Event {
     std::atomic<uint64_t> number{0};
   };
 
-  std::mutex record_mutex_;
+  std::atomic<uint32_t> holders_{1};
+  SpinLock record_lock_;
+  mutable SpinLock time_lock_;
   std::atomic<uint64_t> generation_{0};
   Mark marks_[2];  // of the current generation and of the one being published
-  mutable std::mutex time_mutex_;
   uint64_t time_generation_ = 0;
   uint64_t time_ns_ = 0;
 };

@@ -10,23 +10,30 @@
 #include "engine/event.hpp"
 #include "engine/progress.hpp"
 #include "kernels/launch.hpp"
-#include "memory/staging.hpp"
 #include "xhal/stream.h"
 
 namespace xhal::sim {
 
+// What a few operations own beside their slot, until they are done.
+class Attachment {
+ public:
+  Attachment() = default;
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+  virtual ~Attachment() = default;
+};
+
 struct CopyOp {
-  std::byte* destination = nullptr;
-  const std::byte* source = nullptr;  // into `staged` when that holds bytes
-  uint64_t size = 0;
-  StagedBytes staged;
+  std::byte* destination;
+  const std::byte* source;
+  uint64_t size;
 };
 
 struct FillOp {
-  std::byte* destination = nullptr;
-  uint64_t pattern = 0;
-  uint32_t pattern_size = 0;
-  uint64_t size = 0;
+  std::byte* destination;
+  uint64_t pattern;
+  uint64_t size;
+  uint32_t pattern_size;
 };
 
 struct LaunchOp {
@@ -34,14 +41,14 @@ struct LaunchOp {
 };
 
 struct HostFunctionOp {
-  xhal_host_fn function = nullptr;
-  void* user = nullptr;
+  xhal_host_fn function;
+  void* user;
 };
 
-// Takes the time of a timed event. Untimed records are positions and need no operation.
+// Takes the time of a timed event, which it holds. Untimed records are positions and need no operation.
 struct StampOp {
-  std::shared_ptr<Event> event;
-  uint64_t generation = 0;
+  Event* event;
+  uint64_t generation;
 };
 
 struct WaitOp {
@@ -52,7 +59,15 @@ struct Op {
   uint64_t number = 0;     // in its stream
   const char* entry = "";  // the call that submitted it
   uint64_t correlation_id = 0;
-  std::variant<std::monostate, CopyOp, FillOp, LaunchOp, HostFunctionOp, StampOp, WaitOp> body;
+  std::unique_ptr<Attachment> attachment;
+  // Bodies are plain values: slots are used again without being cleared.
+  std::variant<std::monostate, CopyOp, FillOp, HostFunctionOp, StampOp, WaitOp, LaunchOp> body;
+
+  // Gives back what it owns, run or not.
+  void release() {
+    if (attachment != nullptr) attachment.reset();
+    if (auto* stamp = std::get_if<StampOp>(&body)) stamp->event->release();
+  }
 };
 
 }  // namespace xhal::sim

@@ -71,10 +71,11 @@ class Progress {
  private:
   void fire();
 
-  std::atomic<uint64_t> submitted_{0};
-  std::atomic<uint64_t> done_{0};
-  std::atomic<uint64_t> failed_from_{kNever};
+  // Apart, since one thread writes the first and another one the others.
+  alignas(64) std::atomic<uint64_t> submitted_{0};
+  alignas(64) std::atomic<uint64_t> done_{0};
   mutable std::atomic<uint64_t> next_wake_{kNever};  // lowest number that somebody waits for
+  std::atomic<uint64_t> failed_from_{kNever};
   const Fault* fault_ = nullptr;
   mutable std::mutex mutex_;
   mutable Waiter* waiters_ = nullptr;

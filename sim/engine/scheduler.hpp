@@ -1,39 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one place where time passes, threads are handed over and somebody chooses who goes next. Everything else of the engine is
-// the same whoever schedules: ThreadScheduler gives each lane a thread and lets the operating system choose.
+// the same whoever schedules: WorkerPool has real threads and lets the operating system choose among them.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
 #include "engine/futex.hpp"
+#include "engine/lane.hpp"
+#include "kernels/scratch.hpp"
 
 namespace xhal::sim {
 
-// Work in one order: a stream.
-class Lane {
- public:
-  enum class Step {
-    kRan,      // one operation was done; there may be more
-    kWaiting,  // nothing can be done until somebody calls Scheduler::wake
-    kFinished  // nothing will ever be done again
-  };
+// What a worker lends to the lane that it runs.
+struct Place {
+  Scheduler& scheduler;
+  ImageScratch scratch;
+  AlignedBytes local_memory;  // kLocalBlockBytes, aligned to kLocalAlignment
+  bool owes_wake = false;  // lanes became ready by what it did, and nobody was told yet
+  // Counts what was done, so that somebody can see whether the worker comes on.
+  std::atomic<uint64_t> beats{0};
 
-  Lane() = default;
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
-
-  // Does at most one operation. Never called by two threads at once.
-  virtual Step step() = 0;
-  // The scheduler's last call, after kFinished: the lane may delete itself.
-  virtual void finished() = 0;
-
- protected:
-  ~Lane() = default;
-
- private:
-  friend class ThreadScheduler;
-  std::atomic<uint32_t> signal_{0};
+  void beat() { beats.store(beats.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
 };
 
 // What one blocked host thread sleeps on; used once.
@@ -44,7 +32,7 @@ class Parker {
   Parker& operator=(const Parker&) = delete;
 
  private:
-  friend class ThreadScheduler;
+  friend class WorkerPool;
   std::atomic<uint32_t> word_{0};
 };
 
@@ -58,17 +46,29 @@ class Scheduler {
   // The clock of events and deadlines, in nanoseconds; it never goes back.
   [[nodiscard]] virtual uint64_t now_ns() const = 0;
 
-  // Begins to step a lane. False when no thread can be had; the lane is untouched then.
-  [[nodiscard]] virtual bool start(Lane& lane) = 0;
-  // A started lane may have become able to go on. Cheap when it runs already.
-  virtual void wake(Lane& lane) = 0;
+  // ---- Lanes
 
-  // Blocks the calling thread, which is no lane's, until the parker is unparked (true) or the deadline has passed (false).
-  [[nodiscard]] virtual bool park(Parker& parker, uint64_t deadline_ns) = 0;
-  virtual void unpark(Parker& parker) = 0;
-
+  // Before the first lane is pushed to. False when no thread can be had; nothing has changed then.
+  [[nodiscard]] virtual bool start() = 0;
+  // The lane, which nobody has, is to be run. It may be gone when this returns. A worker that goes on with its own lane afterwards
+  // calls settle(); one that does not takes the lane itself, which spares waking another one.
+  virtual void ready(Lane& lane) = 0;
+  virtual void settle(Place& place) = 0;
+  // Asked between operations: whether a lane of that urgency, after `done` operations in a row, should let others go first.
+  [[nodiscard]] virtual bool should_yield(uint32_t urgency, uint64_t done) const = 0;
+  // Around an operation that may wait for something else than a processor: meanwhile another worker takes the other lanes.
+  virtual void begin_blocking(Place& place) = 0;
+  virtual void end_blocking(Place& place) = 0;
   // Called in turn 0, 1, 2, ... by an operation that polls memory until somebody else changes it.
   virtual void relax(uint64_t turn) = 0;
+
+  // ---- Host threads, which are no workers
+
+  // How long to look at a word before sleeping on it; 0: not at all.
+  [[nodiscard]] virtual uint64_t patience_ns() const = 0;
+  // Blocks until the parker is unparked (true) or the deadline has passed (false).
+  [[nodiscard]] virtual bool park(Parker& parker, uint64_t deadline_ns) = 0;
+  virtual void unpark(Parker& parker) = 0;
 };
 
 // The deadline of a wait that begins now; times too long to count never come, and none at all has passed already.

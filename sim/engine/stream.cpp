@@ -5,12 +5,26 @@
 #include <cstring>
 
 #include "engine/move_bytes.hpp"
+#include "engine/worker_pool.hpp"
 #include "xhal/kit/driver.hpp"
 
 namespace xhal::sim {
 
-Stream::Stream(StreamHost& host, uint64_t number, bool of_device)
-    : id(number), is_default(of_device), host_(host), progress_(host.progresses().take()) {}
+namespace {
+
+uint32_t urgency_of(int32_t priority) {
+  return static_cast<uint32_t>(std::clamp(-priority, 0, static_cast<int32_t>(kUrgencies) - 1));
+}
+
+}  // namespace
+
+Stream::Stream(StreamHost& host, uint64_t number, const Kind& kind)
+    : Lane(urgency_of(kind.priority)),
+      id(number),
+      is_default(kind.is_default),
+      priority(kind.priority),
+      host_(host),
+      progress_(host.progresses().take()) {}
 
 // ---- Submission ----------------------------------------------------------------------------------------------------------------
 
@@ -24,41 +38,33 @@ xhal_result_t Stream::refusal() const {
 }
 
 bool Stream::start() {
-  if (started_) return true;
-  if (local_memory_ == nullptr) local_memory_ = allocate_aligned(kLocalBlockBytes, kLocalAlignment);
-  started_ = host_.scheduler().start(*this);
+  started_ = host_.scheduler().start();
   return started_;
 }
 
-void Stream::push(uint64_t* out_number) {
-  const uint64_t number = progress().submitted() + 1;
-  if (out_number != nullptr) *out_number = number;
-  progress().submit(number);
-  queue_.publish();
-}
-
 xhal_result_t Stream::mark(Position& out_position) {
-  const std::lock_guard lock(submit_mutex_);
+  const std::lock_guard lock(submit_lock_);
   if (const xhal_result_t result = refusal(); result < 0) return result;
   out_position = {&progress(), progress().submitted()};
   return XHAL_SUCCESS;
 }
 
-xhal_result_t Stream::record(const std::shared_ptr<Event>& event) {
-  const std::lock_guard lock(event->record_mutex());
+xhal_result_t Stream::record(Event& event) {
+  const std::lock_guard lock(event.record_lock());
   Position position;
-  if (event->timed) {
-    const uint64_t generation = event->generation() + 1;
-    const auto fill = [&](auto& body) {
+  if (event.timed) {
+    const uint64_t generation = event.generation() + 1;
+    const auto fill = [&](Op& op) {
       position.progress = &progress();
-      body.template emplace<StampOp>(StampOp{event, generation});
+      op.body.emplace<StampOp>(&event, generation);
+      event.hold();
     };
     if (const xhal_result_t result = submit("xhal_event_record", 0, fill, &position.number); result < 0)
       return result;
   } else if (const xhal_result_t result = mark(position); result < 0) {
     return result;
   }
-  event->publish(position);
+  event.publish(position);
   return XHAL_SUCCESS;
 }
 
@@ -66,94 +72,107 @@ xhal_result_t Stream::wait(const Position& position) {
   const bool nothing_to_wait_for = position.progress == nullptr || position.progress == &progress() ||
                                    position.progress->status(position.number) == XHAL_SUCCESS;
   if (nothing_to_wait_for) {
-    const std::lock_guard lock(submit_mutex_);
+    const std::lock_guard lock(submit_lock_);
     return refusal();
   }
-  return submit("xhal_stream_wait_event", 0,
-                [&](auto& body) { body.template emplace<WaitOp>(WaitOp{position}); });
+  return submit("xhal_stream_wait_event", 0, [&](Op& op) { op.body.emplace<WaitOp>(position); });
 }
 
 bool Stream::begin_here(Here& out) {
-  const std::lock_guard lock(submit_mutex_);
+  const std::lock_guard lock(submit_lock_);
   Progress& progress = this->progress();
   const uint64_t submitted = progress.submitted();
-  if (refusal() < 0 || progress.fault() != nullptr || !progress.reached(submitted)) return false;
-  out = {&progress, submitted + 1, queue_.pushed()};
-  running_here_.store(true,
-                      std::memory_order_relaxed);  // the lane sees it with the next operation that is pushed
+  if (refusal() < 0 || progress.fault() != nullptr || !progress.reached(submitted) || !try_take())
+    return false;
+  out = {&progress, submitted + 1};
   progress.submit(submitted + 1);
   return true;
 }
 
 void Stream::end_here(const Here& here) {
   here.progress->retire(here.number);
-  const std::lock_guard lock(submit_mutex_);
-  running_here_.store(false, std::memory_order_release);
-  if (queue_.pushed() != here.pushed) host_.scheduler().wake(*this);
+  give_back(host_.scheduler());
 }
 
 // ---- Execution, by the lane's thread -------------------------------------------------------------------------------------------
 
-Lane::Step Stream::step() {
-  Op* op = queue_.front();
-  if (op == nullptr) {
-    const bool leaving = leaving_.load(std::memory_order_acquire);
-    if (queue_.front() != nullptr) return Step::kRan;  // pushed before it was told to leave
-    if (leaving) return Step::kFinished;
-    host_.went_idle();
-    return Step::kWaiting;
+Lane::End Stream::run(Place& place) {
+  uint64_t available = queue_.taken();
+  for (uint64_t done = 0;; ++done) {
+    if (available == queue_.taken()) {
+      const bool leaving = leaving_.load(std::memory_order_acquire);
+      available = pushed();
+      if (available == queue_.taken()) {
+        if (leaving) return End::kFinished;
+        host_.went_idle();
+        return End::kEmpty;
+      }
+    }
+    Scheduler& scheduler = host_.scheduler();
+    if (done != 0) {
+      if (scheduler.should_yield(urgency(), done)) return End::kYielded;
+      if (place.owes_wake) scheduler.settle(place);
+    }
+    if (!run_one(queue_.front(), place)) return End::kStalled;
   }
-  if (running_here_.load(std::memory_order_acquire)) return Step::kWaiting;
+}
 
+bool Stream::run_one(Op& op, Place& place) {
   Progress& progress = this->progress();
   const Fault* fault = progress.fault();
-  if (fault == nullptr) {
+  if (fault == nullptr) [[likely]] {
     bool pending = false;
     fault = drop_reason();
     const bool dropped = fault != nullptr;
-    if (!dropped) fault = execute(*op, pending);
-    if (pending) return Step::kWaiting;
+    if (!dropped) fault = execute(op, place, pending);
+    if (pending) return false;
     if (fault != nullptr) {
       if (!dropped && fault != drop_reason()) host_.failed(fault);
-      progress.fail(op->number, fault);
-      skip(*op, fault);
+      progress.fail(op.number, fault);
+      skip(op, place, fault);
     }
   } else {
-    skip(*op, fault);
+    skip(op, place, fault);
   }
-  const uint64_t number = op->number;
-  op->body.emplace<std::monostate>();
+  const uint64_t number = op.number;
+  op.release();
   queue_.pop();
+  place.beat();
   progress.retire(number);
-  return Step::kRan;
+  return true;
 }
 
 // What is left of an operation that is not executed: host functions run all the same, and a wait is given up.
-void Stream::skip(Op& op, const Fault* fault) {
-  if (auto* call = std::get_if<HostFunctionOp>(&op.body))
-    kit::run_host_function(call->function, call->user, fault->code);
+void Stream::skip(Op& op, Place& place, const Fault* fault) {
+  if (const auto* function = std::get_if<HostFunctionOp>(&op.body)) call(*function, place, fault->code);
   if (waits_for_ != nullptr) std::exchange(waits_for_, nullptr)->remove(*this);
 }
 
-const Fault* Stream::execute(Op& op, bool& pending) {
-  if (auto* copy = std::get_if<CopyOp>(&op.body)) {
-    return move_bytes(copy->destination, copy->source, copy->size, abandoned_) ? nullptr : drop_reason();
+void Stream::call(const HostFunctionOp& op, Place& place, xhal_result_t status) {
+  Scheduler& scheduler = host_.scheduler();
+  scheduler.begin_blocking(place);
+  kit::run_host_function(op.function, op.user, status);
+  scheduler.end_blocking(place);
+}
+
+const Fault* Stream::execute(Op& op, Place& place, bool& pending) {
+  const auto unless_dropped = [&](bool done) { return done ? nullptr : drop_reason(); };
+  if (std::holds_alternative<LaunchOp>(op.body)) return execute_launch(op, place);
+  if (const auto* copy = std::get_if<CopyOp>(&op.body))
+    return unless_dropped(move_bytes(copy->destination, copy->source, copy->size, abandoned_));
+  if (const auto* fill = std::get_if<FillOp>(&op.body)) {
+    return unless_dropped(
+        fill_bytes(fill->destination, fill->pattern, fill->pattern_size, fill->size, abandoned_));
   }
-  if (auto* fill = std::get_if<FillOp>(&op.body)) {
-    return fill_bytes(fill->destination, fill->pattern, fill->pattern_size, fill->size, abandoned_)
-               ? nullptr
-               : drop_reason();
-  }
-  if (std::holds_alternative<LaunchOp>(op.body)) return execute_launch(op);
-  if (auto* call = std::get_if<HostFunctionOp>(&op.body)) {
-    kit::run_host_function(call->function, call->user, XHAL_SUCCESS);
+  if (const auto* function = std::get_if<HostFunctionOp>(&op.body)) {
+    call(*function, place, XHAL_SUCCESS);
     return nullptr;
   }
-  if (auto* stamp = std::get_if<StampOp>(&op.body)) {
+  if (const auto* stamp = std::get_if<StampOp>(&op.body)) {
     stamp->event->stamp(stamp->generation, host_.scheduler().now_ns());
     return nullptr;
   }
-  if (auto* wait = std::get_if<WaitOp>(&op.body)) {
+  if (const auto* wait = std::get_if<WaitOp>(&op.body)) {
     pending = !wait_is_over(*wait);
     if (pending || wait->position.progress->status(wait->position.number) >= 0) return nullptr;
     return wait->position.progress->fault();
@@ -179,12 +198,11 @@ bool Stream::wait_is_over(const WaitOp& op) {
   return true;
 }
 
-const Fault* Stream::execute_launch(Op& op) {
+const Fault* Stream::execute_launch(Op& op, Place& place) {
   Launch& launch = std::get<LaunchOp>(op.body).launch;
   const StreamHost::Window window = host_.window();
   const LaunchOutcome outcome =
-      run_launch(launch, {host_.scheduler(), abandoned_, scratch_, local_memory_.get(), window.base,
-                          window.size, window.distance});
+      run_launch(launch, {place, abandoned_, window.base, window.size, window.distance});
   if (outcome.end == LaunchEnd::kDone) return nullptr;
   if (outcome.end == LaunchEnd::kAbandoned) return drop_reason();
   const auto& group = outcome.group;
@@ -198,13 +216,13 @@ const Fault* Stream::execute_launch(Op& op) {
 // ---- The end -------------------------------------------------------------------------------------------------------------------
 
 bool Stream::leave() {
-  const std::lock_guard lock(submit_mutex_);
+  const std::lock_guard lock(submit_lock_);
   leaving_.store(true, std::memory_order_release);
-  if (!started_) {
+  if (try_retire()) {
     host_.progresses().give_back(&progress());
     return false;
   }
-  host_.scheduler().wake(*this);
+  signal(host_.scheduler());
   return true;
 }
 
@@ -213,22 +231,22 @@ void Stream::drop_all_locked(const Fault* reason) {
   if (abandoned_.load(std::memory_order_relaxed)) return;
   drop_reason_ = reason;
   abandoned_.store(true, std::memory_order_release);
-  if (started_) host_.scheduler().wake(*this);
+  if (started_) signal(host_.scheduler());
 }
 
 void Stream::drop_all(const Fault* reason) {
-  const std::lock_guard lock(submit_mutex_);
+  const std::lock_guard lock(submit_lock_);
   drop_all_locked(reason);
 }
 
 void Stream::abandon(const Fault* reason) {
-  const std::lock_guard lock(submit_mutex_);
+  const std::lock_guard lock(submit_lock_);
   stale_.store(true, std::memory_order_release);
   drop_all_locked(reason);
 }
 
 void Stream::revive() {
-  const std::lock_guard lock(submit_mutex_);
+  const std::lock_guard lock(submit_lock_);
   Progress* former = &progress();
   // Positions of the former one go on telling what happened to them.
   progress_.store(host_.progresses().take(), std::memory_order_release);
@@ -239,10 +257,9 @@ void Stream::revive() {
 }
 
 void Stream::finished() {
-  scratch_.reset();
   host_.forget(*this);
-  // Whoever told it to leave, or told it that its wait is over, may still be in Scheduler::wake.
-  { const std::lock_guard lock(submit_mutex_); }
+  // Whoever told it to leave, or told it that its wait is over, may still hold the lock.
+  { const std::lock_guard lock(submit_lock_); }
   host_.progresses().give_back(&progress());
   delete this;
 }

@@ -10,6 +10,7 @@
 
 #include "engine/op_queue.hpp"
 #include "engine/scheduler.hpp"
+#include "engine/spin_lock.hpp"
 
 namespace xhal::sim {
 
@@ -39,15 +40,20 @@ class StreamHost {
 
 class Stream final : public Lane, private Waiter {
  public:
-  Stream(StreamHost& host, uint64_t number, bool of_device);
+  struct Kind {
+    bool is_default = false;
+    int32_t priority = 0;  // lower is more urgent
+  };
+  Stream(StreamHost& host, uint64_t number, const Kind& kind);
 
   const uint64_t id;
   const bool is_default;
+  const int32_t priority;
 
   // ---- Submission: SUCCESS, or why the stream takes nothing: the code of the failure that poisons it, INVALID_HANDLE when it is
   // ---- stale, OUT_OF_HOST_MEMORY when it can have no thread.
 
-  // `fill(body)` makes the operation's body; what it throws is thrown on and nothing was submitted.
+  // `fill(op)` makes the operation's body, and its attachment as the last thing; what it throws is thrown on and nothing was submitted.
   template <class Fill>
   xhal_result_t submit(const char* entry, uint64_t correlation_id, Fill&& fill,
                        uint64_t* out_number = nullptr);
@@ -55,14 +61,13 @@ class Stream final : public Lane, private Waiter {
   // The position of everything submitted so far.
   xhal_result_t mark(Position& out_position);
   // Untimed and timed record of an event.
-  xhal_result_t record(const std::shared_ptr<Event>& event);
+  xhal_result_t record(Event& event);
   xhal_result_t wait(const Position& position);
   // Lets the calling thread do one operation itself, in the lane's place, when the stream is healthy and idle; false when it is not.
   // Between the two calls the operation counts as submitted and not done.
   struct Here {
     Progress* progress = nullptr;
     uint64_t number = 0;
-    uint64_t pushed = 0;
   };
   [[nodiscard]] bool begin_here(Here& out);
   void end_here(const Here& here);
@@ -76,7 +81,7 @@ class Stream final : public Lane, private Waiter {
 
   // ---- The end of it. Called under the lock that guards the device's list of streams.
 
-  // No more handle: it finishes what it has. False when it has no thread and the caller deletes it.
+  // No more handle: it finishes what it has. False when nobody runs it any more and the caller deletes it.
   [[nodiscard]] bool leave();
   // Drops all that has not run: kernels that ask are told to return, host functions run with the reason's code.
   void drop_all(const Fault* reason);
@@ -87,58 +92,57 @@ class Stream final : public Lane, private Waiter {
 
  private:
   // Lane
-  Step step() override;
+  End run(Place& place) override;
+  uint64_t taken() const override { return queue_.taken(); }
   void finished() override;
   // Waiter: the position that the first operation waits for is done.
-  void reached() override { host_.scheduler().wake(*this); }
+  void reached() override { signal(host_.scheduler()); }
 
   xhal_result_t refusal() const;
   bool start();
   void drop_all_locked(const Fault* reason);
-  void push(uint64_t* out_number);
+  // False when the operation must be tried again.
+  bool run_one(Op& op, Place& place);
   // Null when done, the failure when it failed. Sets `pending` when it must be tried again.
-  const Fault* execute(Op& op, bool& pending);
-  const Fault* execute_launch(Op& op);
+  const Fault* execute(Op& op, Place& place, bool& pending);
+  const Fault* execute_launch(Op& op, Place& place);
+  void call(const HostFunctionOp& op, Place& place, xhal_result_t status);
   const Fault* drop_reason() const;
   bool wait_is_over(const WaitOp& op);
-  void skip(Op& op, const Fault* fault);
+  void skip(Op& op, Place& place, const Fault* fault);
 
   StreamHost& host_;
-  std::mutex submit_mutex_;
+  SpinLock submit_lock_;
   std::atomic<Progress*> progress_;
   std::atomic<bool> stale_{false};
   std::atomic<bool> leaving_{false};
   std::atomic<bool> abandoned_{false};
-  std::atomic<bool> running_here_{false};  // a submitting thread executes in the lane's place
   bool started_ = false;
   const Fault* drop_reason_ = nullptr;  // valid once abandoned_ was seen
 
   OpQueue queue_;
-  // The lane's own.
+  // Of whoever runs the lane.
   const Progress* waits_for_ = nullptr;
-  ImageScratch scratch_;
-  AlignedBytes local_memory_;
 };
 
 template <class Fill>
 xhal_result_t Stream::submit(const char* entry, uint64_t correlation_id, Fill&& fill, uint64_t* out_number) {
   {
-    const std::lock_guard lock(submit_mutex_);
+    const std::lock_guard lock(submit_lock_);
     if (const xhal_result_t result = refusal(); result < 0) return result;
-    if (!start()) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
+    if (!started_ && !start()) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
     Op& op = queue_.next_slot();
     op.entry = entry;
     op.correlation_id = correlation_id;
-    try {
-      std::forward<Fill>(fill)(op.body);
-    } catch (...) {
-      op.body.template emplace<std::monostate>();
-      throw;
-    }
-    op.number = progress().submitted() + 1;
-    push(out_number);
+    std::forward<Fill>(fill)(op);
+    Progress& progress = this->progress();
+    op.number = progress.submitted() + 1;
+    if (out_number != nullptr) *out_number = op.number;
+    progress.submit(op.number);
+    queue_.commit();
+    if (!push()) return XHAL_SUCCESS;
   }
-  host_.scheduler().wake(*this);
+  wake_idle(host_.scheduler());
   return XHAL_SUCCESS;
 }
 

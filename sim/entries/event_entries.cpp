@@ -56,7 +56,7 @@ xhal_result_t record(xhal_event_t event, xhal_stream_t stream, uint32_t flags) {
                        e.device.index, device_of(s).index);
     }
     if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
-    return told(s, s.record(e.shared_from_this()));
+    return told(s, s.record(e));
   });
 }
 

@@ -125,6 +125,13 @@ xhal_result_t kernel_get_occupancy(xhal_kernel_t kernel, uint32_t group_items, u
   return XHAL_SUCCESS;
 }
 
+// Arguments that an operation's slot has no room for.
+struct LargeArguments final : Attachment {
+  explicit LargeArguments(const KernelCode& code)
+      : bytes(allocate_aligned(code.argument_bytes, code.argument_alignment)) {}
+  const AlignedBytes bytes;
+};
+
 xhal_result_t kernel_launch(xhal_stream_t stream, xhal_kernel_t kernel, const xhal_launch_t* launch) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
@@ -135,14 +142,19 @@ xhal_result_t kernel_launch(xhal_stream_t stream, xhal_kernel_t kernel, const xh
     if (const xhal_result_t result = check_shape(k, s, given); result < 0) return result;
     const Memory::View view(k.device.instance.memory);
     if (const xhal_result_t result = check_arguments(k, given, view); result < 0) return result;
-    const auto fill = [&](auto& body) {
-      Launch& target = body.template emplace<LaunchOp>().launch;
-      target.image = k.image;
+    const bool is_large = k.code.argument_bytes > kInlineArgumentBytes ||
+                          k.code.argument_alignment > kInlineArgumentAlignment;
+    std::unique_ptr<LargeArguments> large;
+    if (is_large) large = std::make_unique<LargeArguments>(k.code);
+    const auto fill = [&](Op& op) {
+      Launch& target = op.body.emplace<LaunchOp>().launch;
+      target.image = k.image.get();
       target.kernel = &k.code;
       std::copy_n(given.group_count, 3, target.group_count);
       std::copy_n(given.group_size, 3, target.group_size);
-      copy_arguments(k.code, given,
-                     target.arguments.reserve(k.code.argument_bytes, k.code.argument_alignment));
+      target.large_arguments = is_large ? large->bytes.get() : nullptr;
+      copy_arguments(k.code, given, is_large ? large->bytes.get() : target.arguments);
+      if (is_large) op.attachment = std::move(large);
     };
     return told(s, s.submit("xhal_kernel_launch", given.correlation_id, fill));
   });

@@ -116,11 +116,19 @@ struct CopyCall {
 
 bool is_pageable(const Resolved& range) { return range.allocation.kind == XHAL_MEMORY_UNMANAGED; }
 
+struct StagedCopy final : Attachment {
+  explicit StagedCopy(StagedBytes taken) : bytes(std::move(taken)) {}
+  const StagedBytes bytes;
+};
+
 xhal_result_t submit_copy(Stream& stream, const Resolved& destination, const std::byte* source, uint64_t size,
                           StagedBytes staged, Position& out_position) {
-  const auto fill = [&](auto& body) {
+  std::unique_ptr<StagedCopy> attachment;
+  if (staged.data() != nullptr) attachment = std::make_unique<StagedCopy>(std::move(staged));
+  const auto fill = [&](Op& op) {
     out_position.progress = &stream.progress();
-    body.template emplace<CopyOp>(CopyOp{destination.host, source, size, std::move(staged)});
+    op.body.emplace<CopyOp>(destination.host, source, size);
+    op.attachment = std::move(attachment);
   };
   return told(stream, stream.submit("xhal_memory_copy", 0, fill, &out_position.number));
 }
@@ -207,8 +215,8 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
                        "destination %p is pageable memory; fill device, pinned or registered memory",
                        destination);
     }
-    const auto make = [&](auto& body) {
-      body.template emplace<FillOp>(FillOp{range.host, pattern, pattern_size, size});
+    const auto make = [&](Op& op) {
+      op.body.emplace<FillOp>(range.host, pattern, size, pattern_size);
     };
     return told(s, s.submit("xhal_memory_fill", 0, make));
   });

@@ -28,14 +28,16 @@ xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_
   if (given.flags != 0)
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
   if (given.reserved != 0) return refuse_reserved("desc");
-  if (given.priority != 0) {
+  const int32_t most_urgent = greatest_priority(device_of(device));
+  if (given.priority < most_urgent || given.priority > kLeastPriority) {
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
-                     "desc->priority is %d; the device has no priorities, 0 is the only one", given.priority);
+                     "desc->priority is %d; the device has %d (most urgent) to %d", given.priority, most_urgent,
+                     kLeastPriority);
   }
   return guarded([&] {
     Device& d = device_of(device);
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
-    *out_stream = d.make_stream();
+    *out_stream = d.make_stream(given.priority);
     return xhal_result_t{XHAL_SUCCESS};
   });
 }
@@ -58,6 +60,7 @@ xhal_result_t get_info(xhal_stream_t stream, xhal_stream_info_t* out) {
   const Stream& s = stream_of(stream);
   xhal_stream_info_t info = {};
   info.is_default = s.is_default ? 1 : 0;
+  info.priority = s.priority;
   info.device_index = device_of(s).index;
   info.id = s.id;
   kit::write_struct(info, out);
@@ -112,9 +115,7 @@ xhal_result_t host_function(xhal_stream_t stream, xhal_host_fn function, void* u
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (function == nullptr) return refuse_null("function");
   return guarded([&] {
-    const auto fill = [&](auto& body) {
-      body.template emplace<HostFunctionOp>(HostFunctionOp{function, user});
-    };
+    const auto fill = [&](Op& op) { op.body.emplace<HostFunctionOp>(function, user); };
     return told(s, s.submit("xhal_stream_host_function", 0, fill));
   });
 }

@@ -32,7 +32,7 @@ struct KernelCode {
   bool uses_local = false;
 };
 
-class Image {
+class Image : public std::enable_shared_from_this<Image> {
  public:
   struct Failure {
     xhal_result_t code = XHAL_SUCCESS;

@@ -3,25 +3,49 @@
 
 #include <cstring>
 
+#include "engine/scheduler.hpp"
+
 namespace xhal::sim {
 namespace {
 
-struct Relax {
-  const LaunchPlace& place;
-  uint64_t turn = 0;
-};
+// A kernel that polls for longer than a moment waits for something, as a host function may: other lanes get another worker.
+class Relaxing {
+ public:
+  explicit Relaxing(const LaunchPlace& place) : place_(place) {}
+  ~Relaxing() {
+    if (blocking_) scheduler().end_blocking(place_.place);
+  }
+  Relaxing(const Relaxing&) = delete;
+  Relaxing& operator=(const Relaxing&) = delete;
 
-uint32_t relax(void* context) {
-  auto& state = *static_cast<Relax*>(context);
-  if (state.place.abandoned.load(std::memory_order_relaxed)) return 1;
-  state.place.scheduler.relax(state.turn++);
-  return state.place.abandoned.load(std::memory_order_relaxed) ? 1 : 0;
-}
+  void group_begins() { turn_ = 0; }
+
+  // The frame's callback.
+  static uint32_t relax(void* context) { return static_cast<Relaxing*>(context)->relax_once() ? 1 : 0; }
+
+ private:
+  static constexpr uint64_t kMoment = 64;
+
+  [[nodiscard]] Scheduler& scheduler() const { return place_.place.scheduler; }
+  bool relax_once() {
+    if (place_.abandoned.load(std::memory_order_relaxed)) return true;
+    if (turn_ == kMoment && !blocking_) {
+      blocking_ = true;
+      scheduler().begin_blocking(place_.place);
+    }
+    scheduler().relax(turn_++);
+    return place_.abandoned.load(std::memory_order_relaxed);
+  }
+
+  const LaunchPlace& place_;
+  uint64_t turn_ = 0;
+  bool blocking_ = false;
+};
 
 // One pointer a parameter, as the frame wants them.
 void place_arguments(Launch& launch, std::byte* local, const void** out) {
   const KernelCode& kernel = *launch.kernel;
-  std::byte* bytes = launch.arguments.data();
+  std::byte* const bytes = launch.large_arguments != nullptr ? launch.large_arguments : launch.arguments;
   for (size_t i = 0; i < kernel.params.size(); ++i) {
     std::byte* argument = bytes + kernel.offsets[i];
     out[i] = argument;
@@ -37,9 +61,10 @@ void place_arguments(Launch& launch, std::byte* local, const void** out) {
 
 LaunchOutcome run_launch(Launch& launch, const LaunchPlace& place) {
   const void* arguments[kMaxArguments];
-  place_arguments(launch, place.local_memory, arguments);
-  place.scratch.use(launch.image);
-  Relax relaxing = {place};
+  ImageScratch& scratch = place.place.scratch;
+  place_arguments(launch, place.place.local_memory.get(), arguments);
+  scratch.use(*launch.image);
+  Relaxing relaxing(place);
 
   xhal_native_frame frame = {};
   frame.window_base = place.window_base;
@@ -48,10 +73,10 @@ LaunchOutcome run_launch(Launch& launch, const LaunchPlace& place) {
   std::memcpy(frame.group_count, launch.group_count, sizeof(frame.group_count));
   std::memcpy(frame.group_size, launch.group_size, sizeof(frame.group_size));
   frame.arguments = arguments;
-  frame.relax = &relax;
+  frame.relax = &Relaxing::relax;
   frame.relax_context = &relaxing;
-  frame.scratch = &place.scratch.scratch;
-  frame.scratch_free = &place.scratch.free;
+  frame.scratch = &scratch.scratch;
+  frame.scratch_free = &scratch.free;
 
   const auto ended = [&](LaunchEnd end) {
     return LaunchOutcome{end, {frame.group_id[0], frame.group_id[1], frame.group_id[2]}};
@@ -62,8 +87,9 @@ LaunchOutcome run_launch(Launch& launch, const LaunchPlace& place) {
         frame.group_id[0] = x;
         frame.group_id[1] = y;
         frame.group_id[2] = z;
-        relaxing.turn = 0;
+        relaxing.group_begins();
         launch.kernel->run_group(&frame);
+        place.place.beat();
         if (frame.trapped != 0) return ended(LaunchEnd::kTrapped);
         if (place.abandoned.load(std::memory_order_relaxed)) return ended(LaunchEnd::kAbandoned);
       }

@@ -33,7 +33,7 @@ TEST(SimStream, DescriptionsThatItCannotKeepAreRefused) {
   const Machine machine;
   xhal_stream_t stream = nullptr;
   auto desc = sized<xhal_stream_desc_t>();
-  for (const int32_t priority : {1, -1, INT32_MIN}) {
+  for (const int32_t priority : {1, -3, INT32_MIN}) {
     desc.priority = priority;
     EXPECT_EQ(call().stream_create(machine.device(), &desc, &stream), XHAL_ERROR_INVALID_ARGUMENT);
   }

@@ -211,14 +211,18 @@ class Gate {
     opened_.notify_all();
     left_.wait(false);
   }
+  void wait_until_entered() { entered_.wait(false); }
 
  private:
   static void wait(void* user, xhal_result_t) {
     auto& gate = *static_cast<Gate*>(user);
+    gate.entered_.store(true);
+    gate.entered_.notify_all();
     gate.opened_.wait(false);
     gate.left_.store(true);
     gate.left_.notify_all();
   }
+  std::atomic<bool> entered_{false};
   std::atomic<bool> opened_{false};
   std::atomic<bool> left_{false};
 };

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/thread_scheduler.hpp"
+#include "engine/worker_pool.hpp"
 
 namespace xhal::sim {
 namespace {
@@ -80,7 +80,7 @@ TEST(Progress, ARemovedWaiterIsNotTold) {
 }
 
 TEST(Progress, AwaitTellsTimeOutAndLeavesNothingBehind) {
-  ThreadScheduler scheduler;
+  WorkerPool scheduler{2};
   Progress progress;
   progress.submit(1);
   EXPECT_EQ(await(progress, 1, deadline_after(scheduler, 0), scheduler), XHAL_TIMEOUT);
@@ -91,7 +91,7 @@ TEST(Progress, AwaitTellsTimeOutAndLeavesNothingBehind) {
 }
 
 TEST(Progress, DeadlinesNeverOverflow) {
-  ThreadScheduler scheduler;
+  WorkerPool scheduler{2};
   EXPECT_EQ(deadline_after(scheduler, XHAL_WAIT_FOREVER), kNever);
   EXPECT_EQ(deadline_after(scheduler, XHAL_WAIT_FOREVER - 1), kNever);
   EXPECT_EQ(deadline_after(scheduler, 0), 0u);
@@ -100,7 +100,7 @@ TEST(Progress, DeadlinesNeverOverflow) {
 
 // A waiter that comes at the very moment of the last retirement must not sleep for ever.
 TEST(Progress, NoWakeIsLost) {
-  ThreadScheduler scheduler;
+  WorkerPool scheduler{2};
   constexpr uint64_t kRounds = 3000;
   Progress progress;
   std::atomic<uint64_t> released{0};
@@ -119,7 +119,7 @@ TEST(Progress, NoWakeIsLost) {
 }
 
 TEST(Progress, ManyWaitersOfManyNumbersAllReturn) {
-  ThreadScheduler scheduler;
+  WorkerPool scheduler{2};
   Progress progress;
   progress.submit(64);
   std::vector<std::thread> threads;

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/worker_pool.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "engine/runner.hpp"
+#include "engine/spin_lock.hpp"
+
+namespace xhal::sim {
+namespace {
+
+// Parker::word_.
+enum : uint32_t { kParked = 0, kUnparked = 1, kParkedAsleep = 2 };
+
+// Longer than handing over to a running thread takes, about as long as waking a sleeping one.
+constexpr uint64_t kPatienceNs = 20'000;
+constexpr uint32_t kLooksBetweenClocks = 32;
+// A lane with much to do lets another one of its urgency go first after so many operations.
+constexpr uint64_t kTurn = 64;
+// Threads that stay when they have nothing to do.
+constexpr size_t kKeptAsleep = 16;
+// When no worker has come on for so long, they are taken for stuck.
+constexpr std::chrono::milliseconds kStuck{10};
+
+constexpr uint64_t kRelaxSpins = 256;
+constexpr uint64_t kRelaxYields = 4096;
+constexpr long kRelaxSleepNs = 20'000;
+
+uint32_t usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? static_cast<uint32_t>(CPU_COUNT(&set)) : 1;
+}
+
+// The application's signal handlers run on its own threads; a new thread inherits the mask of its maker.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former_);
+  }
+  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+ private:
+  sigset_t former_ = {};
+};
+
+}  // namespace
+
+// ---- Lanes that are ready ------------------------------------------------------------------------------------------------------
+
+void ReadyLanes::push(Lane& lane) {
+  List& list = lists_[std::min(lane.urgency(), kUrgencies - 1)];
+  lane.next_ready_ = nullptr;
+  if (list.first == nullptr) {
+    list.first = &lane;
+  } else {
+    list.last->next_ready_ = &lane;
+  }
+  list.last = &lane;
+  ++size_;
+}
+
+Lane* ReadyLanes::pop() {
+  const uint32_t level = most_urgent();
+  if (level == 0) return nullptr;
+  List& list = lists_[level - 1];
+  --size_;
+  return std::exchange(list.first, list.first->next_ready_);
+}
+
+uint32_t ReadyLanes::most_urgent() const {
+  for (uint32_t level = kUrgencies; level != 0; --level) {
+    if (lists_[level - 1].first != nullptr) return level;
+  }
+  return 0;
+}
+
+// ---- Workers -------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Of the calling thread, when it is a worker.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Place* current_place = nullptr;
+
+}  // namespace
+
+struct WorkerPool::Worker {
+  explicit Worker(Scheduler& scheduler) : place{scheduler, {}, {}, false, {}} {}
+  Place place;
+  std::atomic<uint32_t> asleep{0};
+  std::thread thread;
+};
+
+// A worker that has run its lane empty looks at it for a while: handing over to it then takes no system call.
+class WorkerPool::Watch {
+ public:
+  explicit Watch(WorkerPool& pool) : pool_(pool) {}
+
+  bool begin() {
+    if (pool_.patience_ns_ == 0 || pool_.ready_count_.load(std::memory_order_relaxed) != 0) return false;
+    looks_ = 0;
+    end_ns_ = pool_.now_ns() + pool_.patience_ns_;
+    pool_.watching_.fetch_add(1, std::memory_order_seq_cst);
+    return true;
+  }
+  bool keep_on() {
+    if (pool_.ready_count_.load(std::memory_order_relaxed) != 0) return false;
+    cpu_pause();
+    return ++looks_ % kLooksBetweenClocks != 0 || pool_.now_ns() < end_ns_;
+  }
+  // Whoever made a lane ready may have counted on this worker, which goes on with its own.
+  void end(bool resumed) {
+    pool_.watching_.fetch_sub(1, std::memory_order_seq_cst);
+    if (!resumed || pool_.ready_count_.load(std::memory_order_seq_cst) == 0) return;
+    Worker* other = nullptr;
+    {
+      const std::lock_guard lock(pool_.mutex_);
+      other = pool_.engage_for_ready();
+    }
+    wake(other);
+  }
+
+ private:
+  WorkerPool& pool_;
+  uint32_t looks_ = 0;
+  uint64_t end_ns_ = 0;
+};
+
+WorkerPool::WorkerPool(uint32_t units)
+    : units_(std::max(units, 1u)), patience_ns_(usable_cpus() > 1 ? kPatienceNs : 0) {}
+
+WorkerPool::~WorkerPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (Worker* worker : asleep_) {
+      worker->asleep.store(0, std::memory_order_release);
+      wake(worker);
+    }
+    keeper_wanted_.notify_one();
+  }
+  if (keeper_.joinable()) keeper_.join();
+  for (const auto& worker : workers_) worker->thread.join();
+  reap();
+}
+
+bool WorkerPool::start() {
+  const std::lock_guard lock(mutex_);
+  return !workers_.empty() || spawn();
+}
+
+size_t WorkerPool::workers() const {
+  const std::lock_guard lock(mutex_);
+  return workers_.size();
+}
+
+bool WorkerPool::spawn() {
+  reap();
+  try {
+    workers_.reserve(workers_.size() + 1);
+    asleep_.reserve(workers_.size() + 1);  // so that a worker never fails to go to sleep, or to leave
+    left_.reserve(workers_.size() + 1);
+    auto worker = std::make_unique<Worker>(*this);
+    worker->place.local_memory = allocate_aligned(kLocalBlockBytes, kLocalAlignment);
+    {
+      const AllSignalsBlocked blocked;
+      worker->thread = std::thread([this, raw = worker.get()] { work(*raw); });
+    }
+    workers_.push_back(std::move(worker));
+    ++running_;
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+void WorkerPool::reap() {
+  for (const auto& worker : left_) worker->thread.join();
+  left_.clear();
+}
+
+void WorkerPool::wake(Worker* worker) {
+  if (worker != nullptr) futex_wake(worker->asleep);
+}
+
+WorkerPool::Worker* WorkerPool::engage_one() {
+  if (asleep_.empty()) {
+    static_cast<void>(spawn());  // without a thread the lane waits for one that is there
+    return nullptr;
+  }
+  Worker* const worker = asleep_.back();
+  asleep_.pop_back();
+  ++running_;
+  worker->asleep.store(0, std::memory_order_release);
+  return worker;
+}
+
+WorkerPool::Worker* WorkerPool::engage_for_ready() {
+  if (ready_.size() <= watching_.load(std::memory_order_seq_cst)) return nullptr;
+  if (running_ < limit()) return engage_one();
+  if (!keeper_.joinable()) {
+    try {
+      const AllSignalsBlocked blocked;
+      keeper_ = std::thread([this] { keep(); });
+    } catch (const std::system_error&) {
+      return nullptr;
+    }
+  }
+  keeper_wanted_.notify_one();
+  return nullptr;
+}
+
+void WorkerPool::ready_changed() {
+  ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_seq_cst);
+  most_urgent_.store(ready_.most_urgent(), std::memory_order_relaxed);
+}
+
+void WorkerPool::ready(Lane& lane) {
+  Worker* worker = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    ready_.push(lane);
+    ready_changed();
+    if (current_place != nullptr && &current_place->scheduler == this) {
+      current_place->owes_wake = true;
+      return;
+    }
+    worker = engage_for_ready();
+  }
+  wake(worker);
+}
+
+void WorkerPool::settle(Place& place) {
+  place.owes_wake = false;
+  Worker* worker = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    worker = engage_for_ready();
+  }
+  wake(worker);
+}
+
+bool WorkerPool::should_yield(uint32_t urgency, uint64_t done) const {
+  const uint32_t waiting = most_urgent_.load(std::memory_order_relaxed);
+  if (waiting == 0) return false;
+  return waiting - 1 > urgency || (done >= kTurn && waiting - 1 == urgency) ||
+         crowded_.load(std::memory_order_relaxed);
+}
+
+void WorkerPool::begin_blocking(Place&) {
+  Worker* worker = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    --running_;
+    crowded_.store(running_ > limit(), std::memory_order_relaxed);
+    worker = engage_for_ready();
+  }
+  wake(worker);
+}
+
+void WorkerPool::end_blocking(Place&) {
+  const std::lock_guard lock(mutex_);
+  ++running_;
+  crowded_.store(running_ > limit(), std::memory_order_relaxed);
+}
+
+void WorkerPool::work(Worker& worker) {
+  pthread_setname_np(pthread_self(), "xhal-sim");
+  current_place = &worker.place;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    Lane* const lane = running_ <= limit() ? ready_.pop() : nullptr;
+    if (lane != nullptr) {
+      ready_changed();
+      ++picked_;
+      lock.unlock();
+      Runner::run(*lane, worker.place, Watch(*this));
+      worker.place.owes_wake = false;
+      lock.lock();
+      continue;
+    }
+    if (stopping_) return;
+    --running_;
+    crowded_.store(running_ > limit(), std::memory_order_relaxed);
+    if (asleep_.size() >= kKeptAsleep) {
+      const auto mine = std::ranges::find(workers_, &worker, &std::unique_ptr<Worker>::get);
+      left_.push_back(std::move(*mine));
+      workers_.erase(mine);
+      return;
+    }
+    asleep_.push_back(&worker);
+    worker.asleep.store(1, std::memory_order_relaxed);
+    lock.unlock();
+    while (worker.asleep.load(std::memory_order_acquire) != 0) futex_wait(worker.asleep, 1, kNever);
+    lock.lock();
+    if (stopping_) return;
+  }
+}
+
+// ---- What nobody announced -----------------------------------------------------------------------------------------------------
+
+uint64_t WorkerPool::beats() const {
+  uint64_t sum = picked_;
+  for (const auto& worker : workers_) sum += worker->place.beats.load(std::memory_order_relaxed);
+  return sum;
+}
+
+// A kernel that spins without telling anybody would keep its worker for ever. While lanes wait and no worker comes on, it adds one.
+void WorkerPool::keep() {
+  pthread_setname_np(pthread_self(), "xhal-sim-keep");
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    keeper_wanted_.wait(lock, [&] { return stopping_ || ready_.size() != 0; });
+    if (stopping_) return;
+    const uint64_t before = beats();
+    if (keeper_wanted_.wait_for(lock, kStuck, [&] { return stopping_; })) return;
+    if (ready_.size() == 0) {
+      extra_ = 0;
+    } else if (beats() == before) {
+      ++extra_;
+      Worker* const worker = engage_for_ready();
+      lock.unlock();
+      wake(worker);
+      lock.lock();
+    }
+  }
+}
+
+// ---- Host threads --------------------------------------------------------------------------------------------------------------
+
+bool WorkerPool::park(Parker& parker, uint64_t deadline_ns) {
+  uint32_t expected = kParked;
+  if (!parker.word_.compare_exchange_strong(expected, kParkedAsleep, std::memory_order_acq_rel)) return true;
+  while (parker.word_.load(std::memory_order_acquire) != kUnparked) {
+    if (deadline_ns != kNever && now_ns() >= deadline_ns) return false;
+    futex_wait(parker.word_, kParkedAsleep, deadline_ns);
+  }
+  return true;
+}
+
+void WorkerPool::unpark(Parker& parker) {
+  if (parker.word_.exchange(kUnparked, std::memory_order_acq_rel) == kParkedAsleep) futex_wake(parker.word_);
+}
+
+void WorkerPool::relax(uint64_t turn) {
+  if (turn < kRelaxSpins) {
+    cpu_pause();
+  } else if (turn < kRelaxYields) {
+    sched_yield();
+  } else {
+    const timespec nap = {0, kRelaxSleepNs};
+    nanosleep(&nap, nullptr);
+  }
+}
+
+}  // namespace xhal::sim
