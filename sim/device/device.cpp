@@ -41,6 +41,31 @@ Handle handle_for(void* object) {
   return handle;
 }
 
+// Gives an object its handle and an owner. Under the owner's lock.
+template <class Handle, class Object>
+Handle keep(std::unordered_map<Object*, std::unique_ptr<Object>>& owner, std::unique_ptr<Object> object) {
+  Object* const raw = object.get();
+  const auto it = owner.emplace(raw, std::move(object)).first;
+  try {
+    raw->handle = handle_for<Handle>(raw);
+  } catch (...) {
+    owner.erase(it);
+    throw;
+  }
+  return raw->handle;
+}
+
+// What it returns goes outside of the owner's lock.
+template <class Object>
+std::unique_ptr<Object> take_out(std::unordered_map<Object*, std::unique_ptr<Object>>& owner,
+                                 Object& object) {
+  kit::free_handle(object.handle);
+  const auto it = owner.find(&object);
+  std::unique_ptr<Object> last = std::move(it->second);
+  owner.erase(it);
+  return last;
+}
+
 }  // namespace
 
 DeviceEvent::DeviceEvent(Device& owner, bool takes_time) : Event(owner.epoch(), takes_time), device(owner) {}
@@ -71,6 +96,8 @@ Device::~Device() {
     kit::free_handle(event->handle);
     event->release();
   }
+  for (const auto& [exec, owner] : graph_execs_) kit::free_handle(exec->handle);
+  for (const auto& [graph, owner] : graphs_) kit::free_handle(graph->handle);
   for (const auto& [module, owner] : modules_) {
     for (const auto& kernel : module->kernels) kit::free_handle(kernel->handle);
     kit::free_handle(module->handle);
@@ -132,33 +159,47 @@ void Device::destroy(DeviceEvent& event) {
 
 xhal_module_t Device::make_module(std::shared_ptr<const Image> image) {
   std::unique_ptr<Module> module(new Module{*this, epoch(), std::move(image), nullptr, {}, {}});
-  Module* const raw = module.get();
   const std::lock_guard lock(objects_mutex_);
-  const auto it = modules_.emplace(raw, std::move(module)).first;
-  try {
-    raw->handle = handle_for<xhal_module_t>(raw);
-  } catch (...) {
-    modules_.erase(it);
-    throw;
-  }
-  return raw->handle;
+  return keep<xhal_module_t>(modules_, std::move(module));
+}
+
+xhal_graph_t Device::make_graph(GraphNodes nodes) {
+  std::unique_ptr<Graph> graph(
+      new Graph{*this, epoch(), std::make_shared<const GraphNodes>(std::move(nodes)), nullptr});
+  const std::lock_guard lock(objects_mutex_);
+  return keep<xhal_graph_t>(graphs_, std::move(graph));
+}
+
+void Device::destroy(Graph& graph) {
+  std::unique_ptr<Graph> last;
+  const std::lock_guard lock(objects_mutex_);
+  last = take_out(graphs_, graph);
+}
+
+xhal_graph_exec_t Device::make_graph_exec(const Graph& graph) {
+  std::unique_ptr<GraphExec> exec(new GraphExec{*this, epoch(), nullptr, {}, graph.nodes, {}});
+  const std::lock_guard lock(objects_mutex_);
+  return keep<xhal_graph_exec_t>(graph_execs_, std::move(exec));
+}
+
+void Device::destroy(GraphExec& exec) {
+  std::unique_ptr<GraphExec> last;
+  const std::lock_guard lock(objects_mutex_);
+  last = take_out(graph_execs_, exec);
 }
 
 // A launch in flight needs the image, which is not counted for each of them.
 void Device::destroy(Module& module) {
   for (const auto& kernel : module.kernels) kit::free_handle(kernel->handle);
-  kit::free_handle(module.handle);
   RetiredImage retired{module.image, {}};
   add_pending(retired.pending);
   std::unique_ptr<Module> last;  // unloads the image, outside of the lock, unless work is pending
   const std::lock_guard lock(objects_mutex_);
-  const auto it = modules_.find(&module);
   if (!retired.pending.empty()) {
     retired_images_.push_back(std::move(retired));
     retired_count_.store(retired_images_.size(), std::memory_order_relaxed);
   }
-  last = std::move(it->second);
-  modules_.erase(it);
+  last = take_out(modules_, module);
 }
 
 void Device::unload_retired() {

@@ -13,6 +13,7 @@
 
 #include "engine/event.hpp"
 #include "engine/stream.hpp"
+#include "graph/graph.hpp"
 #include "kernels/image.hpp"
 #include "memory/memory.hpp"
 #include "xhal/driver.h"
@@ -91,6 +92,11 @@ class Device final : public StreamHost {
   // Null when the module has no such kernel.
   static xhal_kernel_t kernel_of(Module& module, std::string_view name);
 
+  xhal_graph_t make_graph(GraphNodes nodes);
+  void destroy(Graph& graph);
+  xhal_graph_exec_t make_graph_exec(const Graph& graph);
+  void destroy(GraphExec& exec);
+
   // ---- Waiting and failing.
   xhal_result_t synchronize(uint64_t timeout_ns);
   [[nodiscard]] const Fault* fault() const { return fault_.load(std::memory_order_acquire); }
@@ -137,6 +143,8 @@ class Device final : public StreamHost {
   std::mutex objects_mutex_;
   EventList events_;
   std::unordered_map<Module*, std::unique_ptr<Module>> modules_;
+  std::unordered_map<Graph*, std::unique_ptr<Graph>> graphs_;
+  std::unordered_map<GraphExec*, std::unique_ptr<GraphExec>> graph_execs_;
   struct RetiredImage {
     std::shared_ptr<const Image> image;
     std::vector<Position> pending;

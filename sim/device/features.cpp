@@ -23,7 +23,7 @@ constexpr Feature kFeatures[] = {
 constexpr FeatureBits kAlways = bit_of(XHAL_FEATURE_CORE) | bit_of(XHAL_FEATURE_EVENT_TIMING) |
                                 bit_of(XHAL_FEATURE_CROSS_STREAM_PROGRESS) |
                                 bit_of(XHAL_FEATURE_ERROR_CAUSE) | bit_of(XHAL_FEATURE_REGISTER) |
-                                bit_of(XHAL_FEATURE_STREAM_PRIORITY);
+                                bit_of(XHAL_FEATURE_STREAM_PRIORITY) | bit_of(XHAL_FEATURE_GRAPH);
 // Only where some image format runs.
 constexpr FeatureBits kWithKernels = bit_of(XHAL_FEATURE_KERNEL) | bit_of(XHAL_FEATURE_ARGUMENT_CHECK) |
                                      bit_of(XHAL_FEATURE_POINTERS_IN_MEMORY);

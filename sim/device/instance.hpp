@@ -10,6 +10,7 @@
 #include "device/device.hpp"
 #include "engine/fault.hpp"
 #include "engine/progress.hpp"
+#include "graph/capture.hpp"
 #include "memory/memory.hpp"
 #include "memory/staging.hpp"
 #include "memory/window.hpp"
@@ -35,6 +36,7 @@ class Instance {
   FaultLog faults;
   StagingBudget staging;
   Memory memory;
+  Captures captures;
   std::vector<std::unique_ptr<Device>> devices;
 
   // Before anything that does not survive a fork. Errors: OUT_OF_HOST_MEMORY.

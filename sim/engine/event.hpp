@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "engine/progress.hpp"
@@ -14,12 +15,15 @@
 
 namespace xhal::sim {
 
+// The point of a capture at which an event was recorded.
+struct CaptureMark;
+
 class Event {
  public:
-  Event(uint32_t device_epoch, bool takes_time) : epoch(device_epoch), timed(takes_time) {}
+  Event(uint32_t device_epoch, bool takes_time);
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
-  virtual ~Event() = default;
+  virtual ~Event();
 
   // The handle and each operation that still has to stamp it hold it; the last one deletes it.
   void hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
@@ -34,9 +38,13 @@ class Event {
   [[nodiscard]] Position current() const;
   [[nodiscard]] uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
-  // Records take turns: whoever holds this lock submits what generation() + 1 stands for and publishes its position.
-  [[nodiscard]] SpinLock& record_lock() { return record_lock_; }
-  void publish(Position position);
+  // The next generation is current from now on. Returns its number. Under the lock of the position's stream.
+  uint64_t publish(Position position);
+
+  // Recorded in a capture: the generations stay as they are. A record outside of captures ends it.
+  void mark(CaptureMark mark);
+  // Null when its latest record was in no capture that is still under way.
+  [[nodiscard]] std::shared_ptr<const CaptureMark> capture_mark() const;
 
   // When a timed generation was reached. Generations may be reached in any order, on different streams; the latest counts.
   void stamp(uint64_t generation, uint64_t ns);
@@ -50,7 +58,9 @@ class Event {
   };
 
   std::atomic<uint32_t> holders_{1};
-  SpinLock record_lock_;
+  mutable SpinLock record_lock_;  // records take turns
+  std::atomic<bool> is_marked_{false};
+  std::shared_ptr<const CaptureMark> mark_;
   mutable SpinLock time_lock_;
   std::atomic<uint64_t> generation_{0};
   Mark marks_[2];  // of the current generation and of the one being published

@@ -55,13 +55,19 @@ struct WaitOp {
   Position position;
 };
 
+struct GraphRun;
+
+struct GraphOp {
+  GraphRun* run;  // the attachment
+};
+
 struct Op {
-  uint64_t number = 0;     // in its stream
+  uint64_t number = 0;     // in its stream; the last one of several
   const char* entry = "";  // the call that submitted it
   uint64_t correlation_id = 0;
   std::unique_ptr<Attachment> attachment;
   // Bodies are plain values: slots are used again without being cleared.
-  std::variant<std::monostate, CopyOp, FillOp, HostFunctionOp, StampOp, WaitOp, LaunchOp> body;
+  std::variant<std::monostate, CopyOp, FillOp, HostFunctionOp, StampOp, WaitOp, GraphOp, LaunchOp> body;
 
   // Gives back what it owns, run or not.
   void release() {

@@ -6,6 +6,7 @@
 
 #include "engine/move_bytes.hpp"
 #include "engine/worker_pool.hpp"
+#include "graph/capture.hpp"
 #include "xhal/kit/driver.hpp"
 
 namespace xhal::sim {
@@ -49,22 +50,45 @@ xhal_result_t Stream::mark(Position& out_position) {
   return XHAL_SUCCESS;
 }
 
-xhal_result_t Stream::record(Event& event) {
-  const std::lock_guard lock(event.record_lock());
-  Position position;
+xhal_result_t Stream::record(Event& event, bool external) {
   if (event.timed) {
-    const uint64_t generation = event.generation() + 1;
-    const auto fill = [&](Op& op) {
-      position.progress = &progress();
-      op.body.emplace<StampOp>(&event, generation);
-      event.hold();
-    };
-    if (const xhal_result_t result = submit("xhal_event_record", 0, fill, &position.number); result < 0)
-      return result;
-  } else if (const xhal_result_t result = mark(position); result < 0) {
-    return result;
+    if (!may_capture()) {
+      const auto fill = [&](Op& op) {
+        op.body.emplace<StampOp>(&event, event.publish({&progress(), op.number}));
+        event.hold();
+      };
+      return submit("xhal_event_record", 0, fill);
+    }
   }
-  event.publish(position);
+  const std::lock_guard lock(submit_lock_);
+  if (const xhal_result_t result = refusal(); result < 0) return result;
+  if (!in_capture()) {
+    event.publish({&progress(), progress().submitted()});
+    return XHAL_SUCCESS;
+  }
+  if (external) return add_to_capture({GraphNode::Kind::kRecord, nullptr, EventHold(event), {}});
+  CaptureMark mark = {capture_, {}};
+  if (const xhal_result_t result = capture_->front(*this, mark.front); result < 0) return result;
+  event.mark(std::move(mark));
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Stream::wait(const Event& event, bool external) {
+  const auto mark = event.capture_mark();
+  if (mark == nullptr && !may_capture()) return wait(event.current());
+  const std::lock_guard lock(submit_lock_);
+  if (const xhal_result_t result = refusal(); result < 0) return result;
+  const bool capturing = in_capture();
+  if (external && capturing)
+    return add_to_capture({GraphNode::Kind::kWait, nullptr, EventHold(const_cast<Event&>(event)), {}});
+  if (mark == nullptr) {
+    // It captures: whoever never recorded is waited for by nobody.
+    return event.generation() == 0 ? XHAL_SUCCESS : XHAL_ERROR_CAPTURE_UNSUPPORTED;
+  }
+  if (capturing && capture_ != mark->capture) return XHAL_ERROR_CAPTURE_UNSUPPORTED;
+  if (const xhal_result_t result = mark->capture->join(*this, mark->front); result < 0) return result;
+  capture_ = mark->capture;
+  may_capture_.store(true, std::memory_order_release);
   return XHAL_SUCCESS;
 }
 
@@ -78,11 +102,43 @@ xhal_result_t Stream::wait(const Position& position) {
   return submit("xhal_stream_wait_event", 0, [&](Op& op) { op.body.emplace<WaitOp>(position); });
 }
 
+xhal_result_t Stream::launch_graph(GraphExec& exec) {
+  const std::lock_guard turn(exec.mutex);
+  if (may_capture()) {
+    const std::lock_guard lock(submit_lock_);
+    if (const xhal_result_t result = refusal(); result < 0) return result;
+    if (in_capture()) return capture_->add(*this, *exec.nodes);
+  }
+  auto run = std::make_unique<GraphRun>(exec.nodes);
+  // Order is all that one launch owes the former: a failure of that one is not handed on once it is over.
+  const Position& former = exec.last_launch;
+  if (former.progress != nullptr && !former.progress->reached(former.number)) {
+    if (const xhal_result_t result = wait(former); result < 0) return result;
+  }
+  Position end = {&progress(), 0};
+  const uint64_t numbers = run->generations.size() + 1;
+  const auto fill = [&](Op& op) {
+    end.progress = &progress();
+    uint64_t number = op.number - numbers;
+    auto generation = run->generations.begin();
+    for (const GraphNode& node : *run->nodes) {
+      if (node.kind == GraphNode::Kind::kRecord)
+        *generation++ = node.event.get()->publish({end.progress, ++number});
+    }
+    op.body.emplace<GraphOp>(run.get());
+    op.attachment = std::move(run);
+  };
+  const xhal_result_t result = submit("xhal_graph_exec_launch", 0, fill, &end.number, numbers);
+  if (result >= 0) exec.last_launch = end;
+  return result;
+}
+
 bool Stream::begin_here(Here& out) {
   const std::lock_guard lock(submit_lock_);
   Progress& progress = this->progress();
   const uint64_t submitted = progress.submitted();
-  if (refusal() < 0 || progress.fault() != nullptr || !progress.reached(submitted) || !try_take())
+  if (refusal() < 0 || in_capture() || progress.fault() != nullptr || !progress.reached(submitted) ||
+      !try_take())
     return false;
   out = {&progress, submitted + 1};
   progress.submit(submitted + 1);
@@ -92,6 +148,50 @@ bool Stream::begin_here(Here& out) {
 void Stream::end_here(const Here& here) {
   here.progress->retire(here.number);
   give_back(host_.scheduler());
+}
+
+// ---- Captures ------------------------------------------------------------------------------------------------------------------
+
+// A capture may have been ended by another of its streams.
+bool Stream::in_capture() {
+  if (capture_ == nullptr) return false;
+  if (capture_->state() != XHAL_CAPTURE_STATE_NONE) return true;
+  capture_.reset();
+  may_capture_.store(false, std::memory_order_release);
+  return false;
+}
+
+GraphNode Stream::work_node(Op op) {
+  auto work = std::make_shared<GraphNode::Work>();
+  if (const auto* launch = std::get_if<LaunchOp>(&op.body))
+    work->keeps = launch->launch.image->shared_from_this();
+  work->op = std::move(op);
+  return {GraphNode::Kind::kWork, std::move(work), {}, {}};
+}
+
+xhal_result_t Stream::add_to_capture(GraphNode node) { return capture_->add(*this, std::move(node)); }
+
+xhal_result_t Stream::begin_capture(const std::shared_ptr<Capture>& capture) {
+  const std::lock_guard lock(submit_lock_);
+  if (const xhal_result_t result = refusal(); result < 0) return result;
+  if (in_capture()) return XHAL_ERROR_CAPTURE_MISMATCH;
+  capture_ = capture;
+  may_capture_.store(true, std::memory_order_release);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Stream::end_capture(GraphNodes& out) {
+  const std::lock_guard lock(submit_lock_);
+  if (!in_capture()) return XHAL_ERROR_CAPTURE_MISMATCH;
+  const xhal_result_t result = capture_->end(*this, out);
+  in_capture();
+  return result;
+}
+
+std::shared_ptr<Capture> Stream::capture() const {
+  if (!may_capture()) return nullptr;
+  const std::lock_guard lock(submit_lock_);
+  return capture_ != nullptr && capture_->state() != XHAL_CAPTURE_STATE_NONE ? capture_ : nullptr;
 }
 
 // ---- Execution, by the lane's thread -------------------------------------------------------------------------------------------
@@ -128,7 +228,7 @@ bool Stream::run_one(Op& op, Place& place) {
     if (pending) return false;
     if (fault != nullptr) {
       if (!dropped && fault != drop_reason()) host_.failed(fault);
-      progress.fail(op.number, fault);
+      progress.fail(std::min(op.number, progress.done() + 1), fault);
       skip(op, place, fault);
     }
   } else {
@@ -143,8 +243,14 @@ bool Stream::run_one(Op& op, Place& place) {
 }
 
 // What is left of an operation that is not executed: host functions run all the same, and a wait is given up.
-void Stream::skip(Op& op, Place& place, const Fault* fault) {
+void Stream::skip(const Op& op, Place& place, const Fault* fault) {
   if (const auto* function = std::get_if<HostFunctionOp>(&op.body)) call(*function, place, fault->code);
+  if (const auto* graph = std::get_if<GraphOp>(&op.body)) {
+    for (GraphRun& run = *graph->run; run.next < run.nodes->size(); ++run.next) {
+      const GraphNode& node = (*run.nodes)[run.next];
+      if (node.work != nullptr) skip(node.work->op, place, fault);
+    }
+  }
   if (waits_for_ != nullptr) std::exchange(waits_for_, nullptr)->remove(*this);
 }
 
@@ -155,7 +261,7 @@ void Stream::call(const HostFunctionOp& op, Place& place, xhal_result_t status) 
   scheduler.end_blocking(place);
 }
 
-const Fault* Stream::execute(Op& op, Place& place, bool& pending) {
+const Fault* Stream::execute(const Op& op, Place& place, bool& pending) {
   const auto unless_dropped = [&](bool done) { return done ? nullptr : drop_reason(); };
   if (std::holds_alternative<LaunchOp>(op.body)) return execute_launch(op, place);
   if (const auto* copy = std::get_if<CopyOp>(&op.body))
@@ -172,10 +278,50 @@ const Fault* Stream::execute(Op& op, Place& place, bool& pending) {
     stamp->event->stamp(stamp->generation, host_.scheduler().now_ns());
     return nullptr;
   }
-  if (const auto* wait = std::get_if<WaitOp>(&op.body)) {
-    pending = !wait_is_over(*wait);
-    if (pending || wait->position.progress->status(wait->position.number) >= 0) return nullptr;
-    return wait->position.progress->fault();
+  if (const auto* wait = std::get_if<WaitOp>(&op.body)) return wait_for(wait->position, pending);
+  if (std::holds_alternative<GraphOp>(op.body)) return execute_graph(op, place, pending);
+  return nullptr;
+}
+
+const Fault* Stream::wait_for(const Position& position, bool& pending) {
+  if (position.progress == nullptr || position.progress == &progress()) return nullptr;
+  pending = !wait_is_over(position);
+  if (pending || position.progress->status(position.number) >= 0) return nullptr;
+  return position.progress->fault();
+}
+
+// Goes on where it stalled. A host function that has run is not run again when what follows is skipped.
+const Fault* Stream::execute_graph(const Op& op, Place& place, bool& pending) {
+  GraphRun& run = *std::get<GraphOp>(op.body).run;
+  const uint64_t first_number = op.number - run.generations.size();
+  for (; run.next < run.nodes->size(); ++run.next) {
+    if (const Fault* reason = drop_reason(); reason != nullptr) return reason;
+    const GraphNode& node = (*run.nodes)[run.next];
+    const Fault* fault = nullptr;
+    switch (node.kind) {
+      case GraphNode::Kind::kWork:
+        fault = execute(node.work->op, place, pending);
+        break;
+      case GraphNode::Kind::kWait:
+        fault = wait_for(run.waits[run.next_wait], pending);
+        if (!pending) ++run.next_wait;
+        break;
+      case GraphNode::Kind::kRecord: {
+        Event& event = *node.event.get();
+        if (event.timed) event.stamp(run.generations[run.next_record], host_.scheduler().now_ns());
+        progress().retire(first_number + run.next_record++);
+        break;
+      }
+      case GraphNode::Kind::kAllocate:
+      case GraphNode::Kind::kFree:
+        break;
+    }
+    if (pending) return nullptr;
+    if (fault != nullptr) {
+      ++run.next;
+      return fault;
+    }
+    place.beat();
   }
   return nullptr;
 }
@@ -184,22 +330,22 @@ const Fault* Stream::drop_reason() const {
   return abandoned_.load(std::memory_order_acquire) ? drop_reason_ : nullptr;
 }
 
-bool Stream::wait_is_over(const WaitOp& op) {
-  const Progress& progress = *op.position.progress;
+bool Stream::wait_is_over(const Position& position) {
+  const Progress& progress = *position.progress;
   if (waits_for_ == nullptr) {
-    if (!progress.add(*this, op.position.number)) return true;
+    if (!progress.add(*this, position.number)) return true;
     waits_for_ = &progress;
     return false;
   }
-  if (!progress.reached(op.position.number)) return false;
+  if (!progress.reached(position.number)) return false;
   // Whoever woke this lane may still be in reached().
   progress.remove(*this);
   waits_for_ = nullptr;
   return true;
 }
 
-const Fault* Stream::execute_launch(Op& op, Place& place) {
-  Launch& launch = std::get<LaunchOp>(op.body).launch;
+const Fault* Stream::execute_launch(const Op& op, Place& place) {
+  const Launch& launch = std::get<LaunchOp>(op.body).launch;
   const StreamHost::Window window = host_.window();
   const LaunchOutcome outcome =
       run_launch(launch, {place, abandoned_, window.base, window.size, window.distance});
@@ -218,6 +364,7 @@ const Fault* Stream::execute_launch(Op& op, Place& place) {
 bool Stream::leave() {
   const std::lock_guard lock(submit_lock_);
   leaving_.store(true, std::memory_order_release);
+  if (in_capture()) capture_->abort();
   if (try_retire()) {
     host_.progresses().give_back(&progress());
     return false;
@@ -228,6 +375,7 @@ bool Stream::leave() {
 
 // The first reason stays: the lane may have told it already.
 void Stream::drop_all_locked(const Fault* reason) {
+  if (in_capture()) capture_->abort();
   if (abandoned_.load(std::memory_order_relaxed)) return;
   drop_reason_ = reason;
   abandoned_.store(true, std::memory_order_release);

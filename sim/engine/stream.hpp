@@ -11,9 +11,11 @@
 #include "engine/op_queue.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/spin_lock.hpp"
+#include "graph/graph.hpp"
 
 namespace xhal::sim {
 
+class Capture;
 class Stream;
 
 // What a stream needs of its device.
@@ -54,15 +56,19 @@ class Stream final : public Lane, private Waiter {
   // ---- stale, OUT_OF_HOST_MEMORY when it can have no thread.
 
   // `fill(op)` makes the operation's body, and its attachment as the last thing; what it throws is thrown on and nothing was submitted.
+  // op.number is set: the last of `numbers` that are the operation's. In a capture it becomes a node.
   template <class Fill>
   xhal_result_t submit(const char* entry, uint64_t correlation_id, Fill&& fill,
-                       uint64_t* out_number = nullptr);
+                       uint64_t* out_number = nullptr, uint64_t numbers = 1);
 
   // The position of everything submitted so far.
   xhal_result_t mark(Position& out_position);
-  // Untimed and timed record of an event.
-  xhal_result_t record(Event& event);
+  // Untimed and timed record of an event, and waiting for one. `external`: in a capture as a node of its own.
+  xhal_result_t record(Event& event, bool external = false);
+  xhal_result_t wait(const Event& event, bool external = false);
   xhal_result_t wait(const Position& position);
+  // One operation for the whole of it.
+  xhal_result_t launch_graph(GraphExec& exec);
   // Lets the calling thread do one operation itself, in the lane's place, when the stream is healthy and idle; false when it is not.
   // Between the two calls the operation counts as submitted and not done.
   struct Here {
@@ -71,6 +77,15 @@ class Stream final : public Lane, private Waiter {
   };
   [[nodiscard]] bool begin_here(Here& out);
   void end_here(const Here& here);
+
+  // ---- Captures. They are left, without a graph, by drop_all(), abandon() and leave().
+
+  xhal_result_t begin_capture(const std::shared_ptr<Capture>& capture);
+  xhal_result_t end_capture(GraphNodes& out);
+  // Null when it is in none.
+  [[nodiscard]] std::shared_ptr<Capture> capture() const;
+  // The same, cheaply; what it says may be over.
+  [[nodiscard]] bool may_capture() const { return may_capture_.load(std::memory_order_acquire); }
 
   // ---- Questions.
 
@@ -104,15 +119,22 @@ class Stream final : public Lane, private Waiter {
   // False when the operation must be tried again.
   bool run_one(Op& op, Place& place);
   // Null when done, the failure when it failed. Sets `pending` when it must be tried again.
-  const Fault* execute(Op& op, Place& place, bool& pending);
-  const Fault* execute_launch(Op& op, Place& place);
+  const Fault* execute(const Op& op, Place& place, bool& pending);
+  const Fault* execute_launch(const Op& op, Place& place);
+  const Fault* execute_graph(const Op& op, Place& place, bool& pending);
+  const Fault* wait_for(const Position& position, bool& pending);
   void call(const HostFunctionOp& op, Place& place, xhal_result_t status);
   const Fault* drop_reason() const;
-  bool wait_is_over(const WaitOp& op);
-  void skip(Op& op, Place& place, const Fault* fault);
+  bool wait_is_over(const Position& position);
+  void skip(const Op& op, Place& place, const Fault* fault);
+
+  // Under submit_lock_. False when there is no capture, or no more.
+  bool in_capture();
+  xhal_result_t add_to_capture(GraphNode node);
+  static GraphNode work_node(Op op);
 
   StreamHost& host_;
-  SpinLock submit_lock_;
+  mutable SpinLock submit_lock_;
   std::atomic<Progress*> progress_;
   std::atomic<bool> stale_{false};
   std::atomic<bool> leaving_{false};
@@ -120,23 +142,34 @@ class Stream final : public Lane, private Waiter {
   bool started_ = false;
   const Fault* drop_reason_ = nullptr;  // valid once abandoned_ was seen
 
+  std::shared_ptr<Capture> capture_;
+  std::atomic<bool> may_capture_{false};
+
   OpQueue queue_;
   // Of whoever runs the lane.
   const Progress* waits_for_ = nullptr;
 };
 
 template <class Fill>
-xhal_result_t Stream::submit(const char* entry, uint64_t correlation_id, Fill&& fill, uint64_t* out_number) {
+xhal_result_t Stream::submit(const char* entry, uint64_t correlation_id, Fill&& fill, uint64_t* out_number,
+                             uint64_t numbers) {
   {
     const std::lock_guard lock(submit_lock_);
     if (const xhal_result_t result = refusal(); result < 0) return result;
+    if (capture_ != nullptr && in_capture()) [[unlikely]] {
+      Op op;
+      op.entry = entry;
+      op.correlation_id = correlation_id;
+      std::forward<Fill>(fill)(op);
+      return add_to_capture(work_node(std::move(op)));
+    }
     if (!started_ && !start()) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
     Op& op = queue_.next_slot();
     op.entry = entry;
     op.correlation_id = correlation_id;
-    std::forward<Fill>(fill)(op);
     Progress& progress = this->progress();
-    op.number = progress.submitted() + 1;
+    op.number = progress.submitted() + numbers;
+    std::forward<Fill>(fill)(op);
     if (out_number != nullptr) *out_number = op.number;
     progress.submit(op.number);
     queue_.commit();

@@ -93,6 +93,8 @@ xhal_result_t get_link(xhal_device_t device, xhal_device_t peer, xhal_link_t* ou
 xhal_result_t synchronize(xhal_device_t device, uint64_t timeout_ns) {
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   Device& d = device_of(device);
+  if (const xhal_result_t result = check_no_capture_forbids(d, "waiting for a device"); result < 0)
+    return result;
   return guarded([&] {
     const xhal_result_t status = d.synchronize(timeout_ns);
     if (const xhal_result_t result = check_present(d); result < 0) return result;

@@ -22,6 +22,7 @@ void add_stream_entries(xhal_functions_t& functions);
 void add_event_entries(xhal_functions_t& functions);
 void add_memory_entries(xhal_functions_t& functions);
 void add_kernel_entries(xhal_functions_t& functions);
+void add_graph_entries(xhal_functions_t& functions);
 
 // No exception crosses the table.
 template <class Body>
@@ -41,6 +42,8 @@ inline Device& device_of(xhal_device_t handle) { return *kit::object_of<Device>(
 inline Stream& stream_of(xhal_stream_t handle) { return *kit::object_of<Stream>(handle); }
 inline DeviceEvent& event_of(xhal_event_t handle) { return *kit::object_of<DeviceEvent>(handle); }
 inline Module& module_of(xhal_module_t handle) { return *kit::object_of<Module>(handle); }
+inline Graph& graph_of(xhal_graph_t handle) { return *kit::object_of<Graph>(handle); }
+inline GraphExec& exec_of(xhal_graph_exec_t handle) { return *kit::object_of<GraphExec>(handle); }
 inline Kernel& kernel_of(xhal_kernel_t handle) { return *kit::object_of<Kernel>(handle); }
 inline Device& device_of(const Stream& stream) { return static_cast<Device&>(stream.host()); }
 
@@ -109,6 +112,24 @@ inline xhal_result_t make_ready(Device& device) {
   if (const xhal_result_t result = check_present(device); result < 0) return result;
   return device.activate();
 }
+
+// CAPTURE_UNSUPPORTED where a capture forbids what could disturb it: allocation, free, waiting for a device. [XHAL-GRAPH-7]
+inline xhal_result_t check_no_capture_forbids(const Device& device, const char* call) {
+  if (device.instance.captures.allow_unsafe_call()) [[likely]]
+    return XHAL_SUCCESS;
+  return kit::fail(
+      XHAL_ERROR_CAPTURE_UNSUPPORTED,
+      "a capture is under way that forbids %s; end it, begin it relaxed, or relax this thread by "
+      "xhal_driver_exchange_capture_mode",
+      call);
+}
+
+// Of records and waits: EXTERNAL alone, and in a capture alone.
+xhal_result_t check_event_flags(const Stream& stream, uint32_t flags);
+
+// CAPTURE_UNSUPPORTED, and the capture is invalid, when the stream captures. [XHAL-GRAPH-5]
+xhal_result_t check_not_captured(const Stream& stream);
+xhal_result_t check_not_captured(const Event& event);
 
 inline xhal_result_t may_submit(const Stream& stream) { return make_ready(device_of(stream)); }
 

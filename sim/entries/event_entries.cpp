@@ -45,18 +45,15 @@ xhal_result_t destroy(xhal_event_t event) {
 xhal_result_t record(xhal_event_t event, xhal_stream_t stream, uint32_t flags) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
-  if (flags != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x; outside of a capture a record takes none",
-                     flags);
-  }
   return guarded([&] {
+    if (const xhal_result_t result = check_event_flags(s, flags); result < 0) return result;
     DeviceEvent& e = event_of(event);
     if (&e.device != &device_of(s)) {
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the event is of device %u, the stream of device %u",
                        e.device.index, device_of(s).index);
     }
     if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
-    return told(s, s.record(e));
+    return told(s, s.record(e, flags != 0));
   });
 }
 
@@ -68,6 +65,7 @@ xhal_result_t query(xhal_event_t event) {
   const DeviceEvent& e = event_of(event);
   if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
   if (const xhal_result_t result = check_present(e.device); result < 0) return result;
+  if (const xhal_result_t result = check_not_captured(e); result < 0) return result;
   const Position position = e.current();
   if (position.progress == nullptr) return XHAL_SUCCESS;
   return failure_of(position, position.progress->status(position.number));
@@ -77,6 +75,7 @@ xhal_result_t synchronize(xhal_event_t event, uint64_t timeout_ns) {
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   const DeviceEvent& e = event_of(event);
   if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
+  if (const xhal_result_t result = check_not_captured(e); result < 0) return result;
   return guarded([&] {
     const Position position = e.current();
     if (position.progress == nullptr) return check_present(e.device);

@@ -167,6 +167,11 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
     {
       const Memory::View view(device_of(s).instance.memory);
       if (const xhal_result_t result = given.resolve(view, to, from); result < 0) return result;
+      if ((is_pageable(to) || is_pageable(from)) && s.capture() != nullptr) {
+        return kit::fail(
+            XHAL_ERROR_CAPTURE_UNSUPPORTED,
+            "the stream captures: copies of pageable memory cannot be captured; use pinned memory");
+      }
       at_once = (is_pageable(to) || is_pageable(from)) && s.begin_here(here);
       if (!at_once && !is_pageable(from)) {
         const xhal_result_t result = submit_copy(s, to, from.host, size, {}, position);
@@ -215,9 +220,7 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
                        "destination %p is pageable memory; fill device, pinned or registered memory",
                        destination);
     }
-    const auto make = [&](Op& op) {
-      op.body.emplace<FillOp>(range.host, pattern, size, pattern_size);
-    };
+    const auto make = [&](Op& op) { op.body.emplace<FillOp>(range.host, pattern, size, pattern_size); };
     return told(s, s.submit("xhal_memory_fill", 0, make));
   });
 }

@@ -14,8 +14,51 @@ xhal_result_t told(const Stream& stream, xhal_result_t result) {
   if (result == XHAL_ERROR_OUT_OF_HOST_MEMORY) {
     return kit::fail(result, "the system gives no thread for the stream; use fewer streams");
   }
+  if (result == XHAL_ERROR_CAPTURE_INVALIDATED) {
+    return kit::fail(result, "the stream's capture became invalid by an earlier call; end it and begin anew");
+  }
+  if (result == XHAL_ERROR_CAPTURE_UNSUPPORTED) {
+    return kit::fail(result,
+                     "the stream captures, and the event was recorded outside of that capture; wait with "
+                     "XHAL_EVENT_EXTERNAL, or record it in the capture");
+  }
   const Fault* fault = stream.progress().fault();
   return kit::fail(result, "%s", fault != nullptr ? fault->text.c_str() : "the stream has failed");
+}
+
+xhal_result_t check_event_flags(const Stream& stream, uint32_t flags) {
+  if (flags == 0) [[likely]]
+    return XHAL_SUCCESS;
+  if (flags != XHAL_EVENT_EXTERNAL) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x, the defined bit is 0x%x", flags,
+                     uint32_t{XHAL_EVENT_EXTERNAL});
+  }
+  if (stream.capture() != nullptr) return XHAL_SUCCESS;
+  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "XHAL_EVENT_EXTERNAL outside of a capture means nothing");
+}
+
+namespace {
+
+xhal_result_t refuse_captured(const std::shared_ptr<Capture>& capture, const char* what) {
+  if (capture == nullptr) return XHAL_SUCCESS;
+  capture->invalidate();
+  return kit::fail(XHAL_ERROR_CAPTURE_UNSUPPORTED,
+                   "%s in a capture: asking or waiting for it cannot be captured, and the capture is invalid "
+                   "now",
+                   what);
+}
+
+}  // namespace
+
+xhal_result_t check_not_captured(const Stream& stream) {
+  if (!stream.may_capture()) [[likely]]
+    return XHAL_SUCCESS;
+  return refuse_captured(stream.capture(), "the stream is");
+}
+
+xhal_result_t check_not_captured(const Event& event) {
+  const auto mark = event.capture_mark();
+  return mark == nullptr ? XHAL_SUCCESS : refuse_captured(mark->capture, "the event was recorded");
 }
 
 namespace {
@@ -31,8 +74,8 @@ xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_
   const int32_t most_urgent = greatest_priority(device_of(device));
   if (given.priority < most_urgent || given.priority > kLeastPriority) {
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
-                     "desc->priority is %d; the device has %d (most urgent) to %d", given.priority, most_urgent,
-                     kLeastPriority);
+                     "desc->priority is %d; the device has %d (most urgent) to %d", given.priority,
+                     most_urgent, kLeastPriority);
   }
   return guarded([&] {
     Device& d = device_of(device);
@@ -77,6 +120,7 @@ xhal_result_t query(xhal_stream_t stream) {
   const Stream& s = stream_of(stream);
   if (s.is_stale()) return told(s, XHAL_ERROR_INVALID_HANDLE);
   if (const xhal_result_t result = check_present(device_of(s)); result < 0) return result;
+  if (const xhal_result_t result = check_not_captured(s); result < 0) return result;
   const Progress& progress = s.progress();
   const xhal_result_t status = progress.status(progress.submitted());
   return status < 0 ? kit::fail(status, "%s", progress.fault()->text.c_str()) : status;
@@ -86,6 +130,7 @@ xhal_result_t synchronize(xhal_stream_t stream, uint64_t timeout_ns) {
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   const Stream& s = stream_of(stream);
   if (s.is_stale()) return told(s, XHAL_ERROR_INVALID_HANDLE);
+  if (const xhal_result_t result = check_not_captured(s); result < 0) return result;
   return guarded([&] {
     Scheduler& scheduler = s.host().scheduler();
     const Progress& progress = s.progress();
@@ -99,14 +144,11 @@ xhal_result_t synchronize(xhal_stream_t stream, uint64_t timeout_ns) {
 xhal_result_t wait_event(xhal_stream_t stream, xhal_event_t event, uint32_t flags) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
-  if (flags != 0) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x; outside of a capture a wait takes none",
-                     flags);
-  }
   return guarded([&] {
+    if (const xhal_result_t result = check_event_flags(s, flags); result < 0) return result;
     const DeviceEvent& e = event_of(event);
     if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
-    return told(s, s.wait(e.current()));
+    return told(s, s.wait(e, flags != 0));
   });
 }
 

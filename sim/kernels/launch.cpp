@@ -43,11 +43,12 @@ class Relaxing {
 };
 
 // One pointer a parameter, as the frame wants them.
-void place_arguments(Launch& launch, std::byte* local, const void** out) {
+void place_arguments(const Launch& launch, std::byte* local, const void** out) {
   const KernelCode& kernel = *launch.kernel;
-  std::byte* const bytes = launch.large_arguments != nullptr ? launch.large_arguments : launch.arguments;
+  const std::byte* const bytes =
+      launch.large_arguments != nullptr ? launch.large_arguments : launch.arguments;
   for (size_t i = 0; i < kernel.params.size(); ++i) {
-    std::byte* argument = bytes + kernel.offsets[i];
+    const std::byte* const argument = bytes + kernel.offsets[i];
     out[i] = argument;
     if (kernel.params[i].kind != XHAL_NATIVE_PARAM_LOCAL) continue;
     uint64_t size = 0;
@@ -59,7 +60,7 @@ void place_arguments(Launch& launch, std::byte* local, const void** out) {
 
 }  // namespace
 
-LaunchOutcome run_launch(Launch& launch, const LaunchPlace& place) {
+LaunchOutcome run_launch(const Launch& launch, const LaunchPlace& place) {
   const void* arguments[kMaxArguments];
   ImageScratch& scratch = place.place.scratch;
   place_arguments(launch, place.place.local_memory.get(), arguments);

@@ -41,6 +41,6 @@ struct LaunchOutcome {
   uint32_t group[3] = {};  // where it ended, unless done
 };
 
-LaunchOutcome run_launch(Launch& launch, const LaunchPlace& place);
+LaunchOutcome run_launch(const Launch& launch, const LaunchPlace& place);
 
 }  // namespace xhal::sim

@@ -125,7 +125,8 @@ TEST(SimDevice, FeatureQuestionsAgreeAndUnclaimedCallsAreNull) {
 
 TEST(SimDevice, WithdrawnFeaturesAreRefusedAndTheirPropertiesAreZero) {
   const Machine machine(
-      "features=-event_timing-stream_priority-cross_stream_progress-error_cause-register-kernel-argument_check-"
+      "features=-event_timing-stream_priority-graph-cross_stream_progress-error_cause-register-kernel-"
+      "argument_check-"
       "pointers_in_memory");
   const xhal_device_t device = machine.device();
   for (uint32_t feature = 0; feature < 300; ++feature)

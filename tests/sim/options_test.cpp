@@ -69,7 +69,7 @@ TEST(Options, WithdrawnFeaturesTakeAlongWhatNeedsThem) {
 }
 
 TEST(Options, ARefusedFeatureIsNamedWithThoseThatCanBeWithdrawn) {
-  for (const std::string name : {"tea", "graph", "core"}) {
+  for (const std::string name : {"tea", "external_semaphore", "core"}) {
     FeatureBits withdrawn = 77;
     const std::string why = read_withdrawn_features("-register-" + name, withdrawn);
     EXPECT_NE(why.find("'" + name + "'"), std::string::npos) << why;
@@ -89,7 +89,7 @@ TEST(Options, WhatIsNotLegalIsRefusedAndChangesNothing) {
                                   {"no_such", "1"},         {"", "1"},
                                   {"features", ""},         {"features", "-"},
                                   {"features", "kernel"},   {"features", "-kernel-"},
-                                  {"features", "-core"},    {"features", "-graph"},
+                                  {"features", "-core"},    {"features", "-external_semaphore"},
                                   {"features", "-no_such"}, {"features", "-kernel,-register"},
                                   {"features", "+kernel"},  {"features", "-KERNEL"}};
   for (const xhal_key_value_t& option : bad) {

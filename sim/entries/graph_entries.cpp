@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <string>
+
+#include "entries/entry.hpp"
+
+namespace xhal::sim {
+namespace {
+
+xhal_result_t check_graph_claimed(const Device& device) {
+  return check_claimed(device, XHAL_FEATURE_GRAPH, "graph");
+}
+
+bool is_mode(uint32_t mode) { return mode <= XHAL_CAPTURE_RELAXED; }
+
+xhal_result_t refuse_mode(uint32_t mode) {
+  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "mode is %u, it must be GLOBAL, THREAD or RELAXED", mode);
+}
+
+xhal_result_t begin_capture(xhal_stream_t stream, uint32_t mode) {
+  Stream& s = stream_of(stream);
+  Device& d = device_of(s);
+  if (const xhal_result_t result = check_graph_claimed(d); result < 0) return result;
+  if (const xhal_result_t result = may_submit(s); result < 0) return result;
+  if (!is_mode(mode)) return refuse_mode(mode);
+  return guarded([&] {
+    const auto capture = std::make_shared<Capture>(s, kit::services().next_id(), mode);
+    const xhal_result_t result = s.begin_capture(capture);
+    if (result == XHAL_ERROR_CAPTURE_MISMATCH) {
+      return kit::fail(result, "the stream captures already; end that capture first");
+    }
+    if (result < 0) return told(s, result);
+    d.instance.captures.add(capture);
+    return result;
+  });
+}
+
+xhal_result_t end_capture(xhal_stream_t stream, xhal_graph_t* out_graph) {
+  Stream& s = stream_of(stream);
+  Device& d = device_of(s);
+  if (const xhal_result_t result = check_graph_claimed(d); result < 0) return result;
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  if (const xhal_result_t result = check_present(d); result < 0) return result;
+  if (out_graph == nullptr) return refuse_null("out_graph");
+  return guarded([&] {
+    if (s.is_stale()) return told(s, XHAL_ERROR_INVALID_HANDLE);
+    GraphNodes nodes;
+    const xhal_result_t result = s.end_capture(nodes);
+    if (result == XHAL_ERROR_CAPTURE_MISMATCH) {
+      return kit::fail(
+          result,
+          "no capture of this thread's began on the stream; the stream and, unless it is relaxed, "
+          "the thread that began it end it");
+    }
+    if (result == XHAL_ERROR_CAPTURE_UNJOINED) {
+      return kit::fail(result,
+                       "a stream that joined the capture did work that the stream which began it has not "
+                       "waited for; record an event there and wait for it here");
+    }
+    if (result < 0) return told(s, result);
+    *out_graph = d.make_graph(std::move(nodes));
+    return xhal_result_t{XHAL_SUCCESS};
+  });
+}
+
+xhal_result_t get_capture_info(xhal_stream_t stream, xhal_capture_info_t* out) {
+  const Stream& s = stream_of(stream);
+  if (const xhal_result_t result = check_graph_claimed(device_of(s)); result < 0) return result;
+  if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
+  xhal_capture_info_t info = {};
+  if (const auto capture = s.capture(); capture != nullptr) {
+    info.state = capture->state();
+    info.id = info.state == XHAL_CAPTURE_STATE_NONE ? 0 : capture->id;
+  }
+  kit::write_struct(info, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t exchange_capture_mode(xhal_driver_t driver, uint32_t mode, uint32_t* out_former) {
+  if (const xhal_result_t result = check_graph_claimed(*instance_of(driver).devices.front()); result < 0)
+    return result;
+  if (out_former == nullptr) return refuse_null("out_former");
+  if (!is_mode(mode)) return refuse_mode(mode);
+  *out_former = Captures::exchange_thread_mode(mode);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_info(xhal_graph_t graph, xhal_graph_info_t* out) {
+  if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
+  xhal_graph_info_t info = {};
+  for (const GraphNode& node : *graph_of(graph).nodes) {
+    ++info.node_count;
+    info.edge_count += static_cast<uint32_t>(node.after.size());
+    info.root_count += node.after.empty() ? 1 : 0;
+  }
+  kit::write_struct(info, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t dump_graph(xhal_graph_t graph, xhal_text_sink_fn sink, void* user) {
+  if (sink == nullptr) return refuse_null("sink");
+  return guarded([&] {
+    const std::string text = dump(*graph_of(graph).nodes);
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = text.find('\n', begin) + 1;
+      if (sink(user, text.data() + begin, end - begin) != 0) break;
+      begin = end;
+    }
+    return XHAL_SUCCESS;
+  });
+}
+
+xhal_result_t destroy_graph(xhal_graph_t graph) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  return guarded([&] {
+    Graph& g = graph_of(graph);
+    g.device.destroy(g);
+    return XHAL_SUCCESS;
+  });
+}
+
+xhal_result_t instantiate(xhal_graph_t graph, uint32_t flags, xhal_graph_exec_t* out_exec) {
+  Graph& g = graph_of(graph);
+  if (flags != 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x, no flag is defined", flags);
+  if (out_exec == nullptr) return refuse_null("out_exec");
+  return guarded([&] {
+    if (const xhal_result_t result = make_ready(g.device); result < 0) return result;
+    if (const xhal_result_t result = check_epoch(g.device, g.epoch, "graph"); result < 0) return result;
+    *out_exec = g.device.make_graph_exec(g);
+    return xhal_result_t{XHAL_SUCCESS};
+  });
+}
+
+xhal_result_t launch(xhal_graph_exec_t exec, xhal_stream_t stream) {
+  Stream& s = stream_of(stream);
+  if (const xhal_result_t result = may_submit(s); result < 0) return result;
+  return guarded([&] {
+    GraphExec& e = exec_of(exec);
+    if (const xhal_result_t result = check_epoch(e.device, e.epoch, "executable graph"); result < 0)
+      return result;
+    if (&e.device != &device_of(s)) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                       "the graph was captured on device %u, the stream is of device %u", e.device.index,
+                       device_of(s).index);
+    }
+    return told(s, s.launch_graph(e));
+  });
+}
+
+xhal_result_t update(xhal_graph_exec_t exec, xhal_graph_t graph, xhal_graph_update_info_t* out) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  if (out != nullptr) {
+    if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
+  }
+  return guarded([&]() -> xhal_result_t {
+    GraphExec& e = exec_of(exec);
+    const Graph& g = graph_of(graph);
+    if (const xhal_result_t result = check_present(e.device); result < 0) return result;
+    if (const xhal_result_t result = check_epoch(e.device, e.epoch, "executable graph"); result < 0)
+      return result;
+    if (const xhal_result_t result = check_epoch(g.device, g.epoch, "graph"); result < 0) return result;
+    ShapeDifference difference;
+    const std::lock_guard lock(e.mutex);
+    bool fits = &e.device == &g.device;
+    if (!fits) {
+      difference.text = "the graph was captured on another device";
+    } else if (fits = same_shape(*e.nodes, *g.nodes, difference); fits) {
+      e.nodes = g.nodes;
+    }
+    if (out != nullptr) {
+      xhal_graph_update_info_t info = {};
+      info.node = static_cast<uint32_t>(difference.node);
+      std::snprintf(info.text, sizeof(info.text), "%s", difference.text.c_str());
+      kit::write_struct(info, out);
+    }
+    if (fits) return XHAL_SUCCESS;
+    return kit::fail(XHAL_ERROR_GRAPH_UPDATE_FAILED, "%s; instantiate the graph instead",
+                     difference.text.c_str());
+  });
+}
+
+xhal_result_t destroy_exec(xhal_graph_exec_t exec) {
+  if (const xhal_result_t result = outside_host_function(); result < 0) return result;
+  return guarded([&] {
+    GraphExec& e = exec_of(exec);
+    e.device.destroy(e);
+    return XHAL_SUCCESS;
+  });
+}
+
+}  // namespace
+
+void add_graph_entries(xhal_functions_t& functions) {
+  functions.stream_begin_capture = begin_capture;
+  functions.stream_end_capture = end_capture;
+  functions.stream_get_capture_info = get_capture_info;
+  functions.driver_exchange_capture_mode = exchange_capture_mode;
+  functions.graph_get_info = get_info;
+  functions.graph_dump = dump_graph;
+  functions.graph_destroy = destroy_graph;
+  functions.graph_instantiate = instantiate;
+  functions.graph_exec_launch = launch;
+  functions.graph_exec_update = update;
+  functions.graph_exec_destroy = destroy_exec;
+}
+
+}  // namespace xhal::sim
