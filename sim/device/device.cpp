@@ -255,13 +255,7 @@ Scheduler& Device::scheduler() { return *instance.scheduler; }
 ProgressPool& Device::progresses() { return instance.progresses; }
 FaultLog& Device::faults() { return instance.faults; }
 
-void Device::went_idle() {
-  try {
-    instance.memory.reclaim();
-  } catch (const std::bad_alloc&) {
-    return;  // the next call that needs memory tries again
-  }
-}
+void Device::went_idle() { instance.memory.reclaim_known(); }
 
 void Device::forget(Stream& stream) {
   const std::lock_guard lock(streams_mutex_);

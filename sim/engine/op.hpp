@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "engine/event.hpp"
+#include "engine/move_bytes.hpp"
 #include "engine/progress.hpp"
 #include "kernels/launch.hpp"
 #include "memory/staging.hpp"
@@ -20,6 +21,15 @@ struct CopyOp {
   const std::byte* source = nullptr;  // into `staged` when that holds bytes
   uint64_t size = 0;
   StagedBytes staged;
+};
+
+// Large and rare: it stands beside the queue.
+struct RegionCopy {
+  Region region;
+  StagedBytes staged;  // region.source points into it when it holds bytes
+};
+struct RegionOp {
+  std::unique_ptr<RegionCopy> copy;
 };
 
 struct FillOp {
@@ -52,7 +62,7 @@ struct Op {
   uint64_t number = 0;     // in its stream
   const char* entry = "";  // the call that submitted it
   uint64_t correlation_id = 0;
-  std::variant<std::monostate, CopyOp, FillOp, LaunchOp, HostFunctionOp, StampOp, WaitOp> body;
+  std::variant<std::monostate, CopyOp, RegionOp, FillOp, LaunchOp, HostFunctionOp, StampOp, WaitOp> body;
 };
 
 }  // namespace xhal::sim

@@ -139,6 +139,8 @@ const Fault* Stream::execute(Op& op, bool& pending) {
   if (auto* copy = std::get_if<CopyOp>(&op.body)) {
     return move_bytes(copy->destination, copy->source, copy->size, abandoned_) ? nullptr : drop_reason();
   }
+  if (auto* region = std::get_if<RegionOp>(&op.body))
+    return move_region(region->copy->region, abandoned_) ? nullptr : drop_reason();
   if (auto* fill = std::get_if<FillOp>(&op.body)) {
     return fill_bytes(fill->destination, fill->pattern, fill->pattern_size, fill->size, abandoned_)
                ? nullptr
