@@ -331,12 +331,8 @@ ProgressPool& Device::progresses() { return instance.progresses; }
 FaultLog& Device::faults() { return instance.faults; }
 
 void Device::went_idle() {
-  try {
-    instance.memory.reclaim();
-    unload_retired();
-  } catch (const std::bad_alloc&) {
-    return;  // the next call that needs memory tries again
-  }
+  instance.memory.reclaim_known();
+  unload_retired();
 }
 
 void Device::forget(Stream& stream) {

@@ -13,7 +13,8 @@ Instance::Instance(const Options& wanted, void* context)
       host_context(context),
       window(Window::of_process()),
       staging(options.staging_bytes),
-      memory(window, {options.devices, options.memory_bytes, options.pinned_bytes}) {
+      memory(window, {options.devices, options.memory_bytes, options.pinned_bytes},
+             [this] { return pending(); }) {
   devices.reserve(options.devices);
   for (uint32_t i = 0; i < options.devices; ++i) devices.push_back(std::make_unique<Device>(*this, i));
 }

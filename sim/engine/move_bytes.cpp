@@ -69,4 +69,35 @@ bool fill_bytes(std::byte* destination, uint64_t pattern, uint32_t pattern_size,
   return true;
 }
 
+bool move_region(const Region& region, const std::atomic<bool>& abandoned) {
+  uint64_t row = region.extent[0];
+  uint64_t rows = region.extent[1];
+  uint64_t slices = region.extent[2];
+  // What lies without a gap on both sides is one row.
+  if (region.destination_pitch == row && region.source_pitch == row) {
+    row *= rows;
+    rows = 1;
+    if (region.destination_slice_pitch == row && region.source_slice_pitch == row) {
+      row *= slices;
+      slices = 1;
+    }
+  }
+  uint64_t since_asked = 0;
+  for (uint64_t z = 0; z < slices; ++z) {
+    std::byte* destination = region.destination + z * region.destination_slice_pitch;
+    const std::byte* source = region.source + z * region.source_slice_pitch;
+    for (uint64_t y = 0; y < rows; ++y) {
+      if (since_asked >= kPiece) {
+        since_asked = 0;
+        if (abandoned.load(std::memory_order_relaxed)) return false;
+      }
+      if (!move_bytes(destination, source, row, abandoned)) return false;
+      since_asked += row;
+      destination += region.destination_pitch;
+      source += region.source_pitch;
+    }
+  }
+  return true;
+}
+
 }  // namespace xhal::sim

@@ -8,8 +8,10 @@
 #include <variant>
 
 #include "engine/event.hpp"
+#include "engine/move_bytes.hpp"
 #include "engine/progress.hpp"
 #include "kernels/launch.hpp"
+#include "memory/staging.hpp"
 #include "xhal/stream.h"
 
 namespace xhal::sim {
@@ -27,6 +29,13 @@ struct CopyOp {
   std::byte* destination;
   const std::byte* source;
   uint64_t size;
+};
+
+// Large and rare: the operation's attachment.
+struct RegionCopy;
+
+struct RegionOp {
+  const RegionCopy* copy;
 };
 
 struct FillOp {
@@ -55,6 +64,11 @@ struct WaitOp {
   Position position;
 };
 
+struct RegionCopy final : Attachment {
+  Region region;
+  StagedBytes staged;  // region.source points into it when it holds bytes
+};
+
 struct GraphRun;
 
 struct GraphOp {
@@ -67,7 +81,7 @@ struct Op {
   uint64_t correlation_id = 0;
   std::unique_ptr<Attachment> attachment;
   // Bodies are plain values: slots are used again without being cleared.
-  std::variant<std::monostate, CopyOp, FillOp, HostFunctionOp, StampOp, WaitOp, GraphOp, LaunchOp> body;
+  std::variant<std::monostate, CopyOp, RegionOp, FillOp, HostFunctionOp, StampOp, WaitOp, GraphOp, LaunchOp> body;
 
   // Gives back what it owns, run or not.
   void release() {

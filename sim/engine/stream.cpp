@@ -270,6 +270,8 @@ const Fault* Stream::execute(const Op& op, Place& place, bool& pending) {
     return unless_dropped(
         fill_bytes(fill->destination, fill->pattern, fill->pattern_size, fill->size, abandoned_));
   }
+  if (const auto* region = std::get_if<RegionOp>(&op.body))
+    return unless_dropped(move_region(region->copy->region, abandoned_));
   if (const auto* function = std::get_if<HostFunctionOp>(&op.body)) {
     call(*function, place, XHAL_SUCCESS);
     return nullptr;

@@ -55,7 +55,7 @@ class Stream final : public Lane, private Waiter {
   // ---- Submission: SUCCESS, or why the stream takes nothing: the code of the failure that poisons it, INVALID_HANDLE when it is
   // ---- stale, OUT_OF_HOST_MEMORY when it can have no thread.
 
-  // `fill(op)` makes the operation's body, and its attachment as the last thing; what it throws is thrown on and nothing was submitted.
+  // `fill(op)` makes the operation's body and takes over its attachment; what it throws is thrown on and nothing was submitted.
   // op.number is set: the last of `numbers` that are the operation's. In a capture it becomes a node.
   template <class Fill>
   xhal_result_t submit(const char* entry, uint64_t correlation_id, Fill&& fill,

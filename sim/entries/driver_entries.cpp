@@ -55,27 +55,28 @@ xhal_result_t get_extension(xhal_driver_t, const char* name, uint32_t version, c
 xhal_result_t get_pointer_attributes(xhal_driver_t driver, const void* pointer,
                                      xhal_pointer_attributes_t* out) {
   if (const xhal_result_t result = check_out("out_attributes", out); result < 0) return result;
-  return guarded([&] {
-    const Allocation found = instance_of(driver).memory.find(pointer);
-    xhal_pointer_attributes_t attributes = {};
-    attributes.kind = found.kind;
-    if (found.kind == XHAL_MEMORY_UNMANAGED) {
-      attributes.host_accessible =
-          pointer != nullptr && !instance_of(driver).window.contains(reinterpret_cast<uint64_t>(pointer));
-      attributes.host_pointer = attributes.host_accessible != 0 ? const_cast<void*>(pointer) : nullptr;
-    } else {
-      const bool on_host = found.kind != XHAL_MEMORY_DEVICE;
-      attributes.device_index = found.device;
-      attributes.host_accessible = on_host ? 1 : 0;
-      attributes.size = found.size;
-      attributes.base = reinterpret_cast<void*>(found.base);
-      attributes.device_pointer = const_cast<void*>(pointer);
-      attributes.host_pointer = on_host ? const_cast<void*>(pointer) : nullptr;
-      attributes.allocation_id = found.id;
-    }
-    kit::write_struct(attributes, out);
-    return XHAL_SUCCESS;
-  });
+  const Memory& memory = instance_of(driver).memory;
+  const Allocation found = memory.find(pointer);
+  xhal_pointer_attributes_t attributes = {};
+  attributes.kind = found.kind;
+  if (found.kind == XHAL_MEMORY_UNMANAGED) {
+    attributes.host_accessible = pointer != nullptr && !memory.is_own_address(pointer) ? 1 : 0;
+    attributes.host_pointer = attributes.host_accessible != 0 ? const_cast<void*>(pointer) : nullptr;
+  } else {
+    // Reserved addresses lead nowhere, and what is mapped there leads to the devices that access was set for.
+    const bool reached = found.kind != XHAL_MEMORY_RESERVED &&
+                         (!found.has(Allocation::kMapped) || (found.readers >> found.device & 1) != 0);
+    attributes.device_index = found.device;
+    attributes.host_accessible = found.on_host() ? 1 : 0;
+    attributes.size = found.size;
+    attributes.base = reinterpret_cast<void*>(found.base);
+    attributes.device_pointer = reached ? const_cast<void*>(pointer) : nullptr;
+    attributes.host_pointer = found.on_host() ? const_cast<void*>(pointer) : nullptr;
+    attributes.allocation_id = found.id;
+    attributes.is_imported = found.has(Allocation::kImported) ? 1 : 0;
+  }
+  kit::write_struct(attributes, out);
+  return XHAL_SUCCESS;
 }
 
 }  // namespace

@@ -21,20 +21,10 @@ xhal_result_t refuse(const Kernel& kernel, uint32_t index, const char* problem) 
 
 bool is_access(uint32_t access) { return access >= XHAL_ACCESS_READ && access <= XHAL_ACCESS_READ_WRITE; }
 
-// Memory that a launch names, as an argument or a range. Host memory passes; a device address must be one that is allocated on
-// the kernel's device, since following another would end the process.
 xhal_result_t check_memory(const Kernel& kernel, const char* what, uint32_t index, const void* pointer,
-                           uint64_t size, const Memory::View& view) {
-  if (pointer == nullptr && size == 0) return XHAL_SUCCESS;
-  Resolved range;
+                           uint64_t size, uint32_t access, const Memory::View& view) {
   const char* problem = nullptr;
-  xhal_result_t result = view.resolve(pointer, size == 0 ? 1 : size, range);
-  if (result < 0) {
-    problem = range.problem;
-  } else if (range.allocation.kind == XHAL_MEMORY_DEVICE && range.allocation.device != kernel.device.index) {
-    result = XHAL_ERROR_INVALID_POINTER;
-    problem = "is memory of another device, which this one does not reach";
-  }
+  const xhal_result_t result = view.check_argument(pointer, size, {kernel.device.index, access}, problem);
   if (result >= 0) return result;
   return kit::fail(result, "kernel '%s', %s %u: %p with %" PRIu64 " bytes %s", kernel.code.name.c_str(), what,
                    index, pointer, size, problem);
@@ -57,7 +47,7 @@ xhal_result_t check_argument(const Kernel& kernel, uint32_t index, const xhal_ar
     case XHAL_ARGUMENT_MEMORY:
       if (param.kind != XHAL_NATIVE_PARAM_GLOBAL) return refuse(kernel, index, "is no pointer to memory");
       if (!is_access(given.access)) return refuse(kernel, index, "access must be READ, WRITE or READ_WRITE");
-      return check_memory(kernel, "argument", index, given.data, given.size, view);
+      return check_memory(kernel, "argument", index, given.data, given.size, given.access, view);
     case XHAL_ARGUMENT_LOCAL:
       if (param.kind != XHAL_NATIVE_PARAM_LOCAL) return refuse(kernel, index, "is no local memory");
       if (given.access != 0) return refuse(kernel, index, "local memory has no access");
@@ -85,7 +75,8 @@ xhal_result_t check_ranges(const Kernel& kernel, const xhal_launch_t& launch, co
                        "launch->ranges[%u].access must be READ, WRITE or READ_WRITE", i);
     }
     if (range.reserved != 0) return refuse_reserved("launch->ranges");
-    if (const xhal_result_t result = check_memory(kernel, "range", i, range.pointer, range.size, view);
+    if (const xhal_result_t result =
+            check_memory(kernel, "range", i, range.pointer, range.size, range.access, view);
         result < 0)
       return result;
   }

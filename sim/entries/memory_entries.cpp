@@ -4,6 +4,7 @@
 #include <string>
 
 #include "entries/entry.hpp"
+#include "entries/transfer.hpp"
 
 namespace xhal::sim {
 namespace {
@@ -15,11 +16,12 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
   xhal_memory_desc_t given = {};
   if (const xhal_result_t result = read("desc", desc, given); result < 0) return result;
   if (out_pointer == nullptr) return refuse_null("out_pointer");
-  if (given.kind == XHAL_MEMORY_MANAGED) {
+  if (given.kind == XHAL_MEMORY_MANAGED && !claims(device_of(device), XHAL_FEATURE_MANAGED)) {
     return kit::fail(XHAL_ERROR_UNSUPPORTED,
                      "the device does not claim managed memory: allocate DEVICE or PINNED");
   }
-  if (given.kind != XHAL_MEMORY_DEVICE && given.kind != XHAL_MEMORY_PINNED) {
+  if (given.kind != XHAL_MEMORY_DEVICE && given.kind != XHAL_MEMORY_PINNED &&
+      given.kind != XHAL_MEMORY_MANAGED) {
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->kind is %u, it must be DEVICE, PINNED or MANAGED",
                      given.kind);
   }
@@ -47,8 +49,7 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
   return guarded([&] {
     Device& d = device_of(device);
     std::string why;
-    const xhal_result_t result = d.instance.memory.free(
-        d.index, pointer, [&] { return d.instance.pending(); }, why);
+    const xhal_result_t result = d.instance.memory.free(d.index, pointer, why);
     return result < 0 ? kit::fail(result, "%s", why.c_str()) : result;
   });
 }
@@ -87,109 +88,40 @@ xhal_result_t unregister_memory(xhal_device_t device, void* pointer) {
 
 // ---- Copy and fill -------------------------------------------------------------------------------------------------------------
 
-xhal_result_t refuse_range(const char* name, const void* pointer, uint64_t size, const Resolved& range,
-                           xhal_result_t result) {
-  return kit::fail(result, "%s %p with %" PRIu64 " bytes %s", name, pointer, size, range.problem);
-}
+struct StagedCopy final : Attachment {
+  explicit StagedCopy(StagedBytes taken) : bytes(std::move(taken)) {}
+  const StagedBytes bytes;
+};
 
 struct CopyCall {
   void* destination;
   const void* source;
   uint64_t size;
 
-  // Both ranges, as they are while `view` holds; with a text when refused.
-  xhal_result_t resolve(const Memory::View& view, Resolved& out_destination, Resolved& out_source) const {
-    if (const xhal_result_t result = view.resolve(destination, size, out_destination); result < 0) {
-      return refuse_range("destination", destination, size, out_destination, result);
-    }
-    if (const xhal_result_t result = view.resolve(source, size, out_source); result < 0) {
-      return refuse_range("source", source, size, out_source, result);
-    }
+  [[nodiscard]] uint64_t destination_span() const { return size; }
+  [[nodiscard]] uint64_t source_span() const { return size; }
+  [[nodiscard]] uint64_t bytes() const { return size; }
+  [[nodiscard]] bool overlaps() const {
     const auto to = reinterpret_cast<uint64_t>(destination);
     const auto from = reinterpret_cast<uint64_t>(source);
-    if (to - from >= size && from - to >= size) return XHAL_SUCCESS;
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
-                     "destination %p and source %p overlap within %" PRIu64 " bytes", destination, source,
-                     size);
+    return to - from < size || from - to < size;
+  }
+  [[nodiscard]] StagedBytes stage(StagingBudget& budget) const { return {budget, source, size}; }
+  void move(std::byte* to, const std::byte* from) const { std::memcpy(to, from, size); }
+  [[nodiscard]] std::unique_ptr<Attachment> attachment(StagedBytes staged) const {
+    return staged.data() != nullptr ? std::make_unique<StagedCopy>(std::move(staged)) : nullptr;
+  }
+  void fill(Op& op, std::byte* to, const std::byte* from) const {
+    const auto* staged = static_cast<const StagedCopy*>(op.attachment.get());
+    op.body.emplace<CopyOp>(to, staged != nullptr ? staged->bytes.data() : from, size);
   }
 };
 
-bool is_pageable(const Resolved& range) { return range.allocation.kind == XHAL_MEMORY_UNMANAGED; }
-
-struct StagedCopy final : Attachment {
-  explicit StagedCopy(StagedBytes taken) : bytes(std::move(taken)) {}
-  const StagedBytes bytes;
-};
-
-xhal_result_t submit_copy(Stream& stream, const Resolved& destination, const std::byte* source, uint64_t size,
-                          StagedBytes staged, Position& out_position) {
-  std::unique_ptr<StagedCopy> attachment;
-  if (staged.data() != nullptr) attachment = std::make_unique<StagedCopy>(std::move(staged));
-  const auto fill = [&](Op& op) {
-    out_position.progress = &stream.progress();
-    op.body.emplace<CopyOp>(destination.host, source, size);
-    op.attachment = std::move(attachment);
-  };
-  return told(stream, stream.submit("xhal_memory_copy", 0, fill, &out_position.number));
-}
-
-// The source's bytes are the caller's again when this returns, whenever the stream comes to the copy.
-xhal_result_t submit_staged(Stream& stream, const CopyCall& call, Position& out_position) {
-  StagingBudget& budget = device_of(stream).instance.staging;
-  StagedBytes staged(budget, call.source, call.size);
-  const std::byte* const bytes = staged.data();
-  if (bytes == nullptr) {
-    return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY,
-                     "no room to stage %" PRIu64 " bytes of a pageable source: %" PRIu64 " of %" PRIu64
-                     " bytes wait in streams; synchronise, or copy from pinned memory",
-                     call.size, budget.used(), budget.limit());
-  }
-  const Memory::View view(device_of(stream).instance.memory);
-  Resolved destination;
-  Resolved source;
-  if (const xhal_result_t result = call.resolve(view, destination, source); result < 0) return result;
-  return submit_copy(stream, destination, bytes, call.size, std::move(staged), out_position);
-}
-
-// Pageable memory is the caller's own, before and after the call: what comes from it is taken at once, what goes to it has arrived
-// when the call returns. On an idle stream the caller's thread copies, and nothing is staged or handed over.
 xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, uint64_t size) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (size == 0) return XHAL_SUCCESS;
-  return guarded([&]() -> xhal_result_t {
-    const CopyCall given = {destination, source, size};
-    Resolved to;
-    Resolved from;
-    Stream::Here here;
-    bool at_once = false;
-    Position position;
-    {
-      const Memory::View view(device_of(s).instance.memory);
-      if (const xhal_result_t result = given.resolve(view, to, from); result < 0) return result;
-      if ((is_pageable(to) || is_pageable(from)) && s.capture() != nullptr) {
-        return kit::fail(
-            XHAL_ERROR_CAPTURE_UNSUPPORTED,
-            "the stream captures: copies of pageable memory cannot be captured; use pinned memory");
-      }
-      at_once = (is_pageable(to) || is_pageable(from)) && s.begin_here(here);
-      if (!at_once && !is_pageable(from)) {
-        const xhal_result_t result = submit_copy(s, to, from.host, size, {}, position);
-        if (result < 0) return result;
-      }
-    }
-    if (at_once) {
-      std::memcpy(to.host, from.host, size);
-      s.end_here(here);
-      return XHAL_SUCCESS;
-    }
-    if (is_pageable(from)) {
-      if (const xhal_result_t result = submit_staged(s, given, position); result < 0) return result;
-    }
-    if (!is_pageable(to)) return XHAL_SUCCESS;
-    const xhal_result_t arrived = await(*position.progress, position.number, kNever, s.host().scheduler());
-    return arrived < 0 ? kit::fail(arrived, "%s", position.progress->fault()->text.c_str()) : arrived;
-  });
+  return guarded([&] { return transfer(s, "xhal_memory_copy", CopyCall{destination, source, size}); });
 }
 
 xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, uint32_t pattern_size,
@@ -210,17 +142,20 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
                      destination, pattern_size);
   }
   return guarded([&] {
-    const Memory::View view(device_of(s).instance.memory);
+    const Device& d = device_of(s);
     Resolved range;
-    if (const xhal_result_t result = view.resolve(destination, size, range); result < 0) {
+    if (const xhal_result_t result =
+            d.instance.memory.resolve(destination, size, {d.index, XHAL_ACCESS_WRITE}, range);
+        result < 0)
       return refuse_range("destination", destination, size, range, result);
-    }
-    if (range.allocation.kind == XHAL_MEMORY_UNMANAGED) {
+    if (is_pageable(range)) {
       return kit::fail(XHAL_ERROR_INVALID_POINTER,
                        "destination %p is pageable memory; fill device, pinned or registered memory",
                        destination);
     }
-    const auto make = [&](Op& op) { op.body.emplace<FillOp>(range.host, pattern, size, pattern_size); };
+    const auto make = [&](Op& op) {
+      op.body.emplace<FillOp>(range.host, pattern, size, pattern_size);
+    };
     return told(s, s.submit("xhal_memory_fill", 0, make));
   });
 }

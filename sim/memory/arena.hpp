@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory of one device: addresses of the window, backed by a file in memory that takes pages when they are touched.
+// Memory in a file that takes pages when they are touched: one device's, or a part of the host's pinned memory.
+//
+// Addresses and memory are counted apart. There are more addresses than memory, so that holes between allocations, and the page behind
+// each that is never touched, cost nothing. Pages that are free are kept for the next allocation up to kKeptBytes, then returned.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "memory/free_space.hpp"
 #include "memory/window.hpp"
@@ -15,33 +19,52 @@ namespace xhal::sim {
 
 class Arena {
  public:
-  // Every allocation starts at a multiple of this, and is counted as one.
-  static constexpr uint64_t kGranule = 256;
+  // Every allocation starts at a multiple of this and is counted as one: a page, so that one can be shared with another process without
+  // its neighbours.
+  static constexpr uint64_t kGranule = 4096;
+  static constexpr uint64_t kKeptBytes = uint64_t{16} << 20;
 
-  // Null with a reason when the system or the window has no room.
+  // `limit` bytes in a slice of the window that has at least twice as many addresses, or exactly `addresses`. Null with a reason when the
+  // system or the window has no room.
   static std::unique_ptr<Arena> create(Window& window, uint64_t limit, std::string& why);
+  static std::unique_ptr<Arena> create(Window& window, uint64_t limit, uint64_t addresses, std::string& why);
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena();
 
   // What `size` bytes count as.
-  static uint64_t charge(uint64_t size) { return (size + kGranule - 1) / kGranule * kGranule; }
+  static uint64_t charge_of(uint64_t size) { return (size + kGranule - 1) / kGranule * kGranule; }
+  // An allocation's addresses: one byte more than it has, so that its end is never another one's beginning.
+  static uint64_t footprint(uint64_t size) { return charge_of(size + 1); }
 
+  // Memory and addresses together.
   [[nodiscard]] std::optional<uint64_t> allocate(uint64_t size, uint64_t alignment);
-  // Returns the pages that are free now to the system.
   void release(uint64_t address, uint64_t size);
+
+  // Memory alone, addresses alone: for who divides them himself.
+  [[nodiscard]] bool charge(uint64_t bytes);
+  void uncharge(uint64_t bytes);
+  [[nodiscard]] std::optional<uint64_t> take(uint64_t addresses, uint64_t alignment);
+  void give(Interval addresses);
+  // Returns to the system what is free.
+  void trim();
 
   [[nodiscard]] uint64_t limit() const { return limit_; }
   [[nodiscard]] uint64_t used() const;
+  [[nodiscard]] Interval addresses() const { return slice_; }
   // Bytes of the system's memory that the arena holds.
   [[nodiscard]] uint64_t resident() const;
+
+  // The file, and where in it an address lies.
+  [[nodiscard]] int file() const { return fd_; }
+  [[nodiscard]] uint64_t offset_of(uint64_t address) const { return address - slice_.begin; }
 
  private:
   Arena(Window& window, uint64_t limit, Interval slice, int fd);
   bool map();
   void punch(Interval addresses) const;
-  // An allocation's addresses: one byte more than it has, so that its end is never another one's beginning.
-  static uint64_t footprint(uint64_t size) { return charge(size + 1); }
+  std::optional<uint64_t> take_locked(uint64_t addresses, uint64_t alignment);
+  void trim_locked();
 
   Window& window_;
   const uint64_t limit_;
@@ -50,6 +73,8 @@ class Arena {
   mutable std::mutex mutex_;
   FreeSpace free_;
   uint64_t used_ = 0;
+  std::vector<Interval> kept_;  // given back and not returned to the system; may have been taken again
+  uint64_t kept_bytes_ = 0;
 };
 
 }  // namespace xhal::sim

@@ -5,18 +5,49 @@
 
 namespace xhal::sim {
 
+std::optional<uint64_t> FreeSpace::take_from(uint64_t begin, uint64_t hole_size, uint64_t size,
+                                             uint64_t alignment) {
+  const Interval hole = {begin, begin + hole_size};
+  const uint64_t slack = (alignment - hole.begin % alignment) % alignment;
+  if (slack > hole.size() - size) return std::nullopt;
+  const uint64_t start = hole.begin + slack;
+  erase(hole);
+  if (start != hole.begin) insert({hole.begin, start});
+  if (start + size != hole.end) insert({start + size, hole.end});
+  return start;
+}
+
 std::optional<uint64_t> FreeSpace::take(uint64_t size, uint64_t alignment) {
-  for (auto it = by_size_.lower_bound({size, 0}); it != by_size_.end(); ++it) {
-    const Interval hole = {it->second, it->second + it->first};
-    const uint64_t slack = (alignment - hole.begin % alignment) % alignment;
-    if (slack > hole.size() - size) continue;
-    const uint64_t begin = hole.begin + slack;
-    erase(hole);
-    if (begin != hole.begin) insert({hole.begin, begin});
-    if (begin + size != hole.end) insert({begin + size, hole.end});
-    return begin;
+  constexpr int kBestFits = 16;
+  auto it = by_size_.lower_bound({size, 0});
+  for (int tries = 0; it != by_size_.end() && tries < kBestFits; ++it, ++tries) {
+    const auto [hole_size, begin] = *it;
+    if (const auto start = take_from(begin, hole_size, size, alignment); start.has_value()) return start;
+  }
+  // Whatever its beginning, a hole of this size holds it.
+  const auto sure =
+      size > UINT64_MAX - alignment ? by_size_.end() : by_size_.lower_bound({size + alignment - 1, 0});
+  if (sure != by_size_.end()) return take_from(sure->second, sure->first, size, alignment);
+  for (; it != by_size_.end(); ++it) {
+    const auto [hole_size, begin] = *it;
+    if (const auto start = take_from(begin, hole_size, size, alignment); start.has_value()) return start;
   }
   return std::nullopt;
+}
+
+bool FreeSpace::has(Interval interval) const {
+  auto it = by_begin_.upper_bound(interval.begin);
+  if (it == by_begin_.begin()) return false;
+  --it;
+  return interval.end <= it->second;
+}
+
+Interval FreeSpace::take_largest() {
+  if (by_size_.empty()) return {};
+  const auto [size, begin] = *by_size_.rbegin();
+  const Interval hole = {begin, begin + size};
+  erase(hole);
+  return hole;
 }
 
 Interval FreeSpace::give(Interval interval) {

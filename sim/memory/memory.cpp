@@ -4,27 +4,20 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cinttypes>
-#include <cstdio>
-#include <cstdlib>
-#include <iterator>
+#include <new>
+#include <utility>
+
+#include "memory/text.hpp"
+#include "xhal/kit/handles.hpp"
 
 namespace xhal::sim {
 namespace {
 
-constexpr uint64_t kPage = 4096;
-constexpr uint64_t kLargestPinnedAlignment = uint64_t{1} << 30;
+constexpr uint64_t kPage = AddressMap::kPage;
 // What the processor can address from user space, less the page at zero that no process has.
 constexpr uint64_t kFirstAddress = kPage;
 constexpr uint64_t kLastAddress = (uint64_t{1} << 47) - kPage;
-
-template <class... Arguments>
-std::string text(const char* format, Arguments... arguments) {
-  char buffer[256];
-  std::snprintf(buffer, sizeof(buffer), format, arguments...);
-  return buffer;
-}
 
 bool is_mapped(uint64_t begin, uint64_t end) {
   constexpr uint64_t kPages = 4096;
@@ -38,213 +31,204 @@ bool is_mapped(uint64_t begin, uint64_t end) {
 
 }  // namespace
 
-Memory::Memory(Window& window, const Config& config)
+DevicePool::~DevicePool() {
+  if (handle != nullptr) kit::free_handle(handle);
+}
+
+Memory::Memory(Window& window, const Config& config, std::function<Pending()> pending)
     : window_(window),
       config_(config),
       epochs_(std::make_unique<std::atomic<uint32_t>[]>(config.devices)),
-      arenas_(config.devices) {}
+      peers_(std::make_unique<std::atomic<uint64_t>[]>(config.devices)),
+      arenas_(config.devices),
+      pinned_(window, config.pinned_bytes),
+      retired_(std::move(pending), [this](const RetiredRange& range) { give_back(range); }),
+      virtual_memory_(window, map_, retired_,
+                      [this](uint32_t device, std::string& why) { return arena_of(device, why); }) {}
 
-Memory::~Memory() {
-  for (const Deferred& deferred : deferred_) {
-    if (deferred.allocation.kind == XHAL_MEMORY_PINNED)
-      std::free(reinterpret_cast<void*>(deferred.allocation.base));
-  }
-  for (const auto& [base, allocation] : allocations_) {
-    if (allocation.kind == XHAL_MEMORY_PINNED) std::free(reinterpret_cast<void*>(base));
-  }
+Memory::~Memory() { retired_.release_all(); }
+
+xhal_result_t Memory::prepare(std::string& why) {
+  if (map_.open({window_.base(), window_.base() + window_.distance() + window_.size()})) return XHAL_SUCCESS;
+  why = "the process has no address space left for the table of addresses";
+  return XHAL_ERROR_OUT_OF_HOST_MEMORY;
 }
 
 // ---- Allocation ----------------------------------------------------------------------------------------------------------------
 
 xhal_result_t Memory::allocate(uint32_t device, uint32_t kind, uint64_t size, uint64_t alignment, uint64_t id,
                                void** out_pointer, std::string& why) {
-  reclaim();
-  Allocation allocation = {0, size, kind, device, epoch(device), id};
-  const bool pinned = kind == XHAL_MEMORY_PINNED;
-  const xhal_result_t result = pinned ? allocate_pinned(size, alignment, allocation.base, why)
-                                      : allocate_device(device, size, alignment, allocation.base, why);
-  if (result < 0) return result;
+  if (const xhal_result_t result = prepare(why); result < 0) return result;
+  retired_.reclaim_known();
+  Allocation allocation = {0, size, kind, device, epoch(device), id, 0, 0, 0};
+  if (kind == XHAL_MEMORY_PINNED) {
+    std::optional<uint64_t> base = pinned_.allocate(size, alignment, why);
+    if (!base.has_value() && !retired_.is_empty()) {
+      retired_.reclaim();
+      base = pinned_.allocate(size, alignment, why);
+    }
+    if (!base.has_value()) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
+    allocation.base = *base;
+  } else {
+    const xhal_result_t result = allocate_device(device, size, alignment, allocation.base, why);
+    if (result < 0) return result;
+    // The host, too, reaches managed memory: where its bytes are, which no kernel moves.
+    if (kind == XHAL_MEMORY_MANAGED) allocation.base += window_.distance();
+  }
   try {
-    const std::lock_guard lock(map_mutex_);
-    allocations_.emplace(allocation.base, allocation);
+    map_.insert(allocation);
   } catch (...) {
-    give_back(allocation);
+    give_back(range_of(allocation));
     throw;
   }
   *out_pointer = reinterpret_cast<void*>(allocation.base);
   return XHAL_SUCCESS;
 }
 
+Arena* Memory::arena_of(uint32_t device, std::string& why) {
+  const std::lock_guard lock(arenas_mutex_);
+  std::unique_ptr<Arena>& slot = arenas_[device];
+  if (slot == nullptr) {
+    slot = Arena::create(window_, config_.device_bytes, why);
+    if (slot != nullptr) map_.set_owner(slot->addresses(), AddressMap::owner_of(device));
+  }
+  return slot.get();
+}
+
 xhal_result_t Memory::allocate_device(uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base,
                                       std::string& why) {
-  Arena* arena = nullptr;
-  {
-    const std::lock_guard lock(arena_mutex_);
-    std::unique_ptr<Arena>& slot = arenas_[device];
-    if (slot == nullptr) slot = Arena::create(window_, config_.device_bytes, why);
-    if (slot == nullptr) return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
-    arena = slot.get();
+  Arena* const arena = arena_of(device, why);
+  if (arena == nullptr) return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
+  // Alignments up to the distance hold for the backing, too.
+  if (alignment > window_.distance()) {
+    why = text("the device has no address that is a multiple of %" PRIu64, alignment);
+    return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
   }
-  const std::optional<uint64_t> base = arena->allocate(size, alignment);
+  std::optional<uint64_t> base = arena->allocate(size, alignment);
+  if (!base.has_value()) {
+    retired_.reclaim();
+    settle_pools(device, true);
+    base = arena->allocate(size, alignment);
+  }
   if (base.has_value()) {
     out_base = *base;
     return XHAL_SUCCESS;
   }
-  const uint64_t unused = arena->limit() - arena->used();
-  const size_t deferred = deferred_count_.load(std::memory_order_relaxed);
-  why = text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of device %u are free%s", size,
-             unused, arena->limit(), device,
-             deferred != 0 ? "; freed memory waits for work that is not done: synchronise and try again"
-                           : "; free some and try again");
+  why =
+      text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of device %u are free%s", size,
+           arena->limit() - arena->used(), arena->limit(), device,
+           retired_.is_empty() ? "; free some and try again"
+                               : "; freed memory waits for work that is not done: synchronise and try again");
   return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
 }
 
-xhal_result_t Memory::allocate_pinned(uint64_t size, uint64_t alignment, uint64_t& out_base,
-                                      std::string& why) {
-  uint64_t used = pinned_used_.load(std::memory_order_relaxed);
-  do {
-    if (size > config_.pinned_bytes || used > config_.pinned_bytes - size) {
-      why = text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of pinned memory are in use",
-                 size, used, config_.pinned_bytes);
-      return XHAL_ERROR_OUT_OF_HOST_MEMORY;
-    }
-  } while (!pinned_used_.compare_exchange_weak(used, used + size, std::memory_order_relaxed));
-  void* pointer = nullptr;
-  const bool sensible = alignment <= kLargestPinnedAlignment;
-  // One byte more, so that its end is never another allocation's beginning.
-  if (!sensible || posix_memalign(&pointer, std::max(alignment, Arena::kGranule), size + 1) != 0) {
-    pinned_used_.fetch_sub(size, std::memory_order_relaxed);
-    why = text("the system has no %" PRIu64 " bytes of memory at a multiple of %" PRIu64, size, alignment);
-    return XHAL_ERROR_OUT_OF_HOST_MEMORY;
-  }
-  out_base = reinterpret_cast<uint64_t>(pointer);
-  return XHAL_SUCCESS;
-}
-
-xhal_result_t Memory::free(uint32_t device, const void* pointer, const std::function<Pending()>& pending,
-                           std::string& why) {
-  Allocation allocation;
-  {
-    const std::lock_guard lock(map_mutex_);
-    const auto it = allocations_.find(reinterpret_cast<uint64_t>(pointer));
-    if (it == allocations_.end()) {
-      const Allocation* around = at(reinterpret_cast<uint64_t>(pointer));
-      why = around == nullptr ? text("%p is not allocated", pointer)
-                              : text("%p lies inside the allocation at 0x%" PRIx64 "; free takes its base",
-                                     pointer, around->base);
-      return XHAL_ERROR_INVALID_POINTER;
-    }
-    allocation = it->second;
-    if (allocation.kind == XHAL_MEMORY_REGISTERED) {
+xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& why) {
+  Allocation gone;
+  const auto may_go = [&](const Allocation& found) {
+    if (found.kind == XHAL_MEMORY_REGISTERED) {
       why = text("%p is registered, not allocated; use xhal_memory_unregister", pointer);
-      return XHAL_ERROR_INVALID_POINTER;
+    } else if (found.kind == XHAL_MEMORY_RESERVED || found.has(Allocation::kMapped)) {
+      why = text("%p is reserved or mapped, not allocated; use xhal_vmm_unmap and xhal_vmm_release", pointer);
+    } else if (found.has(Allocation::kOfPool)) {
+      why = text("%p belongs to a pool that lives; use xhal_pool_free", pointer);
+    } else if (found.device != device) {
+      why = text("%p belongs to device %u, not to device %u", pointer, found.device, device);
+    } else {
+      return true;
     }
-    if (allocation.device != device) {
-      why = text("%p belongs to device %u, not to device %u", pointer, allocation.device, device);
-      return XHAL_ERROR_INVALID_POINTER;
-    }
-    Pending work = pending();
-    const bool deferred = !work.empty();
-    if (deferred) {
-      const std::lock_guard deferred_lock(deferred_mutex_);
-      deferred_.push_back({allocation, std::move(work)});
-      deferred_count_.fetch_add(1, std::memory_order_relaxed);
-    }
-    allocations_.erase(it);
-    if (deferred) return XHAL_SUCCESS;
+    return false;
+  };
+  if (map_.erase(reinterpret_cast<uint64_t>(pointer), gone, may_go)) {
+    if (!gone.has(Allocation::kImported)) retired_.add(range_of(gone));
+    return XHAL_SUCCESS;
   }
-  give_back(allocation);
+  if (why.empty()) {
+    const Allocation around = find(pointer);
+    why = around.kind == XHAL_MEMORY_UNMANAGED
+              ? text("%p is not allocated", pointer)
+              : text("%p lies inside the allocation at 0x%" PRIx64 "; free takes its base", pointer,
+                     around.base);
+  }
+  return XHAL_ERROR_INVALID_POINTER;
+}
+
+RetiredRange Memory::range_of(const Allocation& allocation) const {
+  if (allocation.kind == XHAL_MEMORY_PINNED)
+    return {
+        RetiredRange::What::kHost, allocation.device, {allocation.base, allocation.end()}, allocation.size};
+  const uint64_t base =
+      allocation.kind == XHAL_MEMORY_MANAGED ? allocation.base - window_.distance() : allocation.base;
+  return {RetiredRange::What::kDevice,
+          allocation.device,
+          {base, base + Arena::footprint(allocation.size)},
+          Arena::charge_of(allocation.size)};
+}
+
+void Memory::give_back(const RetiredRange& range) {
+  switch (range.what) {
+    case RetiredRange::What::kDevice: {
+      std::string why;
+      Arena* const arena = arena_of(range.device, why);
+      arena->give(range.addresses);
+      arena->uncharge(range.size);
+      return;
+    }
+    case RetiredRange::What::kHost:
+      pinned_.release(range.addresses.begin, range.size);
+      return;
+    case RetiredRange::What::kUnmapped:
+    case RetiredRange::What::kReserved:
+      virtual_memory_.clear(range);
+      return;
+  }
+}
+
+// ---- Registered and imported ---------------------------------------------------------------------------------------------------
+
+xhal_result_t Memory::add_host_range(const Allocation& range, const char* what, std::string& why) {
+  const uint64_t begin = range.base;
+  const auto refuse = [&](const char* problem) {
+    why = text("0x%" PRIx64 " with %" PRIu64 " bytes %s; only host memory is %s", begin, range.size, problem,
+               what);
+    return XHAL_ERROR_INVALID_POINTER;
+  };
+  if (begin < kFirstAddress || begin > kLastAddress || range.size > kLastAddress - begin)
+    return refuse("is no range of host memory");
+  if (const xhal_result_t result = prepare(why); result < 0) return result;
+  if (begin < window_.base() + window_.distance() + window_.size() && window_.base() < range.end())
+    return refuse("is memory of the simulator's");
+  if (!is_mapped(begin, range.end())) return refuse("is not mapped in this process");
+  if (!map_.insert_if_free(range)) return refuse("overlaps what is known");
   return XHAL_SUCCESS;
 }
-
-void Memory::reclaim() {
-  if (deferred_count_.load(std::memory_order_acquire) == 0) return;
-  // Held to the end: who comes meanwhile finds the memory given back, not on its way.
-  const std::lock_guard reclaiming(reclaim_mutex_);
-  std::vector<Deferred> ready;
-  {
-    const std::lock_guard lock(deferred_mutex_);
-    const auto is_waiting = [](const Deferred& deferred) {
-      return !std::ranges::all_of(deferred.pending,
-                                  [](const Position& p) { return p.progress->reached(p.number); });
-    };
-    const auto first = std::partition(deferred_.begin(), deferred_.end(), is_waiting);
-    ready.assign(std::make_move_iterator(first), std::make_move_iterator(deferred_.end()));
-    deferred_.erase(first, deferred_.end());
-  }
-  for (const Deferred& deferred : ready) give_back(deferred.allocation);
-  deferred_count_.fetch_sub(ready.size(), std::memory_order_release);
-}
-
-void Memory::give_back(const Allocation& allocation) {
-  if (allocation.kind == XHAL_MEMORY_PINNED) {
-    std::free(reinterpret_cast<void*>(allocation.base));
-    pinned_used_.fetch_sub(allocation.size, std::memory_order_relaxed);
-    return;
-  }
-  Arena* arena = nullptr;
-  {
-    const std::lock_guard lock(arena_mutex_);
-    arena = arenas_[allocation.device].get();
-  }
-  arena->release(allocation.base, allocation.size);
-}
-
-// ---- Registration --------------------------------------------------------------------------------------------------------------
 
 xhal_result_t Memory::add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id,
                                      std::string& why) {
-  const auto begin = reinterpret_cast<uint64_t>(pointer);
-  if (begin < kFirstAddress || begin > kLastAddress || size > kLastAddress - begin) {
-    why = text("%p with %" PRIu64 " bytes is no range of host memory", pointer, size);
-    return XHAL_ERROR_INVALID_POINTER;
-  }
-  const uint64_t end = begin + size;
-  if (begin < window_.base() + window_.size() && window_.base() < end) {
-    why = text("%p is a device address; only host memory is registered", pointer);
-    return XHAL_ERROR_INVALID_POINTER;
-  }
-  if (!is_mapped(begin, end)) {
-    why = text("%p with %" PRIu64 " bytes is not mapped in this process", pointer, size);
-    return XHAL_ERROR_INVALID_POINTER;
-  }
-  const std::lock_guard lock(map_mutex_);
-  if (const Allocation* known = first_in(begin, end); known != nullptr) {
-    why = text("%p with %" PRIu64 " bytes overlaps what is %s at 0x%" PRIx64, pointer, size,
-               known->kind == XHAL_MEMORY_REGISTERED ? "registered" : "allocated", known->base);
-    return XHAL_ERROR_INVALID_POINTER;
-  }
-  allocations_.emplace(begin, Allocation{begin, size, XHAL_MEMORY_REGISTERED, device, epoch(device), id});
-  return XHAL_SUCCESS;
+  return add_host_range(
+      {reinterpret_cast<uint64_t>(pointer), size, XHAL_MEMORY_REGISTERED, device, epoch(device), id, 0, 0, 0},
+      "registered", why);
+}
+
+xhal_result_t Memory::import_native(uint32_t device, void* pointer, uint64_t size, uint64_t id,
+                                    std::string& why) {
+  return add_host_range({reinterpret_cast<uint64_t>(pointer), size, XHAL_MEMORY_PINNED, device, epoch(device),
+                         id, Allocation::kImported, 0, 0},
+                        "imported", why);
 }
 
 xhal_result_t Memory::remove_registered(uint32_t device, const void* pointer, std::string& why) {
-  const std::lock_guard lock(map_mutex_);
-  const auto it = allocations_.find(reinterpret_cast<uint64_t>(pointer));
-  if (it == allocations_.end() || it->second.kind != XHAL_MEMORY_REGISTERED || it->second.device != device) {
-    why = text("%p is not the base of a range that is registered with device %u", pointer, device);
-    return XHAL_ERROR_INVALID_POINTER;
-  }
-  allocations_.erase(it);
-  return XHAL_SUCCESS;
+  Allocation gone;
+  if (map_.erase(reinterpret_cast<uint64_t>(pointer), gone, [&](const Allocation& found) {
+        return found.kind == XHAL_MEMORY_REGISTERED && found.device == device;
+      }))
+    return XHAL_SUCCESS;
+  why = text("%p is not the base of a range that is registered with device %u", pointer, device);
+  return XHAL_ERROR_INVALID_POINTER;
 }
 
 // ---- Questions -----------------------------------------------------------------------------------------------------------------
 
-const Allocation* Memory::at(uint64_t address) const {
-  auto it = allocations_.upper_bound(address);
-  if (it == allocations_.begin()) return nullptr;
-  --it;
-  return it->second.contains(address) ? &it->second : nullptr;
-}
-
-const Allocation* Memory::first_in(uint64_t begin, uint64_t end) const {
-  if (const Allocation* around = at(begin); around != nullptr) return around;
-  const auto it = allocations_.lower_bound(begin);
-  return it != allocations_.end() && it->first < end ? &it->second : nullptr;
-}
-
-xhal_result_t Memory::View::resolve(const void* pointer, uint64_t size, Resolved& out) const {
+xhal_result_t Memory::resolve(const void* pointer, uint64_t size, Use use, Resolved& out) const {
   const auto begin = reinterpret_cast<uint64_t>(pointer);
   const auto refuse = [&](xhal_result_t code, const char* problem) {
     out.problem = problem;
@@ -253,40 +237,174 @@ xhal_result_t Memory::View::resolve(const void* pointer, uint64_t size, Resolved
   if (pointer == nullptr) return refuse(XHAL_ERROR_INVALID_POINTER, "is null");
   if (begin < kFirstAddress || begin > kLastAddress)
     return refuse(XHAL_ERROR_INVALID_POINTER, "is no address of this process");
-  // A range that runs off the address space overlaps what follows its begin all the same.
-  const uint64_t end = size > kLastAddress - begin ? kLastAddress : begin + size;
-  const Allocation* known = memory_.first_in(begin, end);
-  if (known == nullptr) {
-    if (begin < memory_.window_.base() + memory_.window_.size() && memory_.window_.base() < end) {
-      return refuse(XHAL_ERROR_INVALID_POINTER, "is a device address where nothing is allocated");
-    }
+  out.allocation = map_.find(begin);
+  const Allocation& found = out.allocation;
+  const bool at_backing = window_.contains(begin);
+  if (found.kind == XHAL_MEMORY_UNMANAGED) {
+    // A range that runs off the address space overlaps what follows its begin all the same.
+    const uint64_t end = size > kLastAddress - begin ? kLastAddress : begin + size;
+    if (map_.first_in(begin, end).kind != XHAL_MEMORY_UNMANAGED)
+      return refuse(XHAL_ERROR_OUT_OF_RANGE, "leaves its allocation");
+    if (begin < window_.base() + window_.distance() + window_.size() && window_.base() < end)
+      return refuse(XHAL_ERROR_INVALID_POINTER,
+                    "is an address of the simulator's where nothing is allocated");
     if (size > kLastAddress - begin) return refuse(XHAL_ERROR_OUT_OF_RANGE, "runs off the address space");
-    out.allocation = {};
     out.host = reinterpret_cast<std::byte*>(begin);
     return XHAL_SUCCESS;
   }
-  if (known->epoch != memory_.epoch(known->device)) {
+  if (found.epoch != epoch(found.device))
     return refuse(XHAL_ERROR_INVALID_POINTER, "was made before its device was reset and can only be freed");
-  }
-  if (!known->contains(begin) || size > known->end() - begin)
-    return refuse(XHAL_ERROR_OUT_OF_RANGE, "leaves its allocation");
-  out.allocation = *known;
-  out.host = reinterpret_cast<std::byte*>(
-      known->kind == XHAL_MEMORY_DEVICE ? begin + memory_.window_.distance() : begin);
+  if (found.kind == XHAL_MEMORY_RESERVED)
+    return refuse(XHAL_ERROR_INVALID_POINTER, "is reserved, and nothing is mapped there");
+  out.host = reinterpret_cast<std::byte*>(at_backing ? begin + window_.distance() : begin);
+  if (found.has(Allocation::kMapped)) return resolve_mapped(begin, size, use, out);
+  if (size > found.end() - begin) return refuse(XHAL_ERROR_OUT_OF_RANGE, "leaves its allocation");
   return XHAL_SUCCESS;
 }
 
-Allocation Memory::find(const void* pointer) const {
-  const std::shared_lock lock(map_mutex_);
-  const Allocation* known = at(reinterpret_cast<uint64_t>(pointer));
-  return known != nullptr ? *known : Allocation{};
+// Mappings that lie side by side are one allocation for what works on them. [XHAL-VMM-5]
+xhal_result_t Memory::resolve_mapped(uint64_t begin, uint64_t size, Use use, Resolved& out) const {
+  const uint64_t bit = uint64_t{1} << use.device;
+  Allocation piece = out.allocation;
+  for (;;) {
+    const bool may = ((use.access & XHAL_ACCESS_READ) == 0 || (piece.readers & bit) != 0) &&
+                     ((use.access & XHAL_ACCESS_WRITE) == 0 || (piece.writers & bit) != 0);
+    if (!may) {
+      out.problem = "is mapped, and the device has no such access there";
+      return XHAL_ERROR_INVALID_POINTER;
+    }
+    if (size <= piece.end() - begin) return XHAL_SUCCESS;
+    size -= piece.end() - begin;
+    begin = piece.end();
+    piece = map_.find(begin);
+    if (!piece.has(Allocation::kMapped) || piece.epoch != epoch(piece.device)) {
+      out.problem = "leaves what is mapped";
+      return XHAL_ERROR_OUT_OF_RANGE;
+    }
+  }
+}
+
+xhal_result_t Memory::check_argument(const void* pointer, uint64_t size, Use use,
+                                     const char*& problem) const {
+  const auto address = reinterpret_cast<uint64_t>(pointer);
+  if (size == 0) {
+    if (!window_.contains(address)) return XHAL_SUCCESS;
+    const uint8_t owner = map_.owner(address);
+    if (owner != AddressMap::kNobody && owner != AddressMap::kLookUp &&
+        reaches(use.device, uint32_t{owner} - 1) && epoch(uint32_t{owner} - 1) == 0)
+      return XHAL_SUCCESS;
+    size = 1;
+  }
+  Resolved range;
+  const xhal_result_t result = resolve(pointer, size, use, range);
+  problem = range.problem;
+  if (result < 0) return result;
+  const Allocation& found = range.allocation;
+  if (found.kind != XHAL_MEMORY_DEVICE || found.has(Allocation::kMapped) || reaches(use.device, found.device))
+    return XHAL_SUCCESS;
+  problem = "is memory of another device, which this one's kernels reach after xhal_device_enable_peer";
+  return XHAL_ERROR_INVALID_POINTER;
 }
 
 Memory::Info Memory::info(uint32_t device) {
-  reclaim();
-  const std::lock_guard lock(arena_mutex_);
+  retired_.reclaim();
+  settle_pools(device, false);
+  const std::lock_guard lock(arenas_mutex_);
   const Arena* arena = arenas_[device].get();
   return {config_.device_bytes - (arena != nullptr ? arena->used() : 0), config_.device_bytes};
+}
+
+bool Memory::set_peer(uint32_t device, uint32_t peer, bool enabled) {
+  const uint64_t bit = uint64_t{1} << peer;
+  const uint64_t former = enabled ? peers_[device].fetch_or(bit, std::memory_order_acq_rel)
+                                  : peers_[device].fetch_and(~bit, std::memory_order_acq_rel);
+  return ((former & bit) != 0) != enabled;
+}
+
+// ---- Pools ---------------------------------------------------------------------------------------------------------------------
+
+xhal_result_t Memory::create_pool(uint32_t device, uint64_t threshold, uint64_t most, xhal_pool_t* out_pool,
+                                  std::string& why) {
+  if (const xhal_result_t result = prepare(why); result < 0) return result;
+  Arena* const arena = arena_of(device, why);
+  if (arena == nullptr) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
+  auto pool = std::make_unique<DevicePool>(device, epoch(device), *arena, threshold, most);
+  pool->handle = kit::make_handle<xhal_pool_t>(pool.get());
+  if (pool->handle == nullptr) throw std::bad_alloc();
+  const xhal_pool_t handle = pool->handle;
+  const std::lock_guard lock(pools_mutex_);
+  DevicePool* const key = pool.get();
+  pools_.emplace(key, std::move(pool));
+  *out_pool = handle;
+  return XHAL_SUCCESS;
+}
+
+void Memory::destroy_pool(DevicePool& pool) {
+  std::unique_ptr<DevicePool> last;
+  {
+    const std::lock_guard lock(pools_mutex_);
+    const auto it = pools_.find(&pool);
+    last = std::move(it->second);
+    pools_.erase(it);
+  }
+  kit::free_handle(std::exchange(last->handle, nullptr));
+  last->pool.dissolve(
+      [&](uint64_t address) { map_.clear_flags(address, Allocation::kOfPool); },
+      [&](const Pool::Waiting& waiting) {
+        retired_.add({RetiredRange::What::kDevice, last->device, waiting.addresses, waiting.charge});
+      });
+}
+
+xhal_result_t Memory::allocate_from(DevicePool& pool, const Progress& stream, uint64_t size, uint64_t id,
+                                    void** out_pointer, std::string& why) {
+  std::optional<uint64_t> base = pool.pool.allocate(size, stream);
+  if (!base.has_value()) {
+    retired_.reclaim();
+    settle_pools(pool.device, true);
+    base = pool.pool.allocate(size, stream);
+  }
+  if (!base.has_value()) {
+    const Pool::Info info = pool.pool.info();
+    why = text("%" PRIu64 " bytes do not fit: the pool uses %" PRIu64 " bytes and has reserved %" PRIu64
+               "; free some and try again",
+               size, info.used, info.reserved);
+    return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
+  }
+  try {
+    map_.insert(
+        {*base, size, XHAL_MEMORY_DEVICE, pool.device, epoch(pool.device), id, Allocation::kOfPool, 0, 0});
+  } catch (...) {
+    pool.pool.free(*base, *pool.pool.retire(*base), {});
+    throw;
+  }
+  *out_pointer = reinterpret_cast<void*>(*base);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Memory::free_to(DevicePool& pool, const Position& behind, const void* pointer,
+                              std::string& why) {
+  const auto base = reinterpret_cast<uint64_t>(pointer);
+  const std::optional<uint64_t> size = pool.pool.retire(base);
+  if (!size.has_value()) {
+    why = text("%p is not the base of a live allocation of this pool", pointer);
+    return XHAL_ERROR_INVALID_POINTER;
+  }
+  Allocation gone;
+  static_cast<void>(map_.erase(base, gone, [](const Allocation&) { return true; }));
+  pool.pool.free(base, *size, behind);
+  return XHAL_SUCCESS;
+}
+
+void Memory::settle_pools(uint32_t device, bool all) {
+  const std::lock_guard lock(pools_mutex_);
+  for (const auto& [key, pool] : pools_) {
+    if (pool->device != device) continue;
+    if (all) {
+      pool->pool.trim(0);
+    } else {
+      pool->pool.settle();
+    }
+  }
 }
 
 }  // namespace xhal::sim

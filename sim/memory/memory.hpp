@@ -1,41 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory of one instance: what is allocated and registered, to whom it belongs, and when it may be used again.
+// The memory of one instance: what is allocated, registered, reserved and imported, to whom it belongs, and when it may be used again.
+//
+// Questions take no lock: they may be asked by any number of threads while others allocate and free. A call that uses memory and a free of
+// that memory in another thread are the application's to order; whatever the order, nothing that work may touch is unmapped before the
+// instance ends.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/progress.hpp"
+#include "memory/address_map.hpp"
 #include "memory/arena.hpp"
+#include "memory/host_memory.hpp"
+#include "memory/pool.hpp"
+#include "memory/retired.hpp"
+#include "memory/virtual_memory.hpp"
 #include "memory/window.hpp"
 #include "xhal/memory.h"
 
 namespace xhal::sim {
-
-struct Allocation {
-  uint64_t base = 0;
-  uint64_t size = 0;
-  uint32_t kind = XHAL_MEMORY_UNMANAGED;
-  uint32_t device = 0;
-  uint32_t epoch = 0;  // of the device when it was made
-  uint64_t id = 0;
-
-  [[nodiscard]] uint64_t end() const { return base + size; }
-  [[nodiscard]] bool contains(uint64_t address) const { return address - base < size; }
-};
 
 // What a range of addresses turned out to be.
 struct Resolved {
   Allocation allocation;      // kind UNMANAGED: the application's own memory
   std::byte* host = nullptr;  // where the bytes are
   const char* problem = "";   // when the range was refused
+};
+
+// What a handle of a pool points to.
+struct DevicePool {
+  DevicePool(uint32_t on_device, uint32_t made_in, Arena& arena, uint64_t threshold, uint64_t most)
+      : device(on_device), epoch(made_in), pool(arena, threshold, most) {}
+  DevicePool(const DevicePool&) = delete;
+  DevicePool& operator=(const DevicePool&) = delete;
+  ~DevicePool();
+
+  const uint32_t device;
+  const uint32_t epoch;
+  Pool pool;
+  xhal_pool_t handle = nullptr;
 };
 
 class Memory {
@@ -47,84 +57,120 @@ class Memory {
   };
 
   // All work that is submitted but not done; asked when memory is freed.
-  using Pending = std::vector<Position>;
+  using Pending = PendingWork;
 
-  Memory(Window& window, const Config& config);
+  // `pending` may be called by any thread that calls this.
+  Memory(Window& window, const Config& config, std::function<Pending()> pending);
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
   // No work is left.
   ~Memory();
 
-  // ---- Allocation. `id` names it for ever. On an error `why` has a text.
+  // ---- Allocation. `id` names it for ever and is not 0. On an error `why` has a text.
   xhal_result_t allocate(uint32_t device, uint32_t kind, uint64_t size, uint64_t alignment, uint64_t id,
                          void** out_pointer, std::string& why);
-  // The allocation is gone at once; its memory is used again when the work is done that `pending` tells of. It is called while nothing
-  // can be submitted.
-  xhal_result_t free(uint32_t device, const void* pointer, const std::function<Pending()>& pending,
-                     std::string& why);
+  // The allocation is gone at once; its memory is used again when the work is done that is pending now. Imported memory is forgotten
+  // and stays its owner's.
+  xhal_result_t free(uint32_t device, const void* pointer, std::string& why);
 
   xhal_result_t add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id, std::string& why);
   xhal_result_t remove_registered(uint32_t device, const void* pointer, std::string& why);
+  // Host memory that another library allocated.
+  xhal_result_t import_native(uint32_t device, void* pointer, uint64_t size, uint64_t id, std::string& why);
 
   // ---- Questions.
 
-  // Holds off allocation and free, so that what it resolves stays so until the work that uses it is submitted.
+  // Resolves ranges for work that is about to be submitted. What it tells may change when the memory is freed meanwhile.
   class View {
    public:
-    explicit View(const Memory& memory) : memory_(memory), lock_(memory.map_mutex_) {}
+    explicit View(const Memory& memory) : memory_(memory) {}
     // A range of at least one byte. On success `out.host` may be used by work of any device.
-    xhal_result_t resolve(const void* pointer, uint64_t size, Resolved& out) const;
+    xhal_result_t resolve(const void* pointer, uint64_t size, Use use, Resolved& out) const {
+      return memory_.resolve(pointer, size, use, out);
+    }
+    // Memory that a launch names, by its address alone (size 0) or with its range. Host memory passes; a device address must be one that
+    // the device's kernels reach, since following another would end the process. Whether something is allocated at an address is asked
+    // only where a range is told, or the device was reset.
+    xhal_result_t check_argument(const void* pointer, uint64_t size, Use use, const char*& problem) const {
+      return memory_.check_argument(pointer, size, use, problem);
+    }
 
    private:
     const Memory& memory_;
-    std::shared_lock<std::shared_mutex> lock_;
   };
+  xhal_result_t resolve(const void* pointer, uint64_t size, Use use, Resolved& out) const;
+  xhal_result_t check_argument(const void* pointer, uint64_t size, Use use, const char*& problem) const;
 
   // Kind UNMANAGED when the address lies in none.
-  [[nodiscard]] Allocation find(const void* pointer) const;
+  [[nodiscard]] Allocation find(const void* pointer) const {
+    return map_.find(reinterpret_cast<uint64_t>(pointer));
+  }
+  // Whether the simulator alone hands out this address, for device memory or for what the host reaches, too.
+  [[nodiscard]] bool is_own_address(const void* pointer) const {
+    return map_.is_paged(reinterpret_cast<uint64_t>(pointer));
+  }
   struct Info {
     uint64_t free_bytes = 0, total_bytes = 0;
   };
   [[nodiscard]] Info info(uint32_t device);
 
   // Gives back what waited for work that is done by now. Cheap when nothing waits.
-  void reclaim();
+  void reclaim() { retired_.reclaim(); }
+  // The same for a stream that has become idle: it looks at no other stream and waits for nobody.
+  void reclaim_known() { retired_.reclaim_known(); }
 
-  // Everything of the device that exists now can only be freed from here on.
+  // ---- Peers. False when it is so already.
+  bool set_peer(uint32_t device, uint32_t peer, bool enabled);
+  [[nodiscard]] bool reaches(uint32_t device, uint32_t owner) const {
+    return device == owner || (peers_[device].load(std::memory_order_relaxed) >> owner & 1) != 0;
+  }
+
+  // ---- Pools. The handle is made, too.
+  xhal_result_t create_pool(uint32_t device, uint64_t threshold, uint64_t most, xhal_pool_t* out_pool,
+                            std::string& why);
+  void destroy_pool(DevicePool& pool);
+  // For work that is submitted to the stream of that progress from now on.
+  xhal_result_t allocate_from(DevicePool& pool, const Progress& stream, uint64_t size, uint64_t id,
+                              void** out_pointer, std::string& why);
+  xhal_result_t free_to(DevicePool& pool, const Position& behind, const void* pointer, std::string& why);
+
+  // ---- Virtual memory.
+  [[nodiscard]] VirtualMemory& virtual_memory() { return virtual_memory_; }
+  // Before it is used.
+  xhal_result_t prepare(std::string& why);
+
+  // ---- Resets. Everything of the device that exists now can only be freed from here on.
   void new_epoch(uint32_t device) { epochs_[device].fetch_add(1, std::memory_order_release); }
   [[nodiscard]] uint32_t epoch(uint32_t device) const {
     return epochs_[device].load(std::memory_order_acquire);
   }
 
  private:
-  struct Deferred {
-    Allocation allocation;
-    Pending pending;
-  };
-
+  Arena* arena_of(uint32_t device, std::string& why);
   xhal_result_t allocate_device(uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base,
                                 std::string& why);
-  xhal_result_t allocate_pinned(uint64_t size, uint64_t alignment, uint64_t& out_base, std::string& why);
-  void give_back(const Allocation& allocation);
-  // The allocation that holds the address, or null. Under map_mutex_.
-  const Allocation* at(uint64_t address) const;
-  const Allocation* first_in(uint64_t begin, uint64_t end) const;
+  xhal_result_t add_host_range(const Allocation& range, const char* what, std::string& why);
+  // What the memory of an allocation is once it is nobody's.
+  [[nodiscard]] RetiredRange range_of(const Allocation& allocation) const;
+  void give_back(const RetiredRange& range);
+  // Returns what pools do not use: `all` of it, or what a synchronise would.
+  void settle_pools(uint32_t device, bool all);
+  xhal_result_t resolve_mapped(uint64_t begin, uint64_t size, Use use, Resolved& out) const;
 
   Window& window_;
   const Config config_;
-  std::unique_ptr<std::atomic<uint32_t>[]> epochs_;
+  const std::unique_ptr<std::atomic<uint32_t>[]> epochs_;
+  const std::unique_ptr<std::atomic<uint64_t>[]> peers_;  // bit n of each: it reaches device n
 
-  mutable std::shared_mutex map_mutex_;
-  std::map<uint64_t, Allocation> allocations_;  // by base
-
-  std::mutex arena_mutex_;
+  AddressMap map_;
+  std::mutex arenas_mutex_;
   std::vector<std::unique_ptr<Arena>> arenas_;  // by device; made with the first allocation
-  std::atomic<uint64_t> pinned_used_{0};
+  HostMemory pinned_;
+  RetiredMemory retired_;
+  VirtualMemory virtual_memory_;
 
-  std::mutex reclaim_mutex_;
-  std::atomic<size_t> deferred_count_{0};  // of those whose memory is not given back
-  std::mutex deferred_mutex_;
-  std::vector<Deferred> deferred_;
+  std::mutex pools_mutex_;
+  std::unordered_map<DevicePool*, std::unique_ptr<DevicePool>> pools_;
 };
 
 }  // namespace xhal::sim

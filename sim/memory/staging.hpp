@@ -34,7 +34,11 @@ class StagedBytes {
  public:
   StagedBytes() = default;
   // Empty when the budget or the machine's memory is exhausted.
-  StagedBytes(StagingBudget& budget, const void* source, uint64_t size) {
+  StagedBytes(StagingBudget& budget, const void* source, uint64_t size) : StagedBytes(budget, size) {
+    if (bytes_ != nullptr) std::memcpy(bytes_, source, size);
+  }
+  // To be written through data().
+  StagedBytes(StagingBudget& budget, uint64_t size) {
     if (!budget.take(size)) return;
     bytes_ = std::malloc(size);
     if (bytes_ == nullptr) {
@@ -43,7 +47,6 @@ class StagedBytes {
     }
     budget_ = &budget;
     size_ = size;
-    std::memcpy(bytes_, source, size);
   }
   StagedBytes(StagedBytes&& other) noexcept
       : budget_(std::exchange(other.budget_, nullptr)),
@@ -61,7 +64,7 @@ class StagedBytes {
     budget_->give_back(size_);
   }
 
-  [[nodiscard]] const std::byte* data() const { return static_cast<const std::byte*>(bytes_); }
+  [[nodiscard]] std::byte* data() { return static_cast<std::byte*>(bytes_); }
 
  private:
   StagingBudget* budget_ = nullptr;

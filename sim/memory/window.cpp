@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace xhal::sim {
@@ -55,11 +56,17 @@ bool Window::reserve(std::string& note) {
   return false;
 }
 
-std::optional<Interval> Window::take_slice(uint64_t size) {
+std::optional<Interval> Window::take_slice(uint64_t size, uint64_t alignment) {
   const std::lock_guard lock(mutex_);
-  const std::optional<uint64_t> begin = slices_.take(size, kSliceAlignment);
+  const std::optional<uint64_t> begin = slices_.take(size, std::max(alignment, kSliceAlignment));
   if (!begin.has_value()) return std::nullopt;
   return Interval{*begin, *begin + size};
+}
+
+void Window::clear_backing(Interval addresses) const {
+  // When it fails the backing stays where it is, unused: mappings are the process's scarce good then, not addresses.
+  static_cast<void>(mmap(reinterpret_cast<void*>(addresses.begin + size_), addresses.size(), PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
 }
 
 void Window::give_slice(Interval slice) {

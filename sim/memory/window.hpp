@@ -38,9 +38,11 @@ class Window {
   [[nodiscard]] uint64_t distance() const { return size_; }
   [[nodiscard]] bool contains(uint64_t address) const { return address - base_ < size_; }
 
-  // Addresses for one arena, a multiple of kSliceAlignment in size and place.
-  [[nodiscard]] std::optional<Interval> take_slice(uint64_t size);
+  // Addresses for one arena or reservation, a multiple of kSliceAlignment in size and of `alignment`, a power of two, in place.
+  [[nodiscard]] std::optional<Interval> take_slice(uint64_t size, uint64_t alignment = kSliceAlignment);
   void give_slice(Interval slice);
+  // Nothing backs these addresses any more.
+  void clear_backing(Interval addresses) const;
 
  private:
   friend struct WindowFork;

@@ -91,14 +91,14 @@ TEST(Arena, CountsInGranulesUpToItsLimitExactly) {
   ASSERT_NE(arena, nullptr) << why;
   const auto one = arena->allocate(1, 0);
   ASSERT_TRUE(one.has_value());
-  EXPECT_EQ(arena->used(), 256u);
+  EXPECT_EQ(arena->used(), 4096u);
   EXPECT_FALSE(arena->allocate(kMiB, 0).has_value());
-  const auto rest = arena->allocate(kMiB - 256, 0);
+  const auto rest = arena->allocate(kMiB - 4096, 0);
   EXPECT_TRUE(rest.has_value());
   EXPECT_EQ(arena->used(), kMiB);
   EXPECT_FALSE(arena->allocate(1, 0).has_value());
   arena->release(*one, 1);
-  arena->release(*rest, kMiB - 256);
+  arena->release(*rest, kMiB - 4096);
   EXPECT_EQ(arena->used(), 0u);
   EXPECT_TRUE(arena->allocate(kMiB, 0).has_value());
 }
@@ -108,7 +108,7 @@ TEST(Arena, HoldsAsManySmallAllocationsAsItsLimitSays) {
   std::string why;
   const auto arena = Arena::create(*window, kMiB, why);
   ASSERT_NE(arena, nullptr) << why;
-  for (uint64_t i = 0; i < kMiB / 256; ++i) ASSERT_TRUE(arena->allocate(256, 0).has_value()) << i;
+  for (uint64_t i = 0; i < kMiB / 4096; ++i) ASSERT_TRUE(arena->allocate(4096, 0).has_value()) << i;
   EXPECT_FALSE(arena->allocate(1, 0).has_value());
 }
 
@@ -117,10 +117,10 @@ TEST(Arena, TheEndOfAnAllocationIsNoOthersBeginning) {
   std::string why;
   const auto arena = Arena::create(*window, kMiB, why);
   ASSERT_NE(arena, nullptr) << why;
-  const auto first = arena->allocate(256, 0);
-  const auto second = arena->allocate(256, 0);
-  EXPECT_NE(*first + 256, *second);
-  EXPECT_NE(*second + 256, *first);
+  const auto first = arena->allocate(4096, 0);
+  const auto second = arena->allocate(4096, 0);
+  EXPECT_NE(*first + 4096, *second);
+  EXPECT_NE(*second + 4096, *first);
 }
 
 TEST(Arena, AlignsUpToWhatIsAskedFor) {
@@ -131,7 +131,7 @@ TEST(Arena, AlignsUpToWhatIsAskedFor) {
   for (uint64_t alignment = 1; alignment <= kMiB; alignment *= 2) {
     const auto address = arena->allocate(17, alignment);
     ASSERT_TRUE(address.has_value()) << alignment;
-    EXPECT_EQ(*address % std::max<uint64_t>(alignment, 256), 0u);
+    EXPECT_EQ(*address % std::max<uint64_t>(alignment, 4096), 0u);
   }
 }
 
@@ -148,20 +148,62 @@ TEST(Arena, TakesPagesWhenTouchedAndReturnsThemWhenReleased) {
   EXPECT_EQ(arena->resident(), 0u);
 }
 
-TEST(Arena, ReturnsPagesThatManySmallAllocationsShared) {
+TEST(Arena, KeepsPagesOfSmallAllocationsAndReturnsThoseThatNobodyTookAgain) {
   const auto window = small_window();
   std::string why;
   const auto arena = Arena::create(*window, 8 * kMiB, why);
   ASSERT_NE(arena, nullptr) << why;
   std::vector<uint64_t> addresses;
   for (int i = 0; i < 1000; ++i) {
-    addresses.push_back(*arena->allocate(300, 0));
-    std::memset(backing(*window, addresses.back()), 1, 300);
+    addresses.push_back(*arena->allocate(4096, 0));
+    std::memset(backing(*window, addresses.back()), 1, 4096);
   }
-  EXPECT_GT(arena->resident(), 0u);
-  for (size_t i = 0; i < addresses.size(); i += 2) arena->release(addresses[i], 300);
-  for (size_t i = 1; i < addresses.size(); i += 2) arena->release(addresses[i], 300);
-  EXPECT_EQ(arena->resident(), 0u);
+  for (const uint64_t address : addresses) arena->release(address, 4096);
+  EXPECT_EQ(arena->resident(), 1000u * 4096) << "for those who come next";
+  const auto again = arena->allocate(4096, 0);
+  std::memset(backing(*window, *again), 2, 4096);
+  arena->trim();
+  EXPECT_EQ(arena->resident(), 4096u);
+  EXPECT_EQ(backing(*window, *again)[4095], 2);
+}
+
+TEST(Arena, HoldsNoMoreFreePagesThanItsBoundHoweverManyComeAndGo) {
+  const auto window = small_window(256 * kMiB);
+  std::string why;
+  const auto arena = Arena::create(*window, 64 * kMiB, why);
+  ASSERT_NE(arena, nullptr) << why;
+  std::vector<uint64_t> addresses;
+  for (int i = 0; i < 48; ++i) {
+    addresses.push_back(*arena->allocate(kMiB, 0));
+    std::memset(backing(*window, addresses.back()), 1, kMiB);
+  }
+  for (const uint64_t address : addresses) arena->release(address, kMiB);
+  EXPECT_LE(arena->resident(), Arena::kKeptBytes);
+}
+
+TEST(Arena, MemoryAndAddressesAreCountedApart) {
+  const auto window = small_window();
+  std::string why;
+  const auto arena = Arena::create(*window, kMiB, why);
+  ASSERT_NE(arena, nullptr) << why;
+  const auto addresses = arena->take(2 * kMiB, 4096);
+  ASSERT_TRUE(addresses.has_value());
+  EXPECT_EQ(arena->used(), 0u);
+  EXPECT_TRUE(arena->charge(kMiB));
+  EXPECT_FALSE(arena->charge(1));
+  EXPECT_FALSE(arena->allocate(1, 0).has_value());
+  arena->uncharge(kMiB);
+  arena->give({*addresses, *addresses + 2 * kMiB});
+  EXPECT_TRUE(arena->allocate(kMiB, 0).has_value());
+}
+
+TEST(Arena, NobodyShrinksItsFile) {
+  const auto window = small_window();
+  std::string why;
+  const auto arena = Arena::create(*window, kMiB, why);
+  ASSERT_NE(arena, nullptr) << why;
+  EXPECT_NE(ftruncate(arena->file(), 4096), 0);
+  EXPECT_NE(ftruncate(arena->file(), 1 << 30), 0);
 }
 
 TEST(Arena, ItsNeighboursKeepTheirBytesWhenItIsReleased) {

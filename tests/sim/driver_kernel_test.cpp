@@ -240,13 +240,13 @@ TEST_F(Kernels, PointersThatWouldEndTheProcessAreRefused) {
   EXPECT_EQ(try_pointer(&none), XHAL_SUCCESS) << "host memory passes";
   EXPECT_EQ(try_pointer(mine, 1001), XHAL_ERROR_OUT_OF_RANGE);
   EXPECT_EQ(try_pointer(nullptr, 1), XHAL_ERROR_INVALID_POINTER);
-  EXPECT_EQ(try_pointer(mine + 1000), XHAL_ERROR_INVALID_POINTER);
-  EXPECT_EQ(try_pointer(mine + (1 << 30)), XHAL_ERROR_INVALID_POINTER) << "nowhere in the window";
+  EXPECT_EQ(try_pointer(mine + 1000, 1), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(try_pointer(mine + (int64_t{64} << 30)), XHAL_ERROR_INVALID_POINTER) << "no device's";
   EXPECT_EQ(try_pointer(allocate(machine.device(1), 100)), XHAL_ERROR_INVALID_POINTER) << "another device's";
   const Machine other;
   EXPECT_EQ(try_pointer(allocate(other.device(), 100)), XHAL_ERROR_INVALID_POINTER) << "another instance's";
   ASSERT_EQ(call().memory_free(device, mine), XHAL_SUCCESS);
-  EXPECT_EQ(try_pointer(mine), XHAL_ERROR_INVALID_POINTER) << "freed";
+  EXPECT_EQ(try_pointer(mine, 1), XHAL_ERROR_INVALID_POINTER) << "freed";
   expect_synchronized(stream);
 }
 

@@ -19,7 +19,7 @@ class MemoryManager : public testing::Test {
   MemoryManager() {
     std::string note;
     EXPECT_TRUE(window.reserve(note));
-    memory = std::make_unique<Memory>(window, Memory::Config{2, 4 * kMiB, kMiB});
+    memory = std::make_unique<Memory>(window, Memory::Config{2, 4 * kMiB, kMiB}, [this] { return pending; });
   }
 
   void* allocate(uint64_t size, uint32_t kind = XHAL_MEMORY_DEVICE, uint32_t device = 0) {
@@ -27,13 +27,9 @@ class MemoryManager : public testing::Test {
     EXPECT_EQ(memory->allocate(device, kind, size, 0, ++ids, &pointer, why), XHAL_SUCCESS) << why;
     return pointer;
   }
-  xhal_result_t free(void* pointer, uint32_t device = 0, Memory::Pending pending = {}) {
-    return memory->free(
-        device, pointer, [&] { return pending; }, why);
-  }
-  xhal_result_t resolve(const void* pointer, uint64_t size) {
-    const Memory::View view(*memory);
-    return view.resolve(pointer, size, resolved);
+  xhal_result_t free(void* pointer, uint32_t device = 0) { return memory->free(device, pointer, why); }
+  xhal_result_t resolve(const void* pointer, uint64_t size, Use use = {}) {
+    return memory->resolve(pointer, size, use, resolved);
   }
   static void* at(void* pointer, int64_t offset) {
     return reinterpret_cast<void*>(reinterpret_cast<int64_t>(pointer) + offset);
@@ -42,6 +38,7 @@ class MemoryManager : public testing::Test {
   Window window{64 * kMiB};
   std::unique_ptr<Memory> memory;
   uint64_t ids = 0;
+  Memory::Pending pending;  // what the streams have not done
   std::string why;
   Resolved resolved;
 };
@@ -103,17 +100,20 @@ TEST_F(MemoryManager, WhatPendingWorkMayTouchIsNotUsedBeforeThatIsDone) {
   Progress progress;
   progress.submit(3);
   void* pointer = allocate(4 * kMiB);
-  ASSERT_EQ(free(pointer, 0, {{&progress, 3}}), XHAL_SUCCESS);
+  pending = {{&progress, 3}};
+  ASSERT_EQ(free(pointer), XHAL_SUCCESS);
+  pending.clear();
   EXPECT_EQ(memory->find(pointer).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED)) << "it is gone at once";
   EXPECT_EQ(memory->info(0).free_bytes, 0u);
   void* again = nullptr;
-  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_DEVICE, 1, 0, 1, &again, why), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_DEVICE, 1, 0, ++ids, &again, why),
+            XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
   EXPECT_NE(why.find("waits for work"), std::string::npos) << why;
   progress.retire(2);
   EXPECT_EQ(memory->info(0).free_bytes, 0u);
   progress.retire(3);
   EXPECT_EQ(memory->info(0).free_bytes, 4 * kMiB);
-  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_DEVICE, 4 * kMiB, 0, 1, &again, why), XHAL_SUCCESS);
+  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_DEVICE, 4 * kMiB, 0, ++ids, &again, why), XHAL_SUCCESS);
 }
 
 TEST_F(MemoryManager, DevicesAndKindsCountApart) {
@@ -187,7 +187,7 @@ TEST(Staging, KeepsToItsBudgetAndGivesItBack) {
     StagedBytes first(budget, source, 64);
     ASSERT_NE(first.data(), nullptr);
     EXPECT_STREQ(reinterpret_cast<const char*>(first.data()), "bytes");
-    const StagedBytes second(budget, source, 37);
+    StagedBytes second(budget, source, 37);
     EXPECT_EQ(second.data(), nullptr);
     StagedBytes moved = std::move(first);
     EXPECT_NE(moved.data(), nullptr);
