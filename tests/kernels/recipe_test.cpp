@@ -117,6 +117,71 @@ TEST_P(Recipe, WorkItemFunctionsInAndOutsideTheirDimensions) {
   }
 }
 
+// The driver is told which group of a row trapped, and the ones behind it have not run.
+TEST_P(Recipe, ATrapEndsTheRowAtItsGroup) {
+  for (const std::uint32_t trapping : {2U, 5U, 8U, 100U}) {
+    std::array<std::uint32_t, 12> ran = {};
+    const Arguments arguments = std::move(Arguments().pointer(ran.data()).value(trapping));
+    std::vector<std::unique_ptr<std::byte[]>> no_local_memory;
+    const auto pointers = arguments.for_worker(&no_local_memory);
+    xhal_native_frame frame = {};
+    frame.group_id[0] = 2;
+    frame.row_groups = 7;
+    frame.group_count[0] = static_cast<std::uint32_t>(ran.size());
+    frame.group_count[1] = frame.group_count[2] = 1;
+    for (std::uint32_t& size : frame.group_size) size = 1;
+    frame.group_size[0] = 4;
+    frame.arguments = pointers.data();
+    kernel("test_trap_in_group").run_groups(&frame);
+    EXPECT_EQ(frame.trapped, trapping < 9 ? 1U : 0U) << trapping;
+    EXPECT_TRUE(frame.trapped == 0 || frame.group_id[0] == trapping) << frame.group_id[0];
+    const std::uint32_t end = std::min(trapping + 1, 9U);
+    for (std::uint32_t group = 0; group < ran.size(); ++group) {
+      EXPECT_EQ(ran[group], group >= 2 && group < end ? 1U : 0U) << trapping << ", group " << group;
+    }
+  }
+}
+
+TEST_P(Recipe, RowsThatAreTooLongTrapAndRunNothing) {
+  std::vector<std::uint32_t> out(64, 9);
+  const std::uint64_t n = out.size();
+  for (const char* name : {"test_alike", "test_hidden_local_id"}) {
+    const Arguments arguments = std::move(Arguments().pointer(out.data()).value(n));
+    std::vector<std::unique_ptr<std::byte[]>> no_local_memory;
+    const auto pointers = arguments.for_worker(&no_local_memory);
+    for (const std::uint32_t groups : {XHAL_NATIVE_MAX_ROW_GROUPS + 1U, 1U << 31, ~0U}) {
+      xhal_native_frame frame = {};
+      for (int d = 0; d < 3; ++d) frame.group_count[d] = frame.group_size[d] = 1;
+      frame.group_count[0] = frame.row_groups = groups;
+      frame.arguments = pointers.data();
+      kernel(name).run_groups(&frame);
+      EXPECT_EQ(frame.trapped, 1U);
+    }
+    EXPECT_TRUE(std::ranges::all_of(out, [](std::uint32_t word) { return word == 9; })) << name;
+  }
+}
+
+// Whether a kernel's groups are run one by one or as one loop over the row, each item sees its own group.
+TEST_P(Recipe, ItemsOfARowSeeTheirOwnGroup) {
+  for (const std::uint32_t row_groups : {1U, 2U, 7U, 50U}) {
+    std::vector<std::uint32_t> ids(350);
+    std::vector<std::uint32_t> alike(350);
+    const auto run_row = [&](const char* name, const Arguments& arguments) {
+      EXPECT_FALSE(run({.kernel = &kernel(name),
+                        .arguments = &arguments,
+                        .groups = {50, 1, 1},
+                        .group_size = {7, 1, 1},
+                        .row_groups = row_groups}));
+    };
+    run_row("test_hidden_local_id", Arguments().pointer(ids.data()));
+    run_row("test_alike", Arguments().pointer(alike.data()).value(std::uint64_t{345}));
+    for (std::uint32_t i = 0; i < ids.size(); ++i) {
+      ASSERT_EQ(ids[i], i % 7) << row_groups;
+      ASSERT_EQ(alike[i], i < 345 ? i + 7000 + 5000000 : 0) << row_groups;
+    }
+  }
+}
+
 TEST_P(Recipe, GuardsOfOtherShapesHold) {
   for (const std::uint64_t n : {0U, 1U, 63U, 64U, 65U, 200U}) {
     for (const std::uint64_t first : {0U, 1U, 64U, 150U}) {

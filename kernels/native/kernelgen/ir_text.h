@@ -56,6 +56,9 @@ bool is_coroutine_marker(std::string_view function_name);
 // A lifted module says how much memory a kernel's local variables take, in comments of this form: "; local bytes: <kernel> <n>".
 inline constexpr const char* kLocalBytesMark = "; local bytes: ";
 
+// And which kernels cannot tell one group of a row from the next, so that all items of the row are one loop: "; groups alike: <kernel>".
+inline constexpr const char* kGroupsAlikeMark = "; groups alike: ";
+
 bool is_name_character(char c);
 
 // The type that `text` begins with.
