@@ -117,6 +117,67 @@ TEST_P(Recipe, WorkItemFunctionsInAndOutsideTheirDimensions) {
   }
 }
 
+#pragma pack(push, 1)
+struct Packed {
+  std::uint8_t a;
+  std::uint64_t b;
+};
+#pragma pack(pop)
+struct Nested {
+  std::array<std::uint8_t, 3> first;
+  Packed second;
+  alignas(16) std::array<std::uint32_t, 4> third;
+};
+struct alignas(64) Wide {
+  std::uint32_t a;
+};
+union Either {
+  std::uint64_t a;
+  std::array<std::uint8_t, 12> b;
+};
+
+TEST_P(Recipe, StructuresHaveTheLayoutOfC) {
+  static constexpr std::array<std::array<std::uint32_t, 2>, 8> kSizes = {{{8, 8},
+                                                                          {1, 1},
+                                                                          {12, 4},
+                                                                          {24, 8},
+                                                                          {sizeof(Packed), alignof(Packed)},
+                                                                          {sizeof(Wide), alignof(Wide)},
+                                                                          {sizeof(Either), alignof(Either)},
+                                                                          {sizeof(Nested), alignof(Nested)}}};
+  const xhal_native_kernel& structures = kernel("test_structures");
+  ASSERT_EQ(structures.param_count, kSizes.size());
+  for (std::size_t i = 0; i < kSizes.size(); ++i) {
+    EXPECT_EQ(structures.params[i].size, kSizes[i][0]) << structures.params[i].name;
+    EXPECT_EQ(structures.params[i].alignment, kSizes[i][1]) << structures.params[i].name;
+  }
+  // Two of the nested one, of 48 bytes, and one of 12.
+  EXPECT_EQ(kernel("test_local_structure").static_local_bytes, 2 * sizeof(Nested) + 12);
+}
+
+TEST_P(Recipe, StructuresArriveWhateverTheirSizeAndAlignment) {
+  std::array<std::uint64_t, 7> out = {};
+  Either either = {};
+  either.b = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9};
+  const Nested nested = {.first = {1, 2, 3}, .second = {.a = 4, .b = 1000}, .third = {5, 6, 7, 0}};
+  Arguments arguments;
+  arguments.pointer(out.data()).value(std::uint8_t{7}).value(std::array<float, 3>{1.0F, 2.0F, -3.0F});
+  arguments.value(std::array<std::uint64_t, 3>{10, 20, 30})
+      .value(Packed{.a = 5, .b = 1ULL << 40})
+      .value(Wide{.a = 6});
+  arguments.value(either).value(nested);
+  EXPECT_FALSE(launch("test_structures", arguments, {1, 1, 1}, {1, 1, 1}));
+  const std::array<std::uint64_t, 7> expected = {
+      7, 0x3F800000 + 3 * 0x40000000ULL + 5 * 0xC0400000ULL, 220, 5 + (3ULL << 40), 6, 10, 3 + 3000 + 35};
+  EXPECT_EQ(out, expected);
+
+  std::vector<std::uint64_t> sums(30);
+  EXPECT_FALSE(launch("test_local_structure",
+                      Arguments().pointer(sums.data()).value(nested).value(std::array<float, 3>{0, 20, 300}),
+                      {3, 1, 1}, {10, 1, 1}, 2));
+  for (std::uint64_t i = 0; i < sums.size(); ++i) EXPECT_EQ(sums[i], 1000 + 6 + 300 + 20 + i % 10);
+}
+
 // The driver is told which group of a row trapped, and the ones behind it have not run.
 TEST_P(Recipe, ATrapEndsTheRowAtItsGroup) {
   for (const std::uint32_t trapping : {2U, 5U, 8U, 100U}) {

@@ -52,7 +52,7 @@ struct LocalVariables {
   std::map<std::string, std::size_t> kernel_bytes;
 
   // `line` defines a global variable. Returns whether it was taken, so that its definition goes.
-  bool take(const std::string& line, const std::set<std::string>& functions) {
+  bool take(const std::string& line, const std::set<std::string>& functions, const Module& module) {
     const std::size_t keyword = line.find(" global ");
     if (keyword == std::string::npos) return false;
     const std::string name = line.substr(1, line.find(" = ") - 1);
@@ -67,7 +67,7 @@ struct LocalVariables {
     std::size_t& bytes = kernel_bytes[kernel];
     const std::size_t offset = (bytes + alignment - 1) / alignment * alignment;
     variables.push_back({name, offset});
-    bytes = offset + type_bytes(leading_type(std::string_view(line).substr(keyword + 8)));
+    bytes = offset + layout_of(leading_type(std::string_view(line).substr(keyword + 8)), module).bytes;
     return true;
   }
 };
@@ -231,7 +231,7 @@ class GroupsAlike {
 };
 
 // clang passes values to OpenCL kernels by rules that no C function has. A wrapper in C calls this instead, which takes a
-// pointer to each value.
+// pointer to each value; a structure's has its alignment.
 std::string value_loader(const Function& kernel) {
   std::string parameters = "ptr %xhal.item";
   std::string loads;
@@ -241,7 +241,10 @@ std::string value_loader(const Function& kernel) {
     const std::string& text = kernel.parameters[i];
     const std::string type(leading_type(text));
     parameters += ", ptr %argument" + number;
-    if (type == "ptr") {
+    if (const std::string_view structure = structure_of(text); !structure.empty()) {
+      const std::size_t name = text.rfind(' ');
+      values += ", ptr" + text.substr(type.size(), name - type.size()) + " %argument" + number;
+    } else if (type == "ptr") {
       values += ", ptr %argument" + number;
     } else {
       loads += "  %value" + number + " = load " + type + ", ptr %argument" + number + ", align 1\n";
@@ -286,7 +289,7 @@ std::string lift(const std::vector<std::string>& lines) {
       text += lift_attributes(line);
     } else if (line.starts_with("declare ")) {
       text += lift_code(line);
-    } else if (!line.starts_with("@") || !local.take(line, functions)) {
+    } else if (!line.starts_with("@") || !local.take(line, functions, module)) {
       text += line;
     }
     text += '\n';

@@ -73,10 +73,26 @@ void set_value_type(Parameter* parameter, const std::string& opencl_type, const 
   const std::string rest = space == std::string::npos ? "" : opencl_type.substr(space);
   if (!kScalars.contains(scalar) || !(rest.empty() || rest.starts_with(" __attribute__((ext_vector_type("))) {
     throw Refusal("parameter '" + parameter->name + "' has the type '" + opencl_type +
-                  "': pass scalars, vectors and pointers only");
+                  "': pass scalars, vectors, structures and pointers only");
   }
   parameter->value_type = alias;
   parameter->value_typedef = "typedef " + kScalars.at(scalar) + " " + alias + rest + ";\n";
+}
+
+// The bytes of a structure, which the kernel alone knows how to read.
+void set_structure(Parameter* parameter, const Module& module, const std::string& text,
+                   const std::string& alias) {
+  const std::size_t bytes = layout_of(structure_of(text), module).bytes;
+  static constexpr std::string_view kAlign = " align ";
+  const std::size_t at = text.find(kAlign);
+  if (at == std::string::npos || bytes == 0) {
+    throw Refusal("parameter '" + parameter->name +
+                  "' is a structure of no size or alignment: give it a member");
+  }
+  parameter->value_type = alias;
+  parameter->value_typedef = "typedef struct {\n  _Alignas(" +
+                             std::to_string(std::stoul(text.substr(at + kAlign.size()))) +
+                             ") unsigned char bytes[" + std::to_string(bytes) + "];\n} " + alias + ";\n";
 }
 
 // What is declared const is read. Of the rest LLVM's analysis tells what is certainly never read; anything that it cannot
@@ -106,9 +122,10 @@ Kernel describe(const Module& module, const Function& function) {
   const auto qualifiers = argument_facts(module, function, "kernel_arg_type_qual");
   // The item comes first in the lifted function.
   if (function.parameters.size() != names.size() + 1) {
-    throw Refusal("kernel '" + kernel.name +
-                  "': its metadata and its code disagree on the number of parameters" +
-                  " (a structure passed by value does that): pass scalars, vectors and pointers only");
+    throw Refusal(
+        "kernel '" + kernel.name +
+        "': its metadata and its code disagree on the number of parameters: another compiler than clang " +
+        "15 does that");
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     Parameter parameter;
@@ -121,6 +138,9 @@ Kernel describe(const Module& module, const Function& function) {
       set_access(&parameter, spaces[i] == "2" ? "const" : qualifiers[i], function.parameters[i + 1]);
     } else if (spaces[i] == "3") {
       parameter.kind = Kind::kLocal;
+    } else if (!structure_of(function.parameters[i + 1]).empty()) {
+      set_structure(&parameter, module, function.parameters[i + 1],
+                    kernel.name + "_type" + std::to_string(i));
     } else {
       set_value_type(&parameter, types[i], kernel.name + "_type" + std::to_string(i));
     }
