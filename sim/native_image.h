@@ -3,9 +3,11 @@
  * The native kernel image: what an ELF shared object of compiled kernels exports to the simulator.
  *
  * An image is code and runs with the rights of the process that loads it. It exports one symbol, XHAL_NATIVE_IMAGE_SYMBOL, a
- * const xhal_native_image. A kernel is entered once for each work-group; inside, the image itself loops over the
- * work-items of the group, so that kernels without barriers vectorise across work-items. How items wait at a barrier is the image's
- * matter: the driver sees one call on one thread's stack.
+ * const xhal_native_image. A kernel is entered for a row of work-groups, neighbours in dimension 0; inside, the image itself loops over
+ * the groups and their work-items, so that kernels without barriers vectorise across work-items, and those that cannot tell one
+ * group from the next across groups. How items wait at a barrier is the image's matter: the driver sees one call on one thread's stack.
+ *
+ * The number in the symbol's name is the interface's version: an image of another one is refused.
  *
  * Pointer resolution. Device addresses are not backed in the host's view; the bytes of device address p lie at
  * p + backing_distance when p - window_base < window_size (unsigned), every other pointer is a host pointer and is used
@@ -21,8 +23,9 @@
 extern "C" {
 #endif
 
-#define XHAL_NATIVE_IMAGE_SYMBOL "xhal_native_image_v1"
-#define XHAL_NATIVE_IMAGE_MAGIC UINT64_C(0x314754414e4c4858) /* "XHLNATG1" read as little endian */
+#define XHAL_NATIVE_IMAGE_SYMBOL_STEM "xhal_native_image_v"
+#define XHAL_NATIVE_IMAGE_SYMBOL XHAL_NATIVE_IMAGE_SYMBOL_STEM "2"
+#define XHAL_NATIVE_IMAGE_MAGIC UINT64_C(0x324754414e4c4858) /* "XHLNATG2" read as little endian */
 
 enum {
   XHAL_NATIVE_PARAM_VALUE = 0,  /* size bytes, copied */
@@ -33,6 +36,8 @@ enum {
 /* Bits of xhal_native_param.access, for GLOBAL. */
 enum { XHAL_NATIVE_ACCESS_READ = 1, XHAL_NATIVE_ACCESS_WRITE = 2 };
 
+enum { XHAL_NATIVE_MAX_ROW_GROUPS = 16384 };
+
 typedef struct xhal_native_param {
   const char* name;
   uint32_t kind;
@@ -41,18 +46,21 @@ typedef struct xhal_native_param {
   uint32_t alignment;
 } xhal_native_param;
 
-/* What one work-group sees. Filled by the driver; the image only reads it, but for `trapped`. */
+/* What a call for a row of work-groups sees. Filled by the driver; the image only reads it, but for `trapped` and group_id[0]. */
 typedef struct xhal_native_frame {
   uint64_t window_base;
   uint64_t window_size;
   uint64_t backing_distance;
-  uint32_t group_id[3];
+  uint32_t group_id[3]; /* the row's first group; of a group that trapped once the call has returned */
   uint32_t group_count[3];
   uint32_t group_size[3];
   uint32_t
-      trapped; /* the kernel sets it to 1 to raise an asynchronous failure; the driver then stops the launch */
+      row_groups; /* groups to run, from group_id[0] on in dimension 0: 1 to XHAL_NATIVE_MAX_ROW_GROUPS, none beyond group_count[0] */
+  uint32_t
+      trapped; /* the kernel sets it to 1 to raise an asynchronous failure: the image leaves the row, the driver the launch */
+  uint32_t reserved;
   /* One pointer a parameter: VALUE: to its bytes; GLOBAL: to an 8-byte word that holds the unresolved pointer; LOCAL: to the
-   * local memory itself, 128-byte aligned, one block a work-group in flight. */
+   * local memory itself, 128-byte aligned; the groups of a row use it one after the other. */
   const void* const* arguments;
   /* Called by a kernel that spins on memory, so that the driver can yield the processor. Returns non-zero when the launch has been
    * abandoned (device reset, teardown): the kernel must then return. */
@@ -67,7 +75,7 @@ typedef struct xhal_native_frame {
 
 typedef struct xhal_native_kernel {
   const char* name;
-  void (*run_group)(xhal_native_frame* frame);
+  void (*run_groups)(xhal_native_frame* frame);
   const xhal_native_param* params;
   uint32_t param_count;
   uint32_t max_group_size; /* of all dimensions together */

@@ -83,7 +83,7 @@ void xhal_native_run_items(const xhal_native_item* group, const void* arguments,
   (*items)->started = 0;
 
   xhal_native_item item = *group;
-  XHAL_NATIVE_FOR_EACH_ITEM(item) {
+  XHAL_NATIVE_FOR_EACH_ITEM(item, item.group_size[0]) {
     const uint32_t started = (*items)->started;
     start(items, &item, arguments);
     if ((*items)->started == started) {

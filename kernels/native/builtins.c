@@ -100,6 +100,14 @@ FENCE(write_mem_fence, "_Z15write_mem_fencej", __ATOMIC_RELEASE)
     }                                                                                         \
     return old;                                                                               \
   }
+#define EXCHANGING_ATOMIC(function, length, type, space, code)                           \
+  type function##_##space##_##code(item_pointer item, type* p, type expected, type v)    \
+      BUILTIN("_Z" #length #function "PU" space_##space "V" #code #code #code);          \
+  type function##_##space##_##code(item_pointer item, type* p, type expected, type v) {  \
+    (void)item;                                                                          \
+    __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED); \
+    return expected;                                                                     \
+  }
 #define ATOMICS(type, space, code)                                                               \
   BINARY_ATOMIC(atomic_add, 10, type, space, code, __atomic_fetch_add(p, v, __ATOMIC_RELAXED))   \
   BINARY_ATOMIC(atomic_sub, 10, type, space, code, __atomic_fetch_sub(p, v, __ATOMIC_RELAXED))   \
@@ -111,19 +119,32 @@ FENCE(write_mem_fence, "_Z15write_mem_fencej", __ATOMIC_RELEASE)
   UNARY_ATOMIC(atomic_dec, 10, type, space, code, __atomic_fetch_sub(p, 1, __ATOMIC_RELAXED))    \
   CHOOSING_ATOMIC(atomic_min, 10, type, space, code, <)                                          \
   CHOOSING_ATOMIC(atomic_max, 10, type, space, code, >)                                          \
-  type atomic_cmpxchg_##space##_##code(item_pointer item, type* p, type expected, type v)        \
-      BUILTIN("_Z14atomic_cmpxchgPU" space_##space "V" #code #code #code);                       \
-  type atomic_cmpxchg_##space##_##code(item_pointer item, type* p, type expected, type v) {      \
-    (void)item;                                                                                  \
-    __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);         \
-    return expected;                                                                             \
-  }
+  EXCHANGING_ATOMIC(atomic_cmpxchg, 14, type, space, code)
 #define space_global "8CLglobal"
 #define space_local "7CLlocal"
 ATOMICS(int32_t, global, i)
 ATOMICS(uint32_t, global, j)
 ATOMICS(int32_t, local, i)
 ATOMICS(uint32_t, local, j)
+
+/* ---- 64-bit atomics: cl_khr_int64_base_atomics and cl_khr_int64_extended_atomics ------------------------------------------ */
+
+#define LONG_ATOMICS(type, space, code)                                                       \
+  BINARY_ATOMIC(atom_add, 8, type, space, code, __atomic_fetch_add(p, v, __ATOMIC_RELAXED))   \
+  BINARY_ATOMIC(atom_sub, 8, type, space, code, __atomic_fetch_sub(p, v, __ATOMIC_RELAXED))   \
+  BINARY_ATOMIC(atom_xchg, 9, type, space, code, __atomic_exchange_n(p, v, __ATOMIC_RELAXED)) \
+  BINARY_ATOMIC(atom_and, 8, type, space, code, __atomic_fetch_and(p, v, __ATOMIC_RELAXED))   \
+  BINARY_ATOMIC(atom_or, 7, type, space, code, __atomic_fetch_or(p, v, __ATOMIC_RELAXED))     \
+  BINARY_ATOMIC(atom_xor, 8, type, space, code, __atomic_fetch_xor(p, v, __ATOMIC_RELAXED))   \
+  UNARY_ATOMIC(atom_inc, 8, type, space, code, __atomic_fetch_add(p, 1, __ATOMIC_RELAXED))    \
+  UNARY_ATOMIC(atom_dec, 8, type, space, code, __atomic_fetch_sub(p, 1, __ATOMIC_RELAXED))    \
+  CHOOSING_ATOMIC(atom_min, 8, type, space, code, <)                                          \
+  CHOOSING_ATOMIC(atom_max, 8, type, space, code, >)                                          \
+  EXCHANGING_ATOMIC(atom_cmpxchg, 12, type, space, code)
+LONG_ATOMICS(int64_t, global, l)
+LONG_ATOMICS(uint64_t, global, m)
+LONG_ATOMICS(int64_t, local, l)
+LONG_ATOMICS(uint64_t, local, m)
 
 /* ---- What xhal_kernel.h asks for ------------------------------------------------------------------------------------- */
 

@@ -2,15 +2,15 @@
 /* The one exported symbol. XHAL_NATIVE_KERNELS names the list that xhal-kernelgen made of the pack's sources. */
 #include "native_item.h"
 
-#define XHAL_NATIVE_KERNEL(kernel, parameters, local_bytes, barrier)                       \
-  __attribute__((visibility("hidden"))) void kernel##_run_group(xhal_native_frame* frame); \
+#define XHAL_NATIVE_KERNEL(kernel, parameters, local_bytes, barrier)                        \
+  __attribute__((visibility("hidden"))) void kernel##_run_groups(xhal_native_frame* frame); \
   extern const xhal_native_param kernel##_params[] __attribute__((visibility("hidden")));
 #include XHAL_NATIVE_KERNELS
 #undef XHAL_NATIVE_KERNEL
 
 #define XHAL_NATIVE_KERNEL(kernel, parameters, local_bytes, barrier) \
   {.name = #kernel,                                                  \
-   .run_group = kernel##_run_group,                                  \
+   .run_groups = kernel##_run_groups,                                \
    .params = kernel##_params,                                        \
    .param_count = (parameters),                                      \
    .max_group_size = XHAL_NATIVE_MAX_GROUP_SIZE,                     \
@@ -21,8 +21,8 @@ static const xhal_native_kernel kernels[] = {
 };
 #undef XHAL_NATIVE_KERNEL
 
-extern const xhal_native_image xhal_native_image_v1;
-__attribute__((visibility("default"))) const xhal_native_image xhal_native_image_v1 = {
+extern const xhal_native_image xhal_native_image_v2;
+__attribute__((visibility("default"))) const xhal_native_image xhal_native_image_v2 = {
     .magic = XHAL_NATIVE_IMAGE_MAGIC,
     .struct_size = sizeof(xhal_native_image),
     .kernel_struct_size = sizeof(xhal_native_kernel),

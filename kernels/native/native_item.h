@@ -21,6 +21,7 @@ typedef struct xhal_native_item {
   uint32_t group_id[3];
   uint32_t group_count[3];
   uint32_t group_size[3];
+  uint32_t row_items; /* of all groups of the row in dimension 0 */
   /* Global ids of the group's first item and of this one. Loops count global ids, not local ones: what a kernel makes of its
    * global id then is an induction variable itself, which the vectoriser handles far better than a sum of one and a base. */
   uint64_t first_id[3];

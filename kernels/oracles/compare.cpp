@@ -3,26 +3,35 @@
 #include <bit>
 #include <cinttypes>
 #include <cstdio>
+#include <type_traits>
 
+#include "element_oracles.h"
 #include "oracles.h"
 
 namespace xhal::oracle {
 namespace {
 
 std::uint64_t bits(float value) { return std::bit_cast<std::uint32_t>(value); }
-template <typename Unsigned>
-std::uint64_t bits(Unsigned value) {
-  return value;
+std::uint64_t bits(double value) { return std::bit_cast<std::uint64_t>(value); }
+std::uint64_t bits(F16 value) { return value.bits; }
+std::uint64_t bits(Bf16 value) { return value.bits; }
+template <typename Integer>
+std::uint64_t bits(Integer value) {
+  return static_cast<std::make_unsigned_t<Integer>>(value);
 }
 
-// Nine significant digits tell any two floats apart.
-std::string number(float value) {
+// As many significant digits as tell any two numbers of the type apart.
+std::string digits(double value, int count) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.9g", static_cast<double>(value));
+  std::snprintf(text, sizeof text, "%.*g", count, value);
   return text;
 }
-template <typename Unsigned>
-std::string number(Unsigned value) {
+std::string number(float value) { return digits(static_cast<double>(value), 9); }
+std::string number(double value) { return digits(value, 17); }
+std::string number(F16 value) { return digits(value_of(value), 5); }
+std::string number(Bf16 value) { return digits(value_of(value), 4); }
+template <typename Integer>
+std::string number(Integer value) {
   return std::to_string(value);
 }
 
@@ -66,6 +75,38 @@ std::optional<Difference> first_difference(std::span<const std::uint64_t> expect
 }
 
 std::optional<Difference> first_difference(std::span<const float> expected, std::span<const float> got) {
+  return find(expected, got);
+}
+
+std::optional<Difference> first_difference(std::span<const std::int8_t> expected,
+                                           std::span<const std::int8_t> got) {
+  return find(expected, got);
+}
+
+std::optional<Difference> first_difference(std::span<const std::int16_t> expected,
+                                           std::span<const std::int16_t> got) {
+  return find(expected, got);
+}
+
+std::optional<Difference> first_difference(std::span<const std::int32_t> expected,
+                                           std::span<const std::int32_t> got) {
+  return find(expected, got);
+}
+
+std::optional<Difference> first_difference(std::span<const std::int64_t> expected,
+                                           std::span<const std::int64_t> got) {
+  return find(expected, got);
+}
+
+std::optional<Difference> first_difference(std::span<const F16> expected, std::span<const F16> got) {
+  return find(expected, got);
+}
+
+std::optional<Difference> first_difference(std::span<const Bf16> expected, std::span<const Bf16> got) {
+  return find(expected, got);
+}
+
+std::optional<Difference> first_difference(std::span<const double> expected, std::span<const double> got) {
   return find(expected, got);
 }
 

@@ -140,14 +140,17 @@ std::vector<std::uint32_t> ids_u32(Extent global, Extent group) {
     refuse("ids_u32", "the group does not divide the grid in every dimension; take one that does");
   }
   std::vector<std::uint32_t> out;
-  out.reserve(10 * count_items(global));
+  out.reserve(19 * count_items(global));
   for (std::uint32_t z = 0; z < global.z; ++z) {
     for (std::uint32_t y = 0; y < global.y; ++y) {
       for (std::uint32_t x = 0; x < global.x; ++x) {
         out.insert(out.end(), {x, y, z,                                //
                                x % group.x, y % group.y, z % group.z,  //
                                x / group.x, y / group.y, z / group.z,  //
-                               group.x * group.y * group.z});
+                               group.x * group.y * group.z,            //
+                               global.x, global.y, global.z,           //
+                               group.x, group.y, group.z,              //
+                               global.x / group.x, global.y / group.y, global.z / group.z});
       }
     }
   }

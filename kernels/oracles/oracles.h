@@ -65,7 +65,7 @@ struct Extent {
   std::uint32_t z;
 };
 
-// All 10 * X * Y * Z words. `group` must divide `global` in each dimension: the page knows no partial group.
+// All 19 * X * Y * Z words. `group` must divide `global` in each dimension: the page knows no partial group.
 std::vector<std::uint32_t> ids_u32(Extent global, Extent group);
 
 // Whether the launch ends in an asynchronous device failure.

@@ -16,6 +16,7 @@ namespace xhal::sim {
 namespace {
 
 constexpr uint32_t kMaxKernels = 65536;
+constexpr const char* kFormerVersions[] = {"1"};
 constexpr size_t kMaxName = 127;  // as xhal_kernel_info has room for
 
 bool write_all(int fd, std::span<const std::byte> bytes) {
@@ -113,9 +114,9 @@ bool Image::describe(const xhal_native_image& image, std::vector<KernelCode>& ou
     if (std::ranges::any_of(out, [&](const KernelCode& other) { return other.name == code.name; })) {
       return refuse("it has two kernels '" + code.name + "'");
     }
-    if (kernel.run_group == nullptr || kernel.max_group_size == 0)
+    if (kernel.run_groups == nullptr || kernel.max_group_size == 0)
       return refuse("kernel '" + code.name + "' cannot be run");
-    code.run_group = kernel.run_group;
+    code.run_groups = kernel.run_groups;
     code.max_group_items = kernel.max_group_size;
     code.static_local_bytes = kernel.static_local_bytes;
     if (!describe_parameters(kernel, code, why)) return false;
@@ -131,7 +132,17 @@ std::shared_ptr<const Image> Image::load(std::span<const std::byte> bytes, std::
     return nullptr;
   };
   std::string why;
-  if (!check_elf(bytes, XHAL_NATIVE_IMAGE_SYMBOL, why)) return refuse(XHAL_ERROR_INVALID_IMAGE, why);
+  if (!check_elf(bytes, XHAL_NATIVE_IMAGE_SYMBOL, why)) {
+    for (const char* version : kFormerVersions) {
+      std::string unused;
+      if (!check_elf(bytes, std::string(XHAL_NATIVE_IMAGE_SYMBOL_STEM) + version, unused)) continue;
+      return refuse(XHAL_ERROR_UNSUPPORTED_IMAGE,
+                    std::string("it was built for version ") + version +
+                        " of the image interface (sim/native_image.h) and this driver loads " +
+                        XHAL_NATIVE_IMAGE_SYMBOL + "; build it anew");
+    }
+    return refuse(XHAL_ERROR_INVALID_IMAGE, why);
+  }
 
   const auto image = std::make_shared<Image>();
   image->fd_ = memfd_create("xhal-sim-image", MFD_CLOEXEC);

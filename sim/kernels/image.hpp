@@ -22,7 +22,7 @@ inline constexpr uint32_t kMaxArgumentAlignment = 128;
 // One kernel as a launch needs it: the image's own description, checked, and where each argument lies in a launch's bytes.
 struct KernelCode {
   std::string name;
-  void (*run_group)(xhal_native_frame*) = nullptr;
+  void (*run_groups)(xhal_native_frame*) = nullptr;
   std::vector<xhal_native_param> params;
   std::vector<uint32_t> offsets;  // VALUE: of its bytes; GLOBAL: of the pointer; LOCAL: of the size, 8 bytes
   uint32_t argument_bytes = 0;

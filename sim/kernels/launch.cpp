@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/launch.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/scheduler.hpp"
@@ -42,6 +43,11 @@ class Relaxing {
   bool blocking_ = false;
 };
 
+// A call runs whole groups of about so many items: enough that entering the image costs nothing beside them, and few enough that a
+// launch that is given up ends soon.
+constexpr uint32_t kItemsPerCall = 16384;
+static_assert(kItemsPerCall <= XHAL_NATIVE_MAX_ROW_GROUPS);
+
 // One pointer a parameter, as the frame wants them.
 void place_arguments(const Launch& launch, std::byte* local, const void** out) {
   const KernelCode& kernel = *launch.kernel;
@@ -79,17 +85,22 @@ LaunchOutcome run_launch(const Launch& launch, const LaunchPlace& place) {
   frame.scratch = &scratch.scratch;
   frame.scratch_free = &scratch.free;
 
+  // The launch was checked: a group has 1 to the device's most items.
+  const uint32_t group_items = launch.group_size[0] * launch.group_size[1] * launch.group_size[2];
+  const uint32_t groups_per_call = std::max(kItemsPerCall / group_items, 1u);
+
   const auto ended = [&](LaunchEnd end) {
     return LaunchOutcome{end, {frame.group_id[0], frame.group_id[1], frame.group_id[2]}};
   };
   for (uint32_t z = 0; z < launch.group_count[2]; ++z) {
     for (uint32_t y = 0; y < launch.group_count[1]; ++y) {
-      for (uint32_t x = 0; x < launch.group_count[0]; ++x) {
+      for (uint32_t x = 0; x < launch.group_count[0]; x += frame.row_groups) {
         frame.group_id[0] = x;
         frame.group_id[1] = y;
         frame.group_id[2] = z;
+        frame.row_groups = std::min(groups_per_call, launch.group_count[0] - x);
         relaxing.group_begins();
-        launch.kernel->run_group(&frame);
+        launch.kernel->run_groups(&frame);
         place.place.beat();
         if (frame.trapped != 0) return ended(LaunchEnd::kTrapped);
         if (place.abandoned.load(std::memory_order_relaxed)) return ended(LaunchEnd::kAbandoned);

@@ -125,8 +125,11 @@ bool Worker::run(const Launch& launch, std::atomic<std::uint64_t>* next) {
   std::vector<std::unique_ptr<std::byte[]>> local_memory;
   const std::vector<const void*> pointers = launch.arguments->for_worker(&local_memory);
   const auto& [columns, rows, layers] = launch.groups;
-  const std::uint64_t count = std::uint64_t{columns} * rows * layers;
   bool trapped = false;
+  // Rows of up to row_groups groups, none beyond a row's end.
+  const std::uint64_t step = std::max(launch.row_groups, 1U);
+  const std::uint64_t calls_a_row = (columns + step - 1) / step;
+  const std::uint64_t count = calls_a_row * rows * layers;
   for (std::uint64_t number = next->fetch_add(1); number < count; number = next->fetch_add(1)) {
     xhal_native_frame frame = {};
     if (launch.window != nullptr) {
@@ -134,9 +137,10 @@ bool Worker::run(const Launch& launch, std::atomic<std::uint64_t>* next) {
       frame.window_size = launch.window->size();
       frame.backing_distance = launch.window->distance();
     }
-    frame.group_id[0] = static_cast<std::uint32_t>(number % columns);
-    frame.group_id[1] = static_cast<std::uint32_t>(number / columns % rows);
-    frame.group_id[2] = static_cast<std::uint32_t>(number / columns / rows);
+    frame.group_id[0] = static_cast<std::uint32_t>(number % calls_a_row * step);
+    frame.group_id[1] = static_cast<std::uint32_t>(number / calls_a_row % rows);
+    frame.group_id[2] = static_cast<std::uint32_t>(number / calls_a_row / rows);
+    frame.row_groups = std::min(static_cast<std::uint32_t>(step), columns - frame.group_id[0]);
     std::copy(launch.groups.begin(), launch.groups.end(), frame.group_count);
     std::copy(launch.group_size.begin(), launch.group_size.end(), frame.group_size);
     frame.arguments = pointers.data();
@@ -144,7 +148,7 @@ bool Worker::run(const Launch& launch, std::atomic<std::uint64_t>* next) {
     frame.relax_context = launch.relax_context;
     frame.scratch = &scratch_;
     frame.scratch_free = &scratch_free_;
-    launch.kernel->run_group(&frame);
+    launch.kernel->run_groups(&frame);
     trapped = trapped || frame.trapped != 0;
   }
   return trapped;

@@ -110,6 +110,7 @@ struct Launch {
   Extent group_size = {1, 1, 1};
   const DeviceWindow* window = nullptr;
   unsigned threads = 1;
+  std::uint32_t row_groups = 3;  // at most so many groups a call
   std::uint32_t (*relax)(void*) = nullptr;
   void* relax_context = nullptr;
 };

@@ -38,7 +38,7 @@ struct Settings {
   int blocks = 101;
 };
 
-// One launch without any of the harness's costs but the call of each group.
+// One launch without any of the harness's costs but the call of each row of groups, of as many items as the simulator's.
 class BareLaunch {
  public:
   BareLaunch(const xhal_native_kernel& kernel, const Arguments& arguments, const DeviceWindow& window,
@@ -61,9 +61,11 @@ class BareLaunch {
   BareLaunch& operator=(const BareLaunch&) = delete;
 
   void operator()() {
-    for (std::uint32_t group = 0; group < frame_.group_count[0]; ++group) {
+    const std::uint32_t step = std::max(16384 / frame_.group_size[0], 1U);
+    for (std::uint32_t group = 0; group < frame_.group_count[0]; group += frame_.row_groups) {
       frame_.group_id[0] = group;
-      kernel_.run_group(&frame_);
+      frame_.row_groups = std::min(step, frame_.group_count[0] - group);
+      kernel_.run_groups(&frame_);
     }
   }
 

@@ -19,34 +19,85 @@ struct Parameter {
   std::uint32_t kind;
   std::uint32_t access;
   std::uint32_t size;
+  std::uint32_t alignment;
 };
 
 constexpr std::uint32_t kRead = XHAL_NATIVE_ACCESS_READ;
 constexpr std::uint32_t kWrite = XHAL_NATIVE_ACCESS_WRITE;
 
-Parameter value(const char* name, std::uint32_t size) { return {name, XHAL_NATIVE_PARAM_VALUE, 0, size}; }
-Parameter memory(const char* name, std::uint32_t access) {
-  return {name, XHAL_NATIVE_PARAM_GLOBAL, access, 8};
+Parameter value(const char* name, std::uint32_t size, std::uint32_t alignment = 0) {
+  return {name, XHAL_NATIVE_PARAM_VALUE, 0, size, alignment != 0 ? alignment : size};
 }
-Parameter local(const char* name) { return {name, XHAL_NATIVE_PARAM_LOCAL, 0, 0}; }
+Parameter memory(const char* name, std::uint32_t access) {
+  return {name, XHAL_NATIVE_PARAM_GLOBAL, access, 8, 8};
+}
+// Local memory has no alignment of its own.
+Parameter local(const char* name) { return {name, XHAL_NATIVE_PARAM_LOCAL, 0, 0, 128}; }
+
+void add_data_kernels(std::map<std::string, std::vector<Parameter>>* kernels, const std::string& type,
+                      std::uint32_t size, bool computes) {
+  const auto add = [&](const char* operation, std::vector<Parameter> parameters) {
+    kernels->emplace(std::string("xhal_") + operation + "_" + type, std::move(parameters));
+  };
+  add("fill", {memory("dst", kWrite), value("value", size), value("n", 8)});
+  add("copy", {memory("dst", kWrite), memory("src", kRead), value("n", 8)});
+  add("iota", {memory("dst", kWrite), value("start", size), value("step", size), value("n", 8)});
+  if (!computes) return;
+  add("axpy", {memory("y", kRead | kWrite), memory("x", kRead), value("a", size), value("n", 8)});
+  add("add", {memory("dst", kWrite), memory("a", kRead), memory("b", kRead), value("n", 8)});
+}
 
 // The table of kernels/README.md.
 const std::map<std::string, std::vector<Parameter>>& described_kernels() {
-  static const std::map<std::string, std::vector<Parameter>> kernels = {
-      {"xhal_fill_u32", {memory("dst", kWrite), value("value", 4), value("n", 8)}},
-      {"xhal_copy_u32", {memory("dst", kWrite), memory("src", kRead), value("n", 8)}},
-      {"xhal_iota_u32", {memory("dst", kWrite), value("start", 4), value("step", 4), value("n", 8)}},
-      {"xhal_axpy_f32", {memory("y", kRead | kWrite), memory("x", kRead), value("a", 4), value("n", 8)}},
-      {"xhal_reduce_u32", {memory("sums", kWrite), memory("src", kRead), value("n", 8), local("scratch")}},
-      {"xhal_fold_u64", {memory("cells", kRead | kWrite), value("op", 8), value("n", 8)}},
-      {"xhal_fold2_u64",
-       {memory("dst", kRead | kWrite), memory("src", kRead), value("op", 8), value("n", 8)}},
-      {"xhal_gate_u32", {memory("flag", kRead | kWrite), value("open", 4), memory("entered", kWrite)}},
-      {"xhal_chase_u64", {memory("out", kWrite), memory("head", kRead), value("steps", 4)}},
-      {"xhal_ids_u32", {memory("out", kWrite)}},
-      {"xhal_trap_u32", {memory("flag", kRead)}},
-  };
+  static const auto kernels = [] {
+    std::map<std::string, std::vector<Parameter>> all = {
+        {"xhal_reduce_u32", {memory("sums", kWrite), memory("src", kRead), value("n", 8), local("scratch")}},
+        {"xhal_scan_u32", {memory("dst", kWrite), memory("src", kRead), value("n", 8), local("scratch")}},
+        {"xhal_reverse_u32",
+         {memory("dst", kWrite), memory("src", kRead), value("chunk", 4), value("n", 8), local("stage")}},
+        {"xhal_transpose_u32",
+         {memory("dst", kWrite), memory("src", kRead), value("rows", 4), value("columns", 4), local("tile")}},
+        {"xhal_matmul_f32",
+         {memory("c", kWrite), memory("a", kRead), memory("b", kRead), value("m", 4), value("n", 4),
+          value("k", 4), local("tile_a"), local("tile_b")}},
+        {"xhal_fold_u64", {memory("cells", kRead | kWrite), value("op", 8), value("n", 8)}},
+        {"xhal_fold2_u64",
+         {memory("dst", kRead | kWrite), memory("src", kRead), value("op", 8), value("n", 8)}},
+        {"xhal_gate_u32", {memory("flag", kRead | kWrite), value("open", 4), memory("entered", kWrite)}},
+        {"xhal_spin_u64", {memory("cell", kRead | kWrite), value("turns", 8)}},
+        {"xhal_chase_u64", {memory("out", kWrite), memory("head", kRead), value("steps", 4)}},
+        {"xhal_ids_u32", {memory("out", kWrite)}},
+        {"xhal_structs_u64",
+         {memory("out", kWrite), value("color", 3, 1), value("pair", 16, 8), value("record", 56, 8),
+          value("box", 32, 16), value("last", 4)}},
+        {"xhal_trap_u32", {memory("flag", kRead)}},
+    };
+    for (const char* type : {"u32", "u64"}) {
+      all[std::string("xhal_atomics_") + type] = {memory("cells", kRead | kWrite), memory("src", kRead),
+                                                  value("n", 8)};
+      all[std::string("xhal_local_atomics_") + type] = {memory("out", kWrite), memory("src", kRead),
+                                                        value("n", 8)};
+    }
+    add_data_kernels(&all, "u32", 4, false);
+    for (const auto& [type, size] : {std::pair{"i8", 1U},
+                                     {"i16", 2U},
+                                     {"i32", 4U},
+                                     {"i64", 8U},
+                                     {"f16", 2U},
+                                     {"bf16", 2U},
+                                     {"f32", 4U},
+                                     {"f64", 8U}}) {
+      add_data_kernels(&all, type, size, true);
+    }
+    return all;
+  }();
   return kernels;
+}
+
+bool has_barriers(const std::string& kernel) {
+  return kernel.starts_with("xhal_local_atomics_") || kernel == "xhal_reduce_u32" ||
+         kernel == "xhal_scan_u32" || kernel == "xhal_reverse_u32" || kernel == "xhal_transpose_u32" ||
+         kernel == "xhal_matmul_f32";
 }
 
 class PackImage : public testing::TestWithParam<const char*> {
@@ -74,12 +125,13 @@ TEST_P(PackImage, KernelsAndParametersAreTheDescribedOnes) {
       EXPECT_EQ(kernel.params[i].kind, parameters[i].kind);
       EXPECT_EQ(kernel.params[i].access, parameters[i].access);
       EXPECT_EQ(kernel.params[i].size, parameters[i].size);
-      // Scalars and pointers are aligned to their size; local memory has none of its own.
-      EXPECT_EQ(kernel.params[i].alignment, parameters[i].size != 0 ? parameters[i].size : 128);
+      EXPECT_EQ(kernel.params[i].alignment, parameters[i].alignment);
     }
     EXPECT_EQ(kernel.max_group_size, 1024U);
-    EXPECT_EQ(kernel.static_local_bytes, 0U);
-    EXPECT_EQ(kernel.uses_barrier, name == "xhal_reduce_u32" ? 1U : 0U);
+    EXPECT_EQ(kernel.static_local_bytes, name == "xhal_local_atomics_u32"   ? 36U
+                                         : name == "xhal_local_atomics_u64" ? 72U
+                                                                            : 0U);
+    EXPECT_EQ(kernel.uses_barrier, has_barriers(name) ? 1U : 0U);
   }
 }
 

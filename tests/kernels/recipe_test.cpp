@@ -117,6 +117,132 @@ TEST_P(Recipe, WorkItemFunctionsInAndOutsideTheirDimensions) {
   }
 }
 
+#pragma pack(push, 1)
+struct Packed {
+  std::uint8_t a;
+  std::uint64_t b;
+};
+#pragma pack(pop)
+struct Nested {
+  std::array<std::uint8_t, 3> first;
+  Packed second;
+  alignas(16) std::array<std::uint32_t, 4> third;
+};
+struct alignas(64) Wide {
+  std::uint32_t a;
+};
+union Either {
+  std::uint64_t a;
+  std::array<std::uint8_t, 12> b;
+};
+
+TEST_P(Recipe, StructuresHaveTheLayoutOfC) {
+  static constexpr std::array<std::array<std::uint32_t, 2>, 8> kSizes = {{{8, 8},
+                                                                          {1, 1},
+                                                                          {12, 4},
+                                                                          {24, 8},
+                                                                          {sizeof(Packed), alignof(Packed)},
+                                                                          {sizeof(Wide), alignof(Wide)},
+                                                                          {sizeof(Either), alignof(Either)},
+                                                                          {sizeof(Nested), alignof(Nested)}}};
+  const xhal_native_kernel& structures = kernel("test_structures");
+  ASSERT_EQ(structures.param_count, kSizes.size());
+  for (std::size_t i = 0; i < kSizes.size(); ++i) {
+    EXPECT_EQ(structures.params[i].size, kSizes[i][0]) << structures.params[i].name;
+    EXPECT_EQ(structures.params[i].alignment, kSizes[i][1]) << structures.params[i].name;
+  }
+  // Two of the nested one, of 48 bytes, and one of 12.
+  EXPECT_EQ(kernel("test_local_structure").static_local_bytes, 2 * sizeof(Nested) + 12);
+}
+
+TEST_P(Recipe, StructuresArriveWhateverTheirSizeAndAlignment) {
+  std::array<std::uint64_t, 7> out = {};
+  Either either = {};
+  either.b = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9};
+  const Nested nested = {.first = {1, 2, 3}, .second = {.a = 4, .b = 1000}, .third = {5, 6, 7, 0}};
+  Arguments arguments;
+  arguments.pointer(out.data()).value(std::uint8_t{7}).value(std::array<float, 3>{1.0F, 2.0F, -3.0F});
+  arguments.value(std::array<std::uint64_t, 3>{10, 20, 30})
+      .value(Packed{.a = 5, .b = 1ULL << 40})
+      .value(Wide{.a = 6});
+  arguments.value(either).value(nested);
+  EXPECT_FALSE(launch("test_structures", arguments, {1, 1, 1}, {1, 1, 1}));
+  const std::array<std::uint64_t, 7> expected = {
+      7, 0x3F800000 + 3 * 0x40000000ULL + 5 * 0xC0400000ULL, 220, 5 + (3ULL << 40), 6, 10, 3 + 3000 + 35};
+  EXPECT_EQ(out, expected);
+
+  std::vector<std::uint64_t> sums(30);
+  EXPECT_FALSE(launch("test_local_structure",
+                      Arguments().pointer(sums.data()).value(nested).value(std::array<float, 3>{0, 20, 300}),
+                      {3, 1, 1}, {10, 1, 1}, 2));
+  for (std::uint64_t i = 0; i < sums.size(); ++i) EXPECT_EQ(sums[i], 1000 + 6 + 300 + 20 + i % 10);
+}
+
+// The driver is told which group of a row trapped, and the ones behind it have not run.
+TEST_P(Recipe, ATrapEndsTheRowAtItsGroup) {
+  for (const std::uint32_t trapping : {2U, 5U, 8U, 100U}) {
+    std::array<std::uint32_t, 12> ran = {};
+    const Arguments arguments = std::move(Arguments().pointer(ran.data()).value(trapping));
+    std::vector<std::unique_ptr<std::byte[]>> no_local_memory;
+    const auto pointers = arguments.for_worker(&no_local_memory);
+    xhal_native_frame frame = {};
+    frame.group_id[0] = 2;
+    frame.row_groups = 7;
+    frame.group_count[0] = static_cast<std::uint32_t>(ran.size());
+    frame.group_count[1] = frame.group_count[2] = 1;
+    for (std::uint32_t& size : frame.group_size) size = 1;
+    frame.group_size[0] = 4;
+    frame.arguments = pointers.data();
+    kernel("test_trap_in_group").run_groups(&frame);
+    EXPECT_EQ(frame.trapped, trapping < 9 ? 1U : 0U) << trapping;
+    EXPECT_TRUE(frame.trapped == 0 || frame.group_id[0] == trapping) << frame.group_id[0];
+    const std::uint32_t end = std::min(trapping + 1, 9U);
+    for (std::uint32_t group = 0; group < ran.size(); ++group) {
+      EXPECT_EQ(ran[group], group >= 2 && group < end ? 1U : 0U) << trapping << ", group " << group;
+    }
+  }
+}
+
+TEST_P(Recipe, RowsThatAreTooLongTrapAndRunNothing) {
+  std::vector<std::uint32_t> out(64, 9);
+  const std::uint64_t n = out.size();
+  for (const char* name : {"test_alike", "test_hidden_local_id"}) {
+    const Arguments arguments = std::move(Arguments().pointer(out.data()).value(n));
+    std::vector<std::unique_ptr<std::byte[]>> no_local_memory;
+    const auto pointers = arguments.for_worker(&no_local_memory);
+    for (const std::uint32_t groups : {XHAL_NATIVE_MAX_ROW_GROUPS + 1U, 1U << 31, ~0U}) {
+      xhal_native_frame frame = {};
+      for (int d = 0; d < 3; ++d) frame.group_count[d] = frame.group_size[d] = 1;
+      frame.group_count[0] = frame.row_groups = groups;
+      frame.arguments = pointers.data();
+      kernel(name).run_groups(&frame);
+      EXPECT_EQ(frame.trapped, 1U);
+    }
+    EXPECT_TRUE(std::ranges::all_of(out, [](std::uint32_t word) { return word == 9; })) << name;
+  }
+}
+
+// Whether a kernel's groups are run one by one or as one loop over the row, each item sees its own group.
+TEST_P(Recipe, ItemsOfARowSeeTheirOwnGroup) {
+  for (const std::uint32_t row_groups : {1U, 2U, 7U, 50U}) {
+    std::vector<std::uint32_t> ids(350);
+    std::vector<std::uint32_t> alike(350);
+    const auto run_row = [&](const char* name, const Arguments& arguments) {
+      EXPECT_FALSE(run({.kernel = &kernel(name),
+                        .arguments = &arguments,
+                        .groups = {50, 1, 1},
+                        .group_size = {7, 1, 1},
+                        .row_groups = row_groups}));
+    };
+    run_row("test_hidden_local_id", Arguments().pointer(ids.data()));
+    run_row("test_alike", Arguments().pointer(alike.data()).value(std::uint64_t{345}));
+    for (std::uint32_t i = 0; i < ids.size(); ++i) {
+      ASSERT_EQ(ids[i], i % 7) << row_groups;
+      ASSERT_EQ(alike[i], i < 345 ? i + 7000 + 5000000 : 0) << row_groups;
+    }
+  }
+}
+
 TEST_P(Recipe, GuardsOfOtherShapesHold) {
   for (const std::uint64_t n : {0U, 1U, 63U, 64U, 65U, 200U}) {
     for (const std::uint64_t first : {0U, 1U, 64U, 150U}) {

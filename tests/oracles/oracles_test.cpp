@@ -259,24 +259,24 @@ TEST(ChaseU64, RefusesAReadOutsideEveryBlock) {
 }
 
 Words32 item(const Words32& ids, std::size_t index) {
-  const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(10 * index);
-  return {begin, begin + 10};
+  const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(19 * index);
+  return {begin, begin + 19};
 }
 
 TEST(IdsU32, HandComputedItems) {
   const Words32 ids = ids_u32({.x = 4, .y = 2, .z = 2}, {.x = 2, .y = 1, .z = 2});
-  ASSERT_EQ(ids.size(), 160u);
-  EXPECT_EQ(item(ids, 0), (Words32{0, 0, 0, 0, 0, 0, 0, 0, 0, 4}));
-  EXPECT_EQ(item(ids, 3), (Words32{3, 0, 0, 1, 0, 0, 1, 0, 0, 4}));
-  EXPECT_EQ(item(ids, 6), (Words32{2, 1, 0, 0, 0, 0, 1, 1, 0, 4}));
-  EXPECT_EQ(item(ids, 15), (Words32{3, 1, 1, 1, 0, 1, 1, 1, 0, 4}));
+  ASSERT_EQ(ids.size(), 304u);
+  EXPECT_EQ(item(ids, 0), (Words32{0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 2, 2, 2, 1, 2, 2, 2, 1}));
+  EXPECT_EQ(item(ids, 3), (Words32{3, 0, 0, 1, 0, 0, 1, 0, 0, 4, 4, 2, 2, 2, 1, 2, 2, 2, 1}));
+  EXPECT_EQ(item(ids, 6), (Words32{2, 1, 0, 0, 0, 0, 1, 1, 0, 4, 4, 2, 2, 2, 1, 2, 2, 2, 1}));
+  EXPECT_EQ(item(ids, 15), (Words32{3, 1, 1, 1, 0, 1, 1, 1, 0, 4, 4, 2, 2, 2, 1, 2, 2, 2, 1}));
 }
 
 TEST(IdsU32, GlobalIdIsGroupIdTimesSizePlusLocalId) {
   const Extent group = {.x = 3, .y = 2, .z = 5};
   const Words32 ids = ids_u32({.x = 12, .y = 6, .z = 10}, group);
   constexpr std::size_t kItems = 720;
-  ASSERT_EQ(ids.size(), 10 * kItems);
+  ASSERT_EQ(ids.size(), 19 * kItems);
   std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen;
   for (std::size_t i = 0; i < kItems; ++i) {
     const Words32 w = item(ids, i);

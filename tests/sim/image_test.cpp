@@ -128,7 +128,7 @@ TEST(Image, LoadedTwiceIsTwoLibraries) {
   const auto second = Image::load(bytes, "", usable_targets(), failure);
   ASSERT_NE(first, nullptr);
   ASSERT_NE(second, nullptr);
-  EXPECT_NE(first->find("empty")->run_group, second->find("empty")->run_group);
+  EXPECT_NE(first->find("empty")->run_groups, second->find("empty")->run_groups);
 }
 
 TEST(Image, RefusalsNameTheCode) {
@@ -142,6 +142,7 @@ TEST(Image, RefusalsNameTheCode) {
       {XHAL_TEST_IMAGE, "x86-64-v9", XHAL_ERROR_INVALID_IMAGE},
       {XHAL_TEST_IMAGE_BAD_MAGIC, "x86-64-v2", XHAL_ERROR_INVALID_IMAGE},
       {XHAL_TEST_IMAGE_NO_SYMBOL, "x86-64-v2", XHAL_ERROR_INVALID_IMAGE},
+      {XHAL_TEST_IMAGE_FORMER, "x86-64-v2", XHAL_ERROR_UNSUPPORTED_IMAGE},
   };
   for (const Case& c : cases) {
     Image::Failure failure;
@@ -149,6 +150,13 @@ TEST(Image, RefusalsNameTheCode) {
     EXPECT_EQ(failure.code, c.code) << c.path << ": " << failure.text;
     EXPECT_NE(failure.text, "");
   }
+}
+
+TEST(Image, AFormerVersionIsToldToBeBuiltAnew) {
+  Image::Failure failure;
+  EXPECT_EQ(Image::load(bytes_of(XHAL_TEST_IMAGE_FORMER), "", usable_targets(), failure), nullptr);
+  EXPECT_NE(failure.text.find("version 1"), std::string::npos) << failure.text;
+  EXPECT_NE(failure.text.find("build it anew"), std::string::npos) << failure.text;
 }
 
 TEST(Image, ThreadsMayLoadAndUnloadAtOnce) {
@@ -161,7 +169,7 @@ TEST(Image, ThreadsMayLoadAndUnloadAtOnce) {
         const auto image = Image::load(bytes, "", usable_targets(), failure);
         ASSERT_NE(image, nullptr) << failure.text;
         xhal_native_frame frame = {};
-        image->find("empty")->run_group(&frame);
+        image->find("empty")->run_groups(&frame);
       }
     });
   }
@@ -228,7 +236,7 @@ TEST_F(Describe, TwiceTheSameName) {
   EXPECT_FALSE(describe());
 }
 TEST_F(Describe, NoFunction) {
-  kernels[1].run_group = nullptr;
+  kernels[1].run_groups = nullptr;
   EXPECT_FALSE(describe());
 }
 TEST_F(Describe, NoGroup) {

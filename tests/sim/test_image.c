@@ -139,6 +139,26 @@ __attribute__((destructor)) static void unloaded(void) {
   if (__atomic_load_n(&scratches_alive, __ATOMIC_RELAXED) != 0) abort();
 }
 
+/* Each of the functions above runs one group; the driver asks for a row of them. */
+static void run_row(xhal_native_frame* frame, void (*run_group)(xhal_native_frame*)) {
+  for (uint32_t left = frame->row_groups; left > 0; --left) {
+    run_group(frame);
+    if (frame->trapped != 0) return;
+    ++frame->group_id[0];
+  }
+}
+#define ROW(kernel) \
+  static void rows_of_##kernel(xhal_native_frame* frame) { run_row(frame, run_##kernel); }
+ROW(empty)
+ROW(fill)
+ROW(fold)
+ROW(gate)
+ROW(trap)
+ROW(chase)
+ROW(locals)
+ROW(values)
+ROW(scratch)
+
 /* A table in C: short names, and plain ones for constants. NOLINTBEGIN(readability-identifier-naming) */
 enum { VALUE = XHAL_NATIVE_PARAM_VALUE, GLOBAL = XHAL_NATIVE_PARAM_GLOBAL, LOCAL = XHAL_NATIVE_PARAM_LOCAL };
 enum { R = XHAL_NATIVE_ACCESS_READ, W = XHAL_NATIVE_ACCESS_WRITE };
@@ -164,15 +184,15 @@ static const xhal_native_param scratch_params[] = {{"out", GLOBAL, W, 8, 8}};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 static const xhal_native_kernel kernels[] = {
-    {"empty", run_empty, 0, 0, 1024, 0, 0},
-    {"fill", run_fill, fill_params, COUNT(fill_params), 1024, 0, 0},
-    {"fold", run_fold, fold_params, COUNT(fold_params), 1, 0, 0},
-    {"gate", run_gate, gate_params, COUNT(gate_params), 1024, 0, 0},
-    {"trap", run_trap, trap_params, COUNT(trap_params), 64, 0, 0},
-    {"chase", run_chase, chase_params, COUNT(chase_params), 1024, 0, 0},
-    {"locals", run_locals, locals_params, COUNT(locals_params), 1024, 512, 0},
-    {"values", run_values, values_params, COUNT(values_params), 1024, 0, 0},
-    {"scratch", run_scratch, scratch_params, COUNT(scratch_params), 1024, 0, 0},
+    {"empty", rows_of_empty, 0, 0, 1024, 0, 0},
+    {"fill", rows_of_fill, fill_params, COUNT(fill_params), 1024, 0, 0},
+    {"fold", rows_of_fold, fold_params, COUNT(fold_params), 1, 0, 0},
+    {"gate", rows_of_gate, gate_params, COUNT(gate_params), 1024, 0, 0},
+    {"trap", rows_of_trap, trap_params, COUNT(trap_params), 64, 0, 0},
+    {"chase", rows_of_chase, chase_params, COUNT(chase_params), 1024, 0, 0},
+    {"locals", rows_of_locals, locals_params, COUNT(locals_params), 1024, 512, 0},
+    {"values", rows_of_values, values_params, COUNT(values_params), 1024, 0, 0},
+    {"scratch", rows_of_scratch, scratch_params, COUNT(scratch_params), 1024, 0, 0},
 };
 /* NOLINTEND(readability-identifier-naming) */
 
@@ -180,8 +200,13 @@ static const xhal_native_kernel kernels[] = {
 __attribute__((visibility("default"))) const int xhal_something_else = 1;
 const xhal_native_kernel* xhal_unused_kernels(void) { return kernels; }
 #else
-__attribute__((visibility("default"))) extern const xhal_native_image xhal_native_image_v1;
-const xhal_native_image xhal_native_image_v1 = {
+#if defined(TEST_FORMER_VERSION)
+#define IMAGE xhal_native_image_v1
+#else
+#define IMAGE xhal_native_image_v2
+#endif
+__attribute__((visibility("default"))) extern const xhal_native_image IMAGE;
+const xhal_native_image IMAGE = {
 #if defined(TEST_BAD_MAGIC)
     42,
 #else

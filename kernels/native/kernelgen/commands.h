@@ -17,7 +17,7 @@ std::string lift(const std::vector<std::string>& lines);
 std::string neutral(const std::vector<std::string>& lines);
 
 struct Wrapped {
-  std::string wrapper;  // C: one run_group and one parameter table a kernel
+  std::string wrapper;  // C: one run_groups and one parameter table a kernel
   std::string list;     // XHAL_NATIVE_KERNEL(name, parameters, local bytes, barrier), one line a kernel
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ir_text.h"
 
+#include <algorithm>
 #include <bit>
 #include <cctype>
 #include <charconv>
@@ -104,26 +105,65 @@ bool is_coroutine_marker(std::string_view function_name) {
   return function_name.starts_with(kCoroutineMarker);
 }
 
-std::size_t type_bytes(std::string_view type) {
-  if (type == "ptr" || type == "double") return 8;
-  if (type == "float") return 4;
-  if (type == "half") return 2;
+namespace {
+
+Layout layout_of_members(std::string_view structure, const Module& module) {
+  const bool is_packed = structure.starts_with("<");
+  const std::size_t skip = is_packed ? 2 : 1;
+  Layout layout = {.bytes = 0, .alignment = 1};
+  const auto round_up = [&](std::size_t alignment) {
+    layout.bytes = (layout.bytes + alignment - 1) / alignment * alignment;
+  };
+  for (const std::string& type : split_list(structure.substr(skip, structure.size() - 2 * skip))) {
+    const Layout member = layout_of(type, module);
+    if (!is_packed) {
+      round_up(member.alignment);
+      layout.alignment = std::max(layout.alignment, member.alignment);
+    }
+    layout.bytes += member.bytes;
+  }
+  round_up(layout.alignment);
+  return layout;
+}
+
+}  // namespace
+
+Layout layout_of(std::string_view type, const Module& module) {
+  if (type == "ptr" || type == "double") return {8, 8};
+  if (type == "float") return {4, 4};
+  if (type == "half") return {2, 2};
   std::size_t count = 0;
   if (type.starts_with("i")) {
     const auto [end, error] = std::from_chars(type.data() + 1, type.data() + type.size(), count);
-    if (error == std::errc() && end == type.data() + type.size()) return count <= 8 ? 1 : count / 8;
+    if (error == std::errc() && end == type.data() + type.size()) {
+      const std::size_t bytes = count <= 8 ? 1 : count / 8;
+      return {bytes, bytes};
+    }
   }
+  if (type.starts_with("{") || type.starts_with("<{")) return layout_of_members(type, module);
   if (type.starts_with("[") || type.starts_with("<")) {
     const std::size_t cross = type.find(" x ");
     const auto [end, error] = std::from_chars(type.data() + 1, type.data() + type.size(), count);
     if (error == std::errc() && cross != std::string_view::npos) {
-      const std::size_t element = type_bytes(type.substr(cross + 3, type.size() - cross - 4));
+      const Layout element = layout_of(type.substr(cross + 3, type.size() - cross - 4), module);
+      if (type.front() == '[') return {count * element.bytes, element.alignment};
       // A vector of three takes the room of four.
-      return element * (type.front() == '<' ? std::bit_ceil(count) : count);
+      const std::size_t bytes = element.bytes * std::bit_ceil(count);
+      return {bytes, bytes};
     }
   }
-  throw Refusal("a local variable of type '" + std::string(type) +
-                "' has a size that is not known here: use arrays of scalars or vectors");
+  const auto structure = module.types.find(std::string(type));
+  if (structure != module.types.end()) return layout_of(structure->second, module);
+  throw Refusal("the type '" + std::string(type) +
+                "' has a size that is not known here: use scalars, vectors, arrays and structures of them");
+}
+
+std::string_view structure_of(std::string_view parameter) {
+  static constexpr std::string_view kStart = " byval(";
+  const std::size_t at = parameter.find(kStart);
+  if (at == std::string_view::npos) return {};
+  const std::size_t open = at + kStart.size() - 1;
+  return parameter.substr(open + 1, matching_bracket(parameter, open) - open - 1);
 }
 
 Module parse_module(const std::vector<std::string>& lines) {
@@ -139,6 +179,9 @@ Module parse_module(const std::vector<std::string>& lines) {
     } else if (line.starts_with("define ") || line.starts_with("declare ")) {
       module.functions.push_back(parse_function_header(line));
       in_body = module.functions.back().is_definition;
+    } else if (const std::size_t type = line.find(" = type ");
+               line.starts_with("%") && type != std::string::npos) {
+      module.types[line.substr(0, type)] = line.substr(type + 8);
     } else if (line.starts_with("!")) {
       const std::size_t equals = line.find(" = ");
       if (equals != std::string::npos) module.nodes[line.substr(0, equals)] = line.substr(equals + 3);

@@ -29,6 +29,7 @@ struct Function {
 struct Module {
   std::vector<Function> functions;
   std::map<std::string, std::string> nodes;  // "!9" -> "!{!\"y\", !\"x\"}"
+  std::map<std::string, std::string> types;  // "%struct.Pair" -> "{ i32, float }"
 };
 
 Module parse_module(const std::vector<std::string>& lines);
@@ -56,13 +57,23 @@ bool is_coroutine_marker(std::string_view function_name);
 // A lifted module says how much memory a kernel's local variables take, in comments of this form: "; local bytes: <kernel> <n>".
 inline constexpr const char* kLocalBytesMark = "; local bytes: ";
 
+// And which kernels cannot tell one group of a row from the next, so that all items of the row are one loop: "; groups alike: <kernel>".
+inline constexpr const char* kGroupsAlikeMark = "; groups alike: ";
+
 bool is_name_character(char c);
 
 // The type that `text` begins with.
 std::string_view leading_type(std::string_view text);
 
-// Size in bytes of a scalar, vector, pointer or array type; refuses others (structures).
-std::size_t type_bytes(std::string_view type);
+// How a type lies in memory on x86-64; `module` defines its structures.
+struct Layout {
+  std::size_t bytes;
+  std::size_t alignment;
+};
+Layout layout_of(std::string_view type, const Module& module);
+
+// The type T of a parameter `ptr byval(T) ...`, which is how clang passes a structure to a kernel; empty for other parameters.
+std::string_view structure_of(std::string_view parameter);
 
 std::vector<std::string> read_lines(const std::string& path);
 void write_file(const std::string& path, const std::string& text);

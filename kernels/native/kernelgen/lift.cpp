@@ -52,7 +52,7 @@ struct LocalVariables {
   std::map<std::string, std::size_t> kernel_bytes;
 
   // `line` defines a global variable. Returns whether it was taken, so that its definition goes.
-  bool take(const std::string& line, const std::set<std::string>& functions) {
+  bool take(const std::string& line, const std::set<std::string>& functions, const Module& module) {
     const std::size_t keyword = line.find(" global ");
     if (keyword == std::string::npos) return false;
     const std::string name = line.substr(1, line.find(" = ") - 1);
@@ -67,7 +67,7 @@ struct LocalVariables {
     std::size_t& bytes = kernel_bytes[kernel];
     const std::size_t offset = (bytes + alignment - 1) / alignment * alignment;
     variables.push_back({name, offset});
-    bytes = offset + type_bytes(leading_type(std::string_view(line).substr(keyword + 8)));
+    bytes = offset + layout_of(leading_type(std::string_view(line).substr(keyword + 8)), module).bytes;
     return true;
   }
 };
@@ -185,8 +185,53 @@ void refuse_calls_of_kernels_with_local_memory(const Module& module, const Local
   }
 }
 
+// Whether a kernel sees the same whatever group of a row an item is in: it asks for nothing but what is listed here, and has no
+// memory that belongs to a group.
+class GroupsAlike {
+ public:
+  GroupsAlike(const Module& module, const LocalVariables& local) : local_(local) {
+    for (const Function& function : module.functions) functions_[function.name] = &function;
+  }
+
+  [[nodiscard]] bool holds(const Module& module, const Function& kernel) {
+    const auto spaces = kernel.metadata.find("kernel_arg_addr_space");
+    if (spaces == kernel.metadata.end() || !module.nodes.contains(spaces->second)) return false;
+    if (module.nodes.at(spaces->second).find("i32 3") != std::string::npos) return false;
+    seen_.clear();
+    return asks_alike(kernel);
+  }
+
+ private:
+  static bool is_harmless(std::string_view name) {
+    static const std::set<std::string_view> kHarmless = {
+        "_Z12get_work_dimv",   "_Z13get_global_idj",           "_Z14get_local_sizej",
+        "_Z14get_num_groupsj", "_Z15get_global_sizej",         "_Z17get_global_offsetj",
+        "_Z9mem_fencej",       "_Z14read_mem_fencej",          "_Z15write_mem_fencej",
+        "xhal_native_resolve", "xhal_native_load_acquire_u32", "xhal_native_store_release_u32"};
+    return kHarmless.contains(name) || is_intrinsic(name) || name.find("atom") != std::string_view::npos;
+  }
+
+  bool asks_alike(const Function& function) {
+    if (!seen_.insert(function.name).second) return true;
+    if (local_.kernel_bytes.contains(function.name)) return false;
+    for (const std::string& line : function.body) {
+      std::string name;
+      for (std::size_t at = 0; (at = find_function_reference(line, at, &name)) != std::string::npos; ++at) {
+        const auto called = functions_.find(name);
+        const bool is_own = called != functions_.end() && called->second->is_definition;
+        if (is_own ? !asks_alike(*called->second) : !is_harmless(name)) return false;
+      }
+    }
+    return true;
+  }
+
+  const LocalVariables& local_;
+  std::map<std::string, const Function*> functions_;
+  std::set<std::string> seen_;
+};
+
 // clang passes values to OpenCL kernels by rules that no C function has. A wrapper in C calls this instead, which takes a
-// pointer to each value.
+// pointer to each value; a structure's has its alignment.
 std::string value_loader(const Function& kernel) {
   std::string parameters = "ptr %xhal.item";
   std::string loads;
@@ -196,7 +241,10 @@ std::string value_loader(const Function& kernel) {
     const std::string& text = kernel.parameters[i];
     const std::string type(leading_type(text));
     parameters += ", ptr %argument" + number;
-    if (type == "ptr") {
+    if (const std::string_view structure = structure_of(text); !structure.empty()) {
+      const std::size_t name = text.rfind(' ');
+      values += ", ptr" + text.substr(type.size(), name - type.size()) + " %argument" + number;
+    } else if (type == "ptr") {
       values += ", ptr %argument" + number;
     } else {
       loads += "  %value" + number + " = load " + type + ", ptr %argument" + number + ", align 1\n";
@@ -241,7 +289,7 @@ std::string lift(const std::vector<std::string>& lines) {
       text += lift_attributes(line);
     } else if (line.starts_with("declare ")) {
       text += lift_code(line);
-    } else if (!line.starts_with("@") || !local.take(line, functions)) {
+    } else if (!line.starts_with("@") || !local.take(line, functions, module)) {
       text += line;
     }
     text += '\n';
@@ -250,6 +298,11 @@ std::string lift(const std::vector<std::string>& lines) {
   if (!local.variables.empty()) text += "\ndeclare ptr @xhal_native_local_variable(ptr, i64)\n";
   for (const auto& [kernel, bytes] : local.kernel_bytes) {
     text += kLocalBytesMark + kernel + " " + std::to_string(bytes) + "\n";
+  }
+  GroupsAlike groups_alike(module, local);
+  for (const Function& function : module.functions) {
+    if (is_kernel(function) && groups_alike.holds(module, function))
+      text += kGroupsAlikeMark + function.name + "\n";
   }
   return text + loaders;
 }

@@ -30,6 +30,7 @@ struct Kernel {
   std::vector<Parameter> parameters;
   std::size_t local_bytes = 0;
   bool uses_barrier = false;
+  bool groups_are_alike = false;
 };
 
 bool has_word(std::string_view text, std::string_view word) {
@@ -72,10 +73,26 @@ void set_value_type(Parameter* parameter, const std::string& opencl_type, const 
   const std::string rest = space == std::string::npos ? "" : opencl_type.substr(space);
   if (!kScalars.contains(scalar) || !(rest.empty() || rest.starts_with(" __attribute__((ext_vector_type("))) {
     throw Refusal("parameter '" + parameter->name + "' has the type '" + opencl_type +
-                  "': pass scalars, vectors and pointers only");
+                  "': pass scalars, vectors, structures and pointers only");
   }
   parameter->value_type = alias;
   parameter->value_typedef = "typedef " + kScalars.at(scalar) + " " + alias + rest + ";\n";
+}
+
+// The bytes of a structure, which the kernel alone knows how to read.
+void set_structure(Parameter* parameter, const Module& module, const std::string& text,
+                   const std::string& alias) {
+  const std::size_t bytes = layout_of(structure_of(text), module).bytes;
+  static constexpr std::string_view kAlign = " align ";
+  const std::size_t at = text.find(kAlign);
+  if (at == std::string::npos || bytes == 0) {
+    throw Refusal("parameter '" + parameter->name +
+                  "' is a structure of no size or alignment: give it a member");
+  }
+  parameter->value_type = alias;
+  parameter->value_typedef = "typedef struct {\n  _Alignas(" +
+                             std::to_string(std::stoul(text.substr(at + kAlign.size()))) +
+                             ") unsigned char bytes[" + std::to_string(bytes) + "];\n} " + alias + ";\n";
 }
 
 // What is declared const is read. Of the rest LLVM's analysis tells what is certainly never read; anything that it cannot
@@ -105,9 +122,10 @@ Kernel describe(const Module& module, const Function& function) {
   const auto qualifiers = argument_facts(module, function, "kernel_arg_type_qual");
   // The item comes first in the lifted function.
   if (function.parameters.size() != names.size() + 1) {
-    throw Refusal("kernel '" + kernel.name +
-                  "': its metadata and its code disagree on the number of parameters" +
-                  " (a structure passed by value does that): pass scalars, vectors and pointers only");
+    throw Refusal(
+        "kernel '" + kernel.name +
+        "': its metadata and its code disagree on the number of parameters: another compiler than clang " +
+        "15 does that");
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     Parameter parameter;
@@ -120,6 +138,9 @@ Kernel describe(const Module& module, const Function& function) {
       set_access(&parameter, spaces[i] == "2" ? "const" : qualifiers[i], function.parameters[i + 1]);
     } else if (spaces[i] == "3") {
       parameter.kind = Kind::kLocal;
+    } else if (!structure_of(function.parameters[i + 1]).empty()) {
+      set_structure(&parameter, module, function.parameters[i + 1],
+                    kernel.name + "_type" + std::to_string(i));
     } else {
       set_value_type(&parameter, types[i], kernel.name + "_type" + std::to_string(i));
     }
@@ -236,30 +257,40 @@ std::string wrapper_of(const Kernel& kernel) {
     text += "static void " + kernel.name + "_start_row_item" + parameters + ") {\n  " + kernel.name +
             "_start(items, started, shared, 1);\n}\n\n";
   }
-  const std::string declare = "  xhal_native_item group;\n";
   // Only a kernel that has such memory pays for it.
   const std::string local_memory = kernel.local_bytes == 0
                                        ? ""
                                        : "  group.static_local = xhal_native_static_local(frame, " +
                                              std::to_string(kernel.local_bytes) +
                                              ");\n  if (!group.static_local) return;\n";
-  const std::string load = local_memory + "  " + arguments_type + " arguments;\n  (void)arguments;\n" + loads;
+  const auto function = [&](const std::string& head, const std::string& enter, const std::string& body) {
+    return head + "(xhal_native_frame* frame) {\n" + enter + local_memory + "  " + arguments_type +
+           " arguments;\n  (void)arguments;\n" + loads + body + "}\n\n";
+  };
+  const auto entry = [](const std::string& function_name) {
+    return "  xhal_native_item group;\n  if (!" + function_name + "(&group, frame)) return;\n";
+  };
+  const std::string run_groups = "XHAL_NATIVE_HIDDEN void " + kernel.name + "_run_groups";
+  const std::string for_each_group = "  XHAL_NATIVE_FOR_EACH_GROUP(group, frame) {\n";
+  const std::string end_of_group = "    if (xhal_native_trapped(&group, frame)) return;\n  }\n";
   if (kernel.uses_barrier) {
-    return text + "XHAL_NATIVE_HIDDEN void " + kernel.name + "_run_group(xhal_native_frame* frame) {\n" +
-           declare + "  if (!xhal_native_enter(&group, frame)) return;\n" + load +
-           "  xhal_native_run_items(&group, &arguments, " + "xhal_native_is_row(frame) ? " + kernel.name +
-           "_start_row_item : " + kernel.name + "_start_item);\n}\n\n";
+    return text +
+           function(run_groups, entry("xhal_native_enter"),
+                    for_each_group +
+                        "    xhal_native_run_items(&group, &arguments, xhal_native_is_row(frame) ? " +
+                        kernel.name + "_start_row_item : " + kernel.name + "_start_item);\n" + end_of_group);
   }
-  const std::string loop = "{\n    xhal_native_item item = group;\n    " + call + "  }\n}\n\n";
-  text += "static __attribute__((noinline)) void " + kernel.name +
-          "_run_block(xhal_native_frame* frame) {\n" + declare +
-          "  if (!xhal_native_enter(&group, frame)) return;\n" + load +
-          "  XHAL_NATIVE_FOR_EACH_ITEM(group) " + loop;
-  text += "XHAL_NATIVE_HIDDEN void " + kernel.name + "_run_group(xhal_native_frame* frame) {\n" +
-          "  if (!xhal_native_is_row(frame)) {\n    " + kernel.name +
-          "_run_block(frame);\n    return;\n  }\n" + declare +
-          "  if (!xhal_native_enter_row(&group, frame)) return;\n" + load +
-          "  XHAL_NATIVE_FOR_EACH_ID(group, 0) " + loop;
+  const std::string item = "{\n      xhal_native_item item = group;\n      " + call + "    }\n";
+  const auto loop = [&](const std::string& start) {
+    if (kernel.groups_are_alike) return "  " + start + "group.row_items) " + item;
+    return for_each_group + "    " + start + "group.group_size[0]) " + item + end_of_group;
+  };
+  text += function("static __attribute__((noinline)) void " + kernel.name + "_run_blocks",
+                   entry("xhal_native_enter"), loop("XHAL_NATIVE_FOR_EACH_ITEM(group, "));
+  text += function(run_groups,
+                   "  if (!xhal_native_is_row(frame)) {\n    " + kernel.name +
+                       "_run_blocks(frame);\n    return;\n  }\n" + entry("xhal_native_enter_row"),
+                   loop("XHAL_NATIVE_FOR_EACH_ID(group, 0, "));
   return text;
 }
 
@@ -270,6 +301,10 @@ std::size_t local_bytes_of(const std::string& kernel, const std::vector<std::str
     if (line.starts_with(start)) return std::stoul(line.substr(start.size()));
   }
   return 0;
+}
+
+bool groups_are_alike(const std::string& kernel, const std::vector<std::string>& lifted) {
+  return std::ranges::find(lifted, kGroupsAlikeMark + kernel) != lifted.end();
 }
 
 }  // namespace
@@ -285,6 +320,7 @@ Wrapped wrap(const std::vector<std::string>& lines, const std::vector<std::strin
     if (!is_kernel(function)) continue;
     Kernel kernel = describe(module, function);
     kernel.local_bytes = local_bytes_of(kernel.name, lifted);
+    kernel.groups_are_alike = groups_are_alike(kernel.name, lifted);
     result.wrapper += wrapper_of(kernel);
     result.list += "XHAL_NATIVE_KERNEL(" + kernel.name + ", " + std::to_string(kernel.parameters.size()) +
                    ", " + std::to_string(kernel.local_bytes) + ", " + (kernel.uses_barrier ? "1" : "0") +

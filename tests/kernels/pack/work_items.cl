@@ -29,3 +29,26 @@ kernel void test_guards(global uint* out, global const uint* in, ulong first, ul
   }
   out[i] = sum;
 }
+
+// Traps in one group of a row; each group says that it ran.
+kernel void test_trap_in_group(global uint* ran, uint group) {
+  if (get_local_id(0) == 0) {
+    ran[get_group_id(0)] = 1;
+  }
+  if (get_group_id(0) == group) {
+    XHAL_TRAP();
+  }
+}
+
+// Cannot tell a group from its neighbour but through a function that it calls, which hides it.
+uint number_in_group(void) { return (uint)get_local_id(0); }
+uint hidden(uint depth) { return depth == 0 ? number_in_group() : number_in_group() + depth; }
+kernel void test_hidden_local_id(global uint* out) { out[get_global_id(0)] = hidden(2) - 2; }
+
+// Asks for nothing that differs from group to group of a row: sizes are the same in each.
+kernel void test_alike(global uint* out, ulong n) {
+  const size_t i = xhal_global_index();
+  if (i < n) {
+    out[i] = (uint)(i + 1000 * get_local_size(0) + 100000 * get_num_groups(0));
+  }
+}
