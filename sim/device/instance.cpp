@@ -22,7 +22,8 @@ Instance::Instance(const Options& wanted, void* context)
 Instance::~Instance() {
   for (const auto& device : devices) device->stop();
   for (const auto& device : devices) device->wait_until_stopped();
-  for (const auto& device : devices) device->end_threads();  // a device's worker may still be waking another one's
+  for (const auto& device : devices)
+    device->end_threads();  // a device's worker may still be waking another one's
   devices.clear();
   if (handle != nullptr) kit::free_handle(handle);
 }

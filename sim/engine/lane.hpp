@@ -40,9 +40,7 @@ class Lane {
   // ---- Whoever pushes; the callers take turns.
 
   // One operation more. True when nobody has the lane: wake_idle() is to be called.
-  [[nodiscard]] bool push() {
-    return state_of(word_.fetch_add(kOne, std::memory_order_acq_rel)) == kIdle;
-  }
+  [[nodiscard]] bool push() { return state_of(word_.fetch_add(kOne, std::memory_order_acq_rel)) == kIdle; }
   void wake_idle(Scheduler& scheduler);
   [[nodiscard]] uint64_t pushed() const { return word_.load(std::memory_order_acquire) >> kCountShift; }
 
@@ -65,12 +63,12 @@ class Lane {
   friend class ReadyLanes;
 
   enum State : uint64_t {
-    kIdle = 0,      // empty, nobody has it
-    kReady = 1,     // in the scheduler's queue
-    kRunning = 2,   // a worker, or the thread that took it, is at it
-    kWatched = 3,   // empty, and a worker looks at the word
-    kTaken = 4,     // taken away from the worker that watches it, which has not seen that yet
-    kAsleep = 5,    // stalled, nobody has it
+    kIdle = 0,     // empty, nobody has it
+    kReady = 1,    // in the scheduler's queue
+    kRunning = 2,  // a worker, or the thread that took it, is at it
+    kWatched = 3,  // empty, and a worker looks at the word
+    kTaken = 4,    // taken away from the worker that watches it, which has not seen that yet
+    kAsleep = 5,   // stalled, nobody has it
     kRetired = 6
   };
   static constexpr uint64_t kStateMask = 7;

@@ -46,6 +46,7 @@ struct FillOp {
 };
 
 struct LaunchOp {
+  LaunchOp() {}  // NOLINT(modernize-use-equals-default): = default would set all its bytes to zero
   Launch launch;
 };
 
@@ -81,7 +82,8 @@ struct Op {
   uint64_t correlation_id = 0;
   std::unique_ptr<Attachment> attachment;
   // Bodies are plain values: slots are used again without being cleared.
-  std::variant<std::monostate, CopyOp, RegionOp, FillOp, HostFunctionOp, StampOp, WaitOp, GraphOp, LaunchOp> body;
+  std::variant<std::monostate, CopyOp, RegionOp, FillOp, HostFunctionOp, StampOp, WaitOp, GraphOp, LaunchOp>
+      body;
 
   // Gives back what it owns, run or not.
   void release() {

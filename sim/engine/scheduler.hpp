@@ -17,7 +17,7 @@ struct Place {
   Scheduler& scheduler;
   ImageScratch scratch;
   AlignedBytes local_memory;  // kLocalBlockBytes, aligned to kLocalAlignment
-  bool owes_wake = false;  // lanes became ready by what it did, and nobody was told yet
+  bool owes_wake = false;     // lanes became ready by what it did, and nobody was told yet
   // Counts what was done, so that somebody can see whether the worker comes on.
   std::atomic<uint64_t> beats{0};
 

@@ -33,7 +33,8 @@ class SpinLock {
   // The holder may have lost its processor, so that waiting must give one up soon.
   [[gnu::noinline]] void lock_slowly() {
     for (uint32_t turn = 0;; ++turn) {
-      if (!taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_acquire)) return;
+      if (!taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_acquire))
+        return;
       if (turn < 64) {
         cpu_pause();
       } else if (turn < 128) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 #include <utility>
 
 #include "engine/op_queue.hpp"
@@ -55,7 +56,8 @@ class Stream final : public Lane, private Waiter {
   // ---- Submission: SUCCESS, or why the stream takes nothing: the code of the failure that poisons it, INVALID_HANDLE when it is
   // ---- stale, OUT_OF_HOST_MEMORY when it can have no thread.
 
-  // `fill(op)` makes the operation's body and takes over its attachment; what it throws is thrown on and nothing was submitted.
+  // `fill(op)` makes the operation's body and takes over its attachment; when it throws, or returns an
+  // error, that is passed on and nothing was submitted.
   // op.number is set: the last of `numbers` that are the operation's. In a capture it becomes a node.
   template <class Fill>
   xhal_result_t submit(const char* entry, uint64_t correlation_id, Fill&& fill,
@@ -128,6 +130,16 @@ class Stream final : public Lane, private Waiter {
   bool wait_is_over(const Position& position);
   void skip(const Op& op, Place& place, const Fault* fault);
 
+  template <class Fill>
+  static xhal_result_t fill_with(Fill& fill, Op& op) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Fill&, Op&>>) {
+      fill(op);
+      return XHAL_SUCCESS;
+    } else {
+      return fill(op);
+    }
+  }
+
   // Under submit_lock_. False when there is no capture, or no more.
   bool in_capture();
   xhal_result_t add_to_capture(GraphNode node);
@@ -160,7 +172,7 @@ xhal_result_t Stream::submit(const char* entry, uint64_t correlation_id, Fill&& 
       Op op;
       op.entry = entry;
       op.correlation_id = correlation_id;
-      std::forward<Fill>(fill)(op);
+      if (const xhal_result_t result = fill_with(fill, op); result < 0) return result;
       return add_to_capture(work_node(std::move(op)));
     }
     if (!started_ && !start()) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
@@ -169,7 +181,7 @@ xhal_result_t Stream::submit(const char* entry, uint64_t correlation_id, Fill&& 
     op.correlation_id = correlation_id;
     Progress& progress = this->progress();
     op.number = progress.submitted() + numbers;
-    std::forward<Fill>(fill)(op);
+    if (const xhal_result_t result = fill_with(fill, op); result < 0) return result;
     if (out_number != nullptr) *out_number = op.number;
     progress.submit(op.number);
     queue_.commit();

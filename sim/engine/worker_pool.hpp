@@ -91,7 +91,8 @@ class WorkerPool final : public Scheduler {
   std::atomic<uint32_t> ready_count_{0};
   std::atomic<uint32_t> most_urgent_{0};
   std::atomic<bool> crowded_{false};
-  std::atomic<uint32_t> watching_{0};  // running workers that look at an empty lane, and leave it for a ready one
+  std::atomic<uint32_t> watching_{
+      0};  // running workers that look at an empty lane, and leave it for a ready one
 
   std::condition_variable keeper_wanted_;
   std::thread keeper_;

@@ -132,31 +132,48 @@ struct LargeArguments final : Attachment {
   const AlignedBytes bytes;
 };
 
+xhal_result_t launch_kernel(Stream& stream, const Kernel& kernel, const xhal_launch_t& launch) {
+  if (!has_good_shape(kernel, stream, launch)) return check_shape(kernel, stream, launch);
+  if (launch.range_count != 0) {
+    if (const xhal_result_t result = check_ranges(kernel, launch); result < 0) return result;
+  }
+  std::unique_ptr<LargeArguments> large;
+  if (kernel.code.argument_bytes > kInlineArgumentBytes ||
+      kernel.code.argument_alignment > kInlineArgumentAlignment)
+    large = std::make_unique<LargeArguments>(kernel.code);
+  bool wrong = false;
+  const auto fill = [&](Op& op) -> xhal_result_t {
+    Launch& target = op.body.emplace<LaunchOp>().launch;
+    target.large_arguments = large != nullptr ? large->bytes.get() : nullptr;
+    wrong = !take_arguments(kernel, launch, large != nullptr ? large->bytes.get() : target.arguments);
+    if (wrong) return XHAL_ERROR_INVALID_ARGUMENT;
+    target.image = kernel.image.get();
+    target.kernel = &kernel.code;
+    std::copy_n(launch.group_count, 3, target.group_count);
+    std::copy_n(launch.group_size, 3, target.group_size);
+    if (large != nullptr) op.attachment = std::move(large);
+    return XHAL_SUCCESS;
+  };
+  const xhal_result_t result = stream.submit("xhal_kernel_launch", launch.correlation_id, fill);
+  if (result >= 0) [[likely]]
+    return result;
+  if (!wrong) return told(stream, result);
+  const xhal_result_t told_wrong = check_arguments(kernel, launch);
+  if (told_wrong < 0) return told_wrong;
+  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                   "kernel '%s': an argument changed, or its memory was freed, while the launch was made",
+                   kernel.code.name.c_str());
+}
+
 xhal_result_t kernel_launch(xhal_stream_t stream, xhal_kernel_t kernel, const xhal_launch_t* launch) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
-  xhal_launch_t given;
-  if (const xhal_result_t result = read("launch", launch, given); result < 0) return result;
   return guarded([&] {
-    const Kernel& k = kernel_of(kernel);
-    if (const xhal_result_t result = check_shape(k, s, given); result < 0) return result;
-    const Memory::View view(k.device.instance.memory);
-    if (const xhal_result_t result = check_arguments(k, given, view); result < 0) return result;
-    const bool is_large = k.code.argument_bytes > kInlineArgumentBytes ||
-                          k.code.argument_alignment > kInlineArgumentAlignment;
-    std::unique_ptr<LargeArguments> large;
-    if (is_large) large = std::make_unique<LargeArguments>(k.code);
-    const auto fill = [&](Op& op) {
-      Launch& target = op.body.emplace<LaunchOp>().launch;
-      target.image = k.image.get();
-      target.kernel = &k.code;
-      std::copy_n(given.group_count, 3, target.group_count);
-      std::copy_n(given.group_size, 3, target.group_size);
-      target.large_arguments = is_large ? large->bytes.get() : nullptr;
-      copy_arguments(k.code, given, is_large ? large->bytes.get() : target.arguments);
-      if (is_large) op.attachment = std::move(large);
-    };
-    return told(s, s.submit("xhal_kernel_launch", given.correlation_id, fill));
+    if (launch != nullptr && launch->struct_size == sizeof(*launch)) [[likely]]
+      return launch_kernel(s, kernel_of(kernel), *launch);
+    xhal_launch_t given;
+    if (const xhal_result_t result = read("launch", launch, given); result < 0) return result;
+    return launch_kernel(s, kernel_of(kernel), given);
   });
 }
 

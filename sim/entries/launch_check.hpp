@@ -9,9 +9,15 @@
 
 namespace xhal::sim {
 
+// Whether all that a launch says beside its arguments and ranges is right; what is wrong is told by check_shape.
+bool has_good_shape(const Kernel& kernel, const Stream& stream, const xhal_launch_t& launch);
 xhal_result_t check_shape(const Kernel& kernel, const Stream& stream, const xhal_launch_t& launch);
-xhal_result_t check_arguments(const Kernel& kernel, const xhal_launch_t& launch, const Memory::View& view);
-// After both checks.
-void copy_arguments(const KernelCode& code, const xhal_launch_t& launch, std::byte* out);
+
+// Takes the arguments over in one pass, as long as each is right; what is wrong is told by check_arguments. `out`: the kernel's
+// argument_bytes.
+bool take_arguments(const Kernel& kernel, const xhal_launch_t& launch, std::byte* out);
+xhal_result_t check_arguments(const Kernel& kernel, const xhal_launch_t& launch);
+
+xhal_result_t check_ranges(const Kernel& kernel, const xhal_launch_t& launch);
 
 }  // namespace xhal::sim

@@ -153,9 +153,7 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
                        "destination %p is pageable memory; fill device, pinned or registered memory",
                        destination);
     }
-    const auto make = [&](Op& op) {
-      op.body.emplace<FillOp>(range.host, pattern, size, pattern_size);
-    };
+    const auto make = [&](Op& op) { op.body.emplace<FillOp>(range.host, pattern, size, pattern_size); };
     return told(s, s.submit("xhal_memory_fill", 0, make));
   });
 }

@@ -41,6 +41,7 @@ const char* GraphNode::label() const {
   struct Label {
     const char* operator()(std::monostate) const { return "empty"; }
     const char* operator()(const CopyOp&) const { return "copy"; }
+    const char* operator()(const RegionOp&) const { return "copy of a region"; }
     const char* operator()(const FillOp&) const { return "fill"; }
     const char* operator()(const HostFunctionOp&) const { return "host function"; }
     const char* operator()(const StampOp&) const { return "record"; }

@@ -11,9 +11,14 @@
 #include <cstring>
 
 #include "kernels/elf_check.hpp"
+#include "xhal/kernel.h"
 
 namespace xhal::sim {
 namespace {
+
+static_assert(uint32_t{XHAL_NATIVE_PARAM_VALUE} == XHAL_ARGUMENT_VALUE &&
+              uint32_t{XHAL_NATIVE_PARAM_GLOBAL} == XHAL_ARGUMENT_MEMORY &&
+              uint32_t{XHAL_NATIVE_PARAM_LOCAL} == XHAL_ARGUMENT_LOCAL);
 
 constexpr uint32_t kMaxKernels = 65536;
 constexpr const char* kFormerVersions[] = {"1"};
@@ -73,7 +78,7 @@ bool describe_parameters(const xhal_native_kernel& kernel, KernelCode& code, std
       return false;
     }
     offset = (offset + alignment - 1) / alignment * alignment;
-    code.offsets.push_back(offset);
+    code.parameters.push_back({param.kind, size, offset});
     offset += size;
     code.argument_alignment = std::max(code.argument_alignment, alignment);
     code.uses_local = code.uses_local || param.kind == XHAL_NATIVE_PARAM_LOCAL;

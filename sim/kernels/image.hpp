@@ -24,7 +24,13 @@ struct KernelCode {
   std::string name;
   void (*run_groups)(xhal_native_frame*) = nullptr;
   std::vector<xhal_native_param> params;
-  std::vector<uint32_t> offsets;  // VALUE: of its bytes; GLOBAL: of the pointer; LOCAL: of the size, 8 bytes
+  // What a launch needs of each parameter.
+  struct Parameter {
+    uint32_t argument_kind;  // XHAL_ARGUMENT_x
+    uint32_t size;           // VALUE: of its bytes
+    uint32_t offset;         // VALUE: of its bytes; MEMORY: of the pointer; LOCAL: of the size, 8 bytes
+  };
+  std::vector<Parameter> parameters;
   uint32_t argument_bytes = 0;
   uint32_t argument_alignment = 16;
   uint32_t max_group_items = 0;

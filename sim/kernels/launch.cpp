@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/scheduler.hpp"
+#include "xhal/kernel.h"
 
 namespace xhal::sim {
 namespace {
@@ -53,13 +54,13 @@ void place_arguments(const Launch& launch, std::byte* local, const void** out) {
   const KernelCode& kernel = *launch.kernel;
   const std::byte* const bytes =
       launch.large_arguments != nullptr ? launch.large_arguments : launch.arguments;
-  for (size_t i = 0; i < kernel.params.size(); ++i) {
-    const std::byte* const argument = bytes + kernel.offsets[i];
-    out[i] = argument;
-    if (kernel.params[i].kind != XHAL_NATIVE_PARAM_LOCAL) continue;
+  for (const KernelCode::Parameter& parameter : kernel.parameters) {
+    const std::byte* const argument = bytes + parameter.offset;
+    *out++ = argument;
+    if (parameter.argument_kind != XHAL_ARGUMENT_LOCAL) continue;
     uint64_t size = 0;
     std::memcpy(&size, argument, sizeof(size));
-    out[i] = local;
+    out[-1] = local;
     local += (size + kLocalAlignment - 1) / kLocalAlignment * kLocalAlignment;
   }
 }

@@ -65,6 +65,7 @@ class StagedBytes {
   }
 
   [[nodiscard]] std::byte* data() { return static_cast<std::byte*>(bytes_); }
+  [[nodiscard]] const std::byte* data() const { return static_cast<const std::byte*>(bytes_); }
 
  private:
   StagingBudget* budget_ = nullptr;
