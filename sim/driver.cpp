@@ -47,6 +47,12 @@ const xhal_functions_t& table() {
     add_memory_entries(functions);
     add_kernel_entries(functions);
     add_graph_entries(functions);
+    add_region_entries(functions);
+    add_managed_entries(functions);
+    add_peer_entries(functions);
+    if ((simulated_features() & bit_of(XHAL_FEATURE_NATIVE_HANDLES)) != 0) add_external_entries(functions);
+    add_vmm_entries(functions);
+    add_pool_entries(functions);
     return functions;
   }();
   return kTable;

@@ -83,9 +83,10 @@ xhal_result_t get_link(xhal_device_t device, xhal_device_t peer, xhal_link_t* ou
   const bool self = &device_of(device) == &device_of(peer);
   xhal_link_t link = {};
   link.kind = self ? XHAL_LINK_SELF : XHAL_LINK_HOST_MEMORY;
-  link.peer_access = self ? 1 : 0;
-  link.direct_copy = self ? 1 : 0;
-  link.native_atomics = self ? 1 : 0;
+  // Nobody is a peer of itself.
+  link.peer_access = !self && claims(device_of(device), XHAL_FEATURE_PEER) ? 1 : 0;
+  link.direct_copy = 1;
+  link.native_atomics = self || link.peer_access != 0 ? 1 : 0;
   kit::write_struct(link, out);
   return XHAL_SUCCESS;
 }

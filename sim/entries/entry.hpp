@@ -23,6 +23,12 @@ void add_event_entries(xhal_functions_t& functions);
 void add_memory_entries(xhal_functions_t& functions);
 void add_kernel_entries(xhal_functions_t& functions);
 void add_graph_entries(xhal_functions_t& functions);
+void add_region_entries(xhal_functions_t& functions);
+void add_managed_entries(xhal_functions_t& functions);
+void add_peer_entries(xhal_functions_t& functions);
+void add_external_entries(xhal_functions_t& functions);
+void add_vmm_entries(xhal_functions_t& functions);
+void add_pool_entries(xhal_functions_t& functions);
 
 // No exception crosses the table.
 template <class Body>

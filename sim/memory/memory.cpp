@@ -323,12 +323,12 @@ bool Memory::set_peer(uint32_t device, uint32_t peer, bool enabled) {
 
 // ---- Pools ---------------------------------------------------------------------------------------------------------------------
 
-xhal_result_t Memory::create_pool(uint32_t device, uint64_t threshold, uint64_t most, xhal_pool_t* out_pool,
-                                  std::string& why) {
+xhal_result_t Memory::create_pool(Device* owner, uint32_t device, uint64_t threshold, uint64_t most,
+                                  xhal_pool_t* out_pool, std::string& why) {
   if (const xhal_result_t result = prepare(why); result < 0) return result;
   Arena* const arena = arena_of(device, why);
   if (arena == nullptr) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
-  auto pool = std::make_unique<DevicePool>(device, epoch(device), *arena, threshold, most);
+  auto pool = std::make_unique<DevicePool>(owner, device, epoch(device), *arena, threshold, most);
   pool->handle = kit::make_handle<xhal_pool_t>(pool.get());
   if (pool->handle == nullptr) throw std::bad_alloc();
   const xhal_pool_t handle = pool->handle;

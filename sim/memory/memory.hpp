@@ -36,12 +36,14 @@ struct Resolved {
 
 // What a handle of a pool points to.
 struct DevicePool {
-  DevicePool(uint32_t on_device, uint32_t made_in, Arena& arena, uint64_t threshold, uint64_t most)
-      : device(on_device), epoch(made_in), pool(arena, threshold, most) {}
+  DevicePool(Device* of, uint32_t on_device, uint32_t made_in, Arena& arena, uint64_t threshold,
+             uint64_t most)
+      : owner(of), device(on_device), epoch(made_in), pool(arena, threshold, most) {}
   DevicePool(const DevicePool&) = delete;
   DevicePool& operator=(const DevicePool&) = delete;
   ~DevicePool();
 
+  Device* const owner;  // not looked at here
   const uint32_t device;
   const uint32_t epoch;
   Pool pool;
@@ -126,8 +128,8 @@ class Memory {
   }
 
   // ---- Pools. The handle is made, too.
-  xhal_result_t create_pool(uint32_t device, uint64_t threshold, uint64_t most, xhal_pool_t* out_pool,
-                            std::string& why);
+  xhal_result_t create_pool(Device* owner, uint32_t device, uint64_t threshold, uint64_t most,
+                            xhal_pool_t* out_pool, std::string& why);
   void destroy_pool(DevicePool& pool);
   // For work that is submitted to the stream of that progress from now on.
   xhal_result_t allocate_from(DevicePool& pool, const Progress& stream, uint64_t size, uint64_t id,

@@ -14,7 +14,7 @@ constexpr uint64_t kPiece = uint64_t{2} << 20;
 Pool::Pool(Arena& arena, uint64_t threshold, uint64_t most)
     : arena_(arena), threshold_(threshold), most_(most == 0 ? arena.limit() : most) {}
 
-// Everybody's when the stream has come so far.
+// Everybody's when the stream has come so far, or when the stream has taken all addresses again and paid from elsewhere.
 bool Pool::settle_generation(Generation& generation, const Progress& stream) {
   if (!generation.space.empty() && !stream.reached(generation.number)) return false;
   while (!generation.space.empty()) ready_.give(generation.space.take_largest());
@@ -27,7 +27,7 @@ void Pool::collect() {
   for (auto it = waits_.begin(); it != waits_.end();) {
     const Progress& stream = *it->first;
     Waits& waits = it->second;
-    if (settle_generation(waits.old, stream) && !waits.young.space.empty()) {
+    if (settle_generation(waits.old, stream)) {
       std::swap(waits.old, waits.young);
       static_cast<void>(settle_generation(waits.old, stream));
     }

@@ -83,6 +83,7 @@ xhal_result_t VirtualMemory::reserve(uint32_t device, uint32_t epoch, uint64_t s
 }
 
 xhal_result_t VirtualMemory::release(uint32_t device, const void* pointer, uint64_t size, std::string& why) {
+  if (const xhal_result_t result = check_size("size", size, why); result < 0) return result;
   const auto begin = reinterpret_cast<uint64_t>(pointer);
   RetiredRange range = {RetiredRange::What::kReserved, device, {}, 0};
   {
@@ -119,7 +120,7 @@ VirtualMemory::Reservation* VirtualMemory::reservation_around(uint32_t device, u
 
 // ---- Physical memory -----------------------------------------------------------------------------------------------------------
 
-xhal_result_t VirtualMemory::create(uint32_t device, uint32_t epoch, uint64_t size,
+xhal_result_t VirtualMemory::create(Device* owner, uint32_t device, uint32_t epoch, uint64_t size,
                                     xhal_physical_t* out_physical, std::string& why) {
   if (const xhal_result_t result = check_size("size", size, why); result < 0) return result;
   Arena* const arena = arena_of_(device, why);
@@ -135,7 +136,7 @@ xhal_result_t VirtualMemory::create(uint32_t device, uint32_t epoch, uint64_t si
     return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
   }
   try {
-    auto physical = std::make_unique<Physical>(device, epoch, Interval{*address, *address + size});
+    auto physical = std::make_unique<Physical>(owner, device, epoch, Interval{*address, *address + size});
     physical->handle = kit::make_handle<xhal_physical_t>(physical.get());
     if (physical->handle == nullptr) throw std::bad_alloc();
     *out_physical = physical->handle;
@@ -181,10 +182,6 @@ xhal_result_t VirtualMemory::map(uint32_t device, uint32_t epoch, const void* po
                offset, size, kMinimum, available);
     return XHAL_ERROR_INVALID_ARGUMENT;
   }
-  if (begin % kMinimum != 0) {
-    why = text("pointer is %p, it must be a multiple of %" PRIu64, pointer, kMinimum);
-    return XHAL_ERROR_INVALID_ARGUMENT;
-  }
   std::string no_reason;
   const Arena* const arena = arena_of_(physical.device, no_reason);
   const std::lock_guard lock(mutex_);
@@ -193,6 +190,10 @@ xhal_result_t VirtualMemory::map(uint32_t device, uint32_t epoch, const void* po
     why = text("%p with %" PRIu64 " bytes lies in no range that device %u has reserved%s", pointer, size,
                device, reservation == nullptr ? "" : " since its reset");
     return XHAL_ERROR_INVALID_POINTER;
+  }
+  if (begin % kMinimum != 0) {
+    why = text("pointer is %p, it must be a multiple of %" PRIu64, pointer, kMinimum);
+    return XHAL_ERROR_INVALID_ARGUMENT;
   }
   auto& mappings = reservation->mappings;
   const auto next = mappings.lower_bound(begin);
@@ -239,6 +240,7 @@ bool VirtualMemory::covers(Reservation& reservation, uint64_t begin, uint64_t si
 }
 
 xhal_result_t VirtualMemory::unmap(uint32_t device, const void* pointer, uint64_t size, std::string& why) {
+  if (const xhal_result_t result = check_size("size", size, why); result < 0) return result;
   const auto begin = reinterpret_cast<uint64_t>(pointer);
   std::vector<RetiredRange> gone;
   {

@@ -22,14 +22,17 @@
 
 namespace xhal::sim {
 
+class Device;
+
 // What a handle of physical memory points to.
 struct Physical {
-  Physical(uint32_t on_device, uint32_t made_in, Interval place)
-      : device(on_device), epoch(made_in), addresses(place) {}
+  Physical(Device* of, uint32_t on_device, uint32_t made_in, Interval place)
+      : owner(of), device(on_device), epoch(made_in), addresses(place) {}
   Physical(const Physical&) = delete;
   Physical& operator=(const Physical&) = delete;
   ~Physical();
 
+  Device* const owner;  // not looked at here
   const uint32_t device;
   const uint32_t epoch;
   const Interval addresses;  // of the device's arena, told to nobody
@@ -57,8 +60,8 @@ class VirtualMemory {
                         void** out_pointer, std::string& why);
   xhal_result_t release(uint32_t device, const void* pointer, uint64_t size, std::string& why);
   // The handle is made, too. Throws std::bad_alloc.
-  xhal_result_t create(uint32_t device, uint32_t epoch, uint64_t size, xhal_physical_t* out_physical,
-                       std::string& why);
+  xhal_result_t create(Device* owner, uint32_t device, uint32_t epoch, uint64_t size,
+                       xhal_physical_t* out_physical, std::string& why);
   void destroy(Physical& physical);
   xhal_result_t map(uint32_t device, uint32_t epoch, const void* pointer, uint64_t size, Physical& physical,
                     uint64_t offset, uint64_t id, std::string& why);

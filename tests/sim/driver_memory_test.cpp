@@ -53,7 +53,8 @@ TEST(SimMemory, IllegalRequestsAreRefusedByTheirCode) {
   EXPECT_EQ(try_allocate(device, 8, 0, &pointer), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(try_allocate(device, 8, XHAL_MEMORY_REGISTERED, &pointer), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(try_allocate(device, 8, 99, &pointer), XHAL_ERROR_INVALID_ARGUMENT);
-  EXPECT_EQ(try_allocate(device, 8, XHAL_MEMORY_MANAGED, &pointer), XHAL_ERROR_UNSUPPORTED);
+  EXPECT_EQ(try_allocate(Machine("features=-managed").device(), 8, XHAL_MEMORY_MANAGED, &pointer),
+            XHAL_ERROR_UNSUPPORTED);
   EXPECT_EQ(call().memory_allocate(device, nullptr, &pointer), XHAL_ERROR_INVALID_ARGUMENT);
   auto desc = sized<xhal_memory_desc_t>();
   desc.kind = XHAL_MEMORY_DEVICE;
