@@ -43,6 +43,7 @@ XHAL_TEST(
   EXPECT_RESULT("XHAL-POOL-4", xhal_pool_allocate(pool, stream, part, &none), XHAL_ERROR_OUT_OF_DEVICE_MEMORY,
                 "again");
   EXPECT_VALUE("XHAL-POOL-4", none, sentinel<void>());
+  REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto value = static_cast<uint8_t>(0x11 + i);
     EXPECT_DATA("XHAL-POOL-4", std::vector<uint8_t>(64, value), t.read<uint8_t>(parts[i].at(part - 64), 64),
