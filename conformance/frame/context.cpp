@@ -167,7 +167,7 @@ bool Context::witness(const Gate& gate) {
         "results alone tell");
     return false;
   }
-  if (!gate.is_kernel() && properties(gate.device()).host_function_blocks != XHAL_BLOCKS_NONE) {
+  if (gate.is_host_function() && properties(gate.device()).host_function_blocks != XHAL_BLOCKS_NONE) {
     note(
         "a blocked host function may stop other streams, as declared: absence while a stream is held shows "
         "nothing");

@@ -72,6 +72,7 @@ void GateState::open() {
   const std::lock_guard lock(mutex_);
   if (opened.exchange(true)) return;
   if (flag != nullptr) store(flag, 1);
+  if (release) release();
   changed_.notify_all();
 }
 
@@ -126,6 +127,20 @@ Gate::Gate(Context& t, xhal_stream_t stream, Kind kind, size_t device, Entry ent
   }
 }
 
+Gate::Gate(Context& t, std::function<void()> release, size_t device)
+    : state_(std::make_shared<GateState>()), device_(device) {
+  state_->release = std::move(release);
+  if (t.synchronous(device)) {
+    t.note("the device declares itself synchronous: nothing can be held, results alone tell");
+    state_->open();
+    return;
+  }
+  t.prepare(device);
+  t.keep(state_);
+  Watchdog::instance().watch(state_, std::chrono::nanoseconds(t.patience() / 2));
+  shut_ = true;
+}
+
 void Gate::shut_with_kernel(Context& t, xhal_stream_t stream) {
   xhal_kernel_t kernel = t.kernel("xhal_gate_u32", device_);
   std::tie(state_->flag, state_->entered_word) = t.gate_words(device_);
@@ -144,6 +159,7 @@ void Gate::shut_with_host_function(Context& t, xhal_stream_t stream) {
 }
 
 bool Gate::entered() const {
+  if (state_->release) return shut_;
   if (kernel_) return state_->entered_word != nullptr && load(state_->entered_word) != 0;
   return state_->entered.load();
 }

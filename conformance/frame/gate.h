@@ -12,6 +12,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 
@@ -31,6 +32,7 @@ class GateState {
   std::atomic<bool> entered{false};  // host function
   uint32_t* flag = nullptr;          // kernel: pinned, two words a cache line apart
   uint32_t* entered_word = nullptr;
+  std::function<void()> release;  // what the test holds by other means
 
  private:
   std::mutex mutex_;
@@ -45,6 +47,8 @@ class Gate {
   // On a synchronous device nothing can be held: the gate is open from the start and shut() is false.
   Gate(Context& t, xhal_stream_t stream, Kind kind = Kind::kAutomatic, size_t device = 0,
        Entry entry = Entry::kWait);
+  // For a stream that the test holds by a wait of its own: opening calls `release`, which ends that wait, on whichever thread opens.
+  Gate(Context& t, std::function<void()> release, size_t device = 0);
   ~Gate() { open(); }
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
@@ -57,6 +61,7 @@ class Gate {
   // The operation of the gate has begun.
   [[nodiscard]] bool entered() const;
   [[nodiscard]] bool is_kernel() const { return kernel_; }
+  [[nodiscard]] bool is_host_function() const { return shut_ && !kernel_ && !state_->release; }
   [[nodiscard]] size_t device() const { return device_; }
 
  private:

@@ -140,6 +140,7 @@ XHAL_TEST_P(
   {
     Stream stream(t);
     Event event(t);
+    const FeatureHandles of_features(t, t.session(), stream, destroyed);
     destroyed[XHAL_TYPE_stream] = reinterpret_cast<uintptr_t>(static_cast<xhal_stream_t>(stream));
     destroyed[XHAL_TYPE_event] = reinterpret_cast<uintptr_t>(static_cast<xhal_event_t>(event));
   }

@@ -128,7 +128,8 @@ Palette::Palette(Context& t, Session& session, bool work)
       session_(session),
       stream_(t, session),
       event_(t, session, session.claims(XHAL_FEATURE_EVENT_TIMING) ? XHAL_EVENT_TIMING : 0),
-      memory_(t, session, XHAL_MEMORY_DEVICE, 4096) {
+      memory_(t, session, XHAL_MEMORY_DEVICE, 4096),
+      feature_handles_(t, session, stream_, handles_) {
   const auto put = [this](uint32_t type, auto handle) {
     handles_[type] = reinterpret_cast<uintptr_t>(handle);
   };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "frame/objects.h"
+#include "suite/feature_handles.h"
 #include "xhal/driver.h"
 
 namespace xhal::conformance {
@@ -77,6 +78,7 @@ class Palette {
   Event event_;
   Buffer memory_;
   std::map<uint32_t, uint64_t> handles_;
+  FeatureHandles feature_handles_;
   xhal_memory_desc_t memory_desc_{};
   xhal_module_desc_t module_desc_{};
   xhal_launch_t launch_{};

@@ -27,6 +27,8 @@ class Marker {
   // Submits the operation.
   void fill_on(Context& t, xhal_stream_t stream);
   void stamp(const Gate& gate);
+  // The host takes the word back for another execution of the operation.
+  void renew() { store(memory_.as<uint32_t>(), kFresh); }
   [[nodiscard]] bool untouched() const { return value() == kFresh; }
   [[nodiscard]] bool filled() const { return value() == kFilled; }
   // For the text of a failure.
