@@ -155,7 +155,7 @@ XHAL_TEST(
   EXPECT_DATA("XHAL-INTEROP-12", expected, t.read<uint64_t>(cells, kCells));
 }
 
-XHAL_TEST(semaphore, destroyed_with_waits, .clauses = {"XHAL-INTEROP-13"},
+XHAL_TEST(semaphore, destroyed_with_waits, .clauses = {"XHAL-INTEROP-13", "XHAL-INTEROP-12"},
           .observes =
               "destroyed with a wait and a held signal in flight: the destroy returns, the wait holds until "
               "the owner signals, "
