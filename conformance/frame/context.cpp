@@ -32,6 +32,9 @@ Context::Context(const TestCase& test, const RunSettings& settings, const Target
       recorder_(recorder),
       seed_(SplitMix(settings.seed ^ hash_text(test.id)).next()) {}
 
+Context::Context(const Context& elsewhere, std::function<Session&()> own_session, Recorder& recorder)
+    : Context(elsewhere.test_, elsewhere.settings_, elsewhere.target_, std::move(own_session), recorder) {}
+
 Context::~Context() {
   for (const auto& gate : gates_) gate->open();
   bool idle = true;

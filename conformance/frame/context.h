@@ -36,6 +36,8 @@ class Context {
  public:
   Context(const TestCase& test, const RunSettings& settings, const Target& target,
           std::function<Session&()> shared_session, Recorder& recorder);
+  // The same case in another process of the test, with that process's session and recorder.
+  Context(const Context& elsewhere, std::function<Session&()> own_session, Recorder& recorder);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;

@@ -25,6 +25,11 @@ bool Recorder::asserted(Clause clause, bool holds) {
   return holds;
 }
 
+void Recorder::asserted_elsewhere(uint16_t clause_index) {
+  const std::lock_guard lock(mutex_);
+  if (clause_index < kClauseCount) asserted_.set(clause_index);
+}
+
 void Recorder::add(std::string_view clause, Where where, std::string_view expression, std::string message,
                    bool refusal) {
   Failure failure{std::string(clause), fmt::format("{}:{}", base_name(where.file), where.line),

@@ -55,6 +55,8 @@ class Recorder {
 
   // Counts an assertion about the clause; gives `holds` back.
   bool asserted(Clause clause, bool holds);
+  // The same of another process of the test, by the clause's index; what failed there comes by failed().
+  void asserted_elsewhere(uint16_t clause_index);
   void failed(std::string_view clause, Where where, std::string_view expression, std::string message);
   void refused(std::string_view clause, Where where, std::string_view expression, std::string message);
   void note(std::string text);

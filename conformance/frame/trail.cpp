@@ -49,6 +49,11 @@ void attach_trail(int memory_fd) {
   trail_block() = static_cast<TrailBlock*>(memory);
 }
 
+void detach_trail() {
+  const std::lock_guard lock(trail_mutex());
+  trail_block() = new TrailBlock;
+}
+
 void begin_stage(std::string_view stage) {
   const std::lock_guard lock(trail_mutex());
   trail_block()->count.store(0, std::memory_order_release);

@@ -22,6 +22,8 @@ struct TrailBlock {
 
 // The worker's side. Until a block is attached, notes go to one that nobody reads.
 void attach_trail(int memory_fd);
+// A forked child's calls are not its parent's: its notes go nowhere from now on.
+void detach_trail();
 // Forgets the calls noted so far; `stage` says what is done now ("test event.x", "closing the instance").
 void begin_stage(std::string_view stage);
 void note_call(std::string_view expression);

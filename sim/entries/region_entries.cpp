@@ -105,13 +105,16 @@ struct RegionCall {
   void move(std::byte* target, const std::byte* origin) const {
     static_cast<void>(move_region(region(target, origin, from), kNotAbandoned));
   }
-  template <class Body>
-  void fill(Body& body, std::byte* target, const std::byte* origin, StagedBytes staged) const {
+  [[nodiscard]] std::unique_ptr<Attachment> attachment(StagedBytes staged) const {
     auto copy = std::make_unique<RegionCopy>();
-    const bool is_packed = staged.data() != nullptr;
-    copy->region = region(target, is_packed ? staged.data() : origin, is_packed ? packed() : from);
     copy->staged = std::move(staged);
-    body.template emplace<RegionOp>().copy = std::move(copy);
+    return copy;
+  }
+  void fill(Op& op, std::byte* target, const std::byte* origin) const {
+    auto* const copy = static_cast<RegionCopy*>(op.attachment.get());
+    const bool is_packed = copy->staged.data() != nullptr;
+    copy->region = region(target, is_packed ? copy->staged.data() : origin, is_packed ? packed() : from);
+    op.body.emplace<RegionOp>(copy);
   }
 };
 
