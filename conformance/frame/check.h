@@ -20,7 +20,7 @@
 
 #include "frame/context.h"
 #include "frame/trail.h"
-#include "oracles.h"
+#include "element_oracles.h"
 
 namespace xhal::conformance {
 

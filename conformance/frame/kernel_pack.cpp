@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -134,10 +136,11 @@ Launch& Launch::local(uint64_t bytes) {
   return *this;
 }
 
-Launch& Launch::value_bits(uint64_t bits, uint64_t size) {
-  uint64_t& slot = values_.at(value_count_++);
-  slot = bits;
-  arguments_.push_back({XHAL_ARGUMENT_VALUE, 0, size, &slot});
+Launch& Launch::value_bytes(const void* bytes, size_t size) {
+  // Room behind small ones: tests lie about sizes.
+  std::vector<std::byte>& value = values_.emplace_back(std::max<size_t>(size, 64));
+  std::memcpy(value.data(), bytes, size);
+  arguments_.push_back({XHAL_ARGUMENT_VALUE, 0, size, value.data()});
   return *this;
 }
 

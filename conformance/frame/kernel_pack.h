@@ -2,10 +2,9 @@
 // The kernel pack (kernels/README.md) on one device, and launches of its kernels.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <deque>
 #include <map>
 #include <string>
 #include <type_traits>
@@ -64,10 +63,8 @@ class Launch {
   Launch& local(uint64_t bytes);
   template <class T>
   Launch& value(T value) {
-    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(uint64_t));
-    uint64_t bits = 0;
-    std::memcpy(&bits, &value, sizeof(value));
-    return value_bits(bits, sizeof(T));
+    static_assert(std::is_trivially_copyable_v<T>);
+    return value_bytes(&value, sizeof(T));
   }
   Launch& also(const void* pointer, uint64_t size, uint32_t access);  // memory that is no argument
   Launch& correlation(uint64_t id);
@@ -80,13 +77,12 @@ class Launch {
 
  private:
   Launch& memory(const void* pointer, uint32_t access, uint64_t size);
-  Launch& value_bits(uint64_t bits, uint64_t size);
+  Launch& value_bytes(const void* bytes, size_t size);
 
   xhal_kernel_t kernel_;
   xhal_launch_t launch_{};
   std::vector<xhal_argument_t> arguments_;
-  std::array<uint64_t, 16> values_{};  // a fixed array: arguments point into it
-  size_t value_count_ = 0;
+  std::deque<std::vector<std::byte>> values_;  // what arguments point to never moves
   std::vector<xhal_memory_range_t> ranges_;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "kernels/builtin_images.hpp"
 #include "kernels/cpu_level.hpp"
 
 namespace xhal::sim {
@@ -28,7 +29,8 @@ constexpr FeatureBits kAlways =
     bit_of(XHAL_FEATURE_STREAM_PRIORITY) | bit_of(XHAL_FEATURE_GRAPH);
 // Only where some image format runs.
 constexpr FeatureBits kWithKernels = bit_of(XHAL_FEATURE_KERNEL) | bit_of(XHAL_FEATURE_ARGUMENT_CHECK) |
-                                     bit_of(XHAL_FEATURE_POINTERS_IN_MEMORY);
+                                     bit_of(XHAL_FEATURE_POINTERS_IN_MEMORY) |
+                                     (kHasBuiltinImages ? bit_of(XHAL_FEATURE_BUILTIN_KERNELS) : 0);
 constexpr FeatureBits kOptional = (kAlways | kWithKernels) & ~bit_of(XHAL_FEATURE_CORE);
 
 std::string optional_names() {

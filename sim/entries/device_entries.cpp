@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 #include "device/properties.hpp"
 #include "entries/entry.hpp"
@@ -11,6 +12,7 @@ namespace xhal::sim {
 namespace {
 
 constexpr char kNativeFormat[] = "native";
+constexpr char kBuiltinFormat[] = "builtin";
 
 xhal_result_t get_properties(xhal_device_t device, xhal_device_properties_t* out) {
   if (const xhal_result_t result = check_out("out_properties", out); result < 0) return result;
@@ -30,7 +32,8 @@ xhal_result_t get_image_formats(xhal_device_t device, uint32_t capacity, uint32_
                                 xhal_image_format_t* out_formats, uint32_t* out_count) {
   const auto targets =
       claims(device_of(device), XHAL_FEATURE_KERNEL) ? usable_targets() : std::span<const std::string_view>();
-  const auto count = static_cast<uint32_t>(targets.size());
+  const uint32_t builtins = claims(device_of(device), XHAL_FEATURE_BUILTIN_KERNELS) ? 1 : 0;
+  const auto count = static_cast<uint32_t>(targets.size()) + builtins;
   const auto element = [&](uint32_t i) {
     return reinterpret_cast<xhal_image_format_t*>(reinterpret_cast<std::byte*>(out_formats) +
                                                   size_t{stride} * i);
@@ -51,9 +54,12 @@ xhal_result_t get_image_formats(xhal_device_t device, uint32_t capacity, uint32_
   }
   return enumerate(capacity, out_formats, out_count, count, [&](uint32_t i) {
     xhal_image_format_t format = {};
-    std::snprintf(format.format, sizeof(format.format), "%s", kNativeFormat);
-    std::snprintf(format.target, sizeof(format.target), "%.*s", static_cast<int>(targets[i].size()),
-                  targets[i].data());
+    // Built-in kernels last: a host that brings images prefers them.
+    const bool is_builtin = i == targets.size();
+    const std::string_view target = is_builtin ? std::string_view() : targets[i];
+    std::snprintf(format.format, sizeof(format.format), "%s", is_builtin ? kBuiltinFormat : kNativeFormat);
+    std::snprintf(format.target, sizeof(format.target), "%.*s", static_cast<int>(target.size()),
+                  target.data());
     kit::write_struct(format, element(i));
   });
 }

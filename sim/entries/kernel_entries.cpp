@@ -3,11 +3,14 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "device/properties.hpp"
 #include "entries/entry.hpp"
 #include "entries/launch_check.hpp"
+#include "kernels/builtin_images.hpp"
 #include "kernels/cpu_level.hpp"
 
 namespace xhal::sim {
@@ -15,16 +18,39 @@ namespace {
 
 constexpr uint32_t kUnitGroupItems = 256;  // what a suggestion starts from: enough for every vector width
 
-xhal_result_t check_module_desc(const xhal_module_desc_t& given) {
+bool is_builtin(const Device& device, const xhal_module_desc_t& given) {
+  return claims(device, XHAL_FEATURE_BUILTIN_KERNELS) && std::strcmp(given.format, "builtin") == 0;
+}
+
+xhal_result_t check_builtin_desc(const xhal_module_desc_t& given) {
+  if (given.target != nullptr && given.target[0] != '\0') {
+    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE, "built-in kernels have no target, desc->target is '%.64s'",
+                     given.target);
+  }
+  const std::string_view pack(static_cast<const char*>(given.image), given.image_size);
+  if (pack != kBuiltinPack) {
+    return kit::fail(
+        XHAL_ERROR_INVALID_IMAGE,
+        "there is no built-in pack '%.*s' (desc->image holds the name, desc->image_size its length); "
+        "the one there is is called '%.*s'",
+        static_cast<int>(std::min<size_t>(pack.size(), 64)), pack.data(),
+        static_cast<int>(kBuiltinPack.size()), kBuiltinPack.data());
+  }
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t check_module_desc(const Device& device, const xhal_module_desc_t& given) {
   if (given.flags != 0)
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
   if (given.format == nullptr) return refuse_null("desc->format");
   const auto targets = usable_targets();
-  if (std::strcmp(given.format, "native") != 0) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE,
-                     "the device loads no images of format '%.32s', only 'native'", given.format);
+  const bool builtin = is_builtin(device, given);
+  if (!builtin && std::strcmp(given.format, "native") != 0) {
+    return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE, "the device loads no images of format '%.32s', only %s",
+                     given.format,
+                     claims(device, XHAL_FEATURE_BUILTIN_KERNELS) ? "'native' and 'builtin'" : "'native'");
   }
-  if (given.target != nullptr && given.target[0] != '\0' &&
+  if (!builtin && given.target != nullptr && given.target[0] != '\0' &&
       std::ranges::find(targets, std::string_view(given.target)) == targets.end()) {
     return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE,
                      "this processor does not run images of target '%.64s'; the best is '%.*s'", given.target,
@@ -36,7 +62,7 @@ xhal_result_t check_module_desc(const xhal_module_desc_t& given) {
   }
   if (given.image_size == 0) return kit::fail(XHAL_ERROR_INVALID_IMAGE, "the image is empty");
   if (given.image == nullptr) return refuse_null("desc->image");
-  return XHAL_SUCCESS;
+  return builtin ? check_builtin_desc(given) : xhal_result_t{XHAL_SUCCESS};
 }
 
 xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, xhal_module_t* out_module) {
@@ -52,12 +78,14 @@ xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, 
   if (const xhal_result_t result = read("desc", desc, given); result < 0) return result;
   if (out_module == nullptr) return refuse_null("out_module");
   return guarded([&] {
-    if (const xhal_result_t result = check_module_desc(given); result < 0) return result;
     Device& d = device_of(device);
+    if (const xhal_result_t result = check_module_desc(d, given); result < 0) return result;
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
     Image::Failure failure;
-    auto image = Image::load({static_cast<const std::byte*>(given.image), given.image_size},
-                             given.target != nullptr ? given.target : "", usable_targets(), failure);
+    const std::span<const std::byte> bytes =
+        is_builtin(d, given) ? builtin_image(usable_targets().front())
+                             : std::span(static_cast<const std::byte*>(given.image), given.image_size);
+    auto image = Image::load(bytes, given.target != nullptr ? given.target : "", usable_targets(), failure);
     if (image == nullptr) return kit::fail(failure.code, "native image: %s", failure.text.c_str());
     *out_module = d.make_module(std::move(image));
     return xhal_result_t{XHAL_SUCCESS};

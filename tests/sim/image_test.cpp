@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/builtin_images.hpp"
 #include "kernels/cpu_level.hpp"
 #include "kernels/elf_check.hpp"
 #include "kernels/image.hpp"
@@ -156,6 +157,19 @@ TEST(Image, RefusalsNameTheCode) {
     EXPECT_EQ(failure.code, c.code) << c.path << ": " << failure.text;
     EXPECT_NE(failure.text, "");
   }
+}
+
+TEST(Image, BuiltInOnesLoadForEveryProcessorThatRunsThem) {
+  for (const std::string_view target : usable_targets()) {
+    const auto bytes = builtin_image(target);
+    ASSERT_EQ(bytes.empty(), !kHasBuiltinImages) << target;
+    if (bytes.empty()) continue;
+    Image::Failure failure;
+    const auto image = Image::load(bytes, target, usable_targets(), failure);
+    ASSERT_NE(image, nullptr) << failure.text;
+    EXPECT_NE(image->find("xhal_fold_u64"), nullptr);
+  }
+  EXPECT_TRUE(builtin_image("x86-64-v9").empty());
 }
 
 TEST(Image, AFormerVersionIsToldToBeBuiltAnew) {
