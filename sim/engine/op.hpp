@@ -65,6 +65,20 @@ struct WaitOp {
   Position position;
 };
 
+// A word of 4 or 8 bytes.
+struct ValueWaitOp {
+  const std::byte* word;
+  uint64_t value;
+  uint32_t comparison;
+  uint32_t width;
+};
+
+struct ValueWriteOp {
+  std::byte* word;
+  uint64_t value;
+  uint32_t width;
+};
+
 struct RegionCopy final : Attachment {
   Region region;
   StagedBytes staged;  // region.source points into it when it holds bytes

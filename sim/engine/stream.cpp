@@ -17,6 +17,36 @@ uint32_t urgency_of(int32_t priority) {
   return static_cast<uint32_t>(std::clamp(-priority, 0, static_cast<int32_t>(kUrgencies) - 1));
 }
 
+// The word is written by the host, by other devices' workers and by kernels.
+template <class Word>
+bool compares(const std::byte* address, uint64_t wanted, uint32_t comparison) {
+  const Word word = __atomic_load_n(reinterpret_cast<const Word*>(address), __ATOMIC_ACQUIRE);
+  const Word value = static_cast<Word>(wanted);
+  switch (comparison) {
+    case XHAL_COMPARE_EQUAL:
+      return word == value;
+    case XHAL_COMPARE_GREATER_EQUAL:
+      return word >= value;
+    case XHAL_COMPARE_AND_NOT_ZERO:
+      return (word & value) != 0;
+    default:
+      return static_cast<Word>(~(word | value)) != 0;
+  }
+}
+
+bool value_has_come(const ValueWaitOp& op) {
+  return op.width == sizeof(uint32_t) ? compares<uint32_t>(op.word, op.value, op.comparison)
+                                      : compares<uint64_t>(op.word, op.value, op.comparison);
+}
+
+void write_value(const ValueWriteOp& op) {
+  if (op.width == sizeof(uint32_t)) {
+    __atomic_store_n(reinterpret_cast<uint32_t*>(op.word), static_cast<uint32_t>(op.value), __ATOMIC_RELEASE);
+  } else {
+    __atomic_store_n(reinterpret_cast<uint64_t*>(op.word), op.value, __ATOMIC_RELEASE);
+  }
+}
+
 }  // namespace
 
 Stream::Stream(StreamHost& host, uint64_t number, const Kind& kind)
@@ -281,6 +311,11 @@ const Fault* Stream::execute(const Op& op, Place& place, bool& pending) {
     return nullptr;
   }
   if (const auto* wait = std::get_if<WaitOp>(&op.body)) return wait_for(wait->position, pending);
+  if (const auto* value = std::get_if<ValueWaitOp>(&op.body)) return wait_for_value(*value, place);
+  if (const auto* value = std::get_if<ValueWriteOp>(&op.body)) {
+    write_value(*value);
+    return nullptr;
+  }
   if (std::holds_alternative<GraphOp>(op.body)) return execute_graph(op, place, pending);
   return nullptr;
 }
@@ -290,6 +325,20 @@ const Fault* Stream::wait_for(const Position& position, bool& pending) {
   pending = !wait_is_over(position);
   if (pending || position.progress->status(position.number) >= 0) return nullptr;
   return position.progress->fault();
+}
+
+// Whoever writes the word tells nobody, so it is looked at again and again, less often as time passes.
+const Fault* Stream::wait_for_value(const ValueWaitOp& op, Place& place) {
+  if (value_has_come(op)) return nullptr;
+  Scheduler& scheduler = host_.scheduler();
+  scheduler.begin_blocking(place);
+  const Fault* reason = nullptr;
+  for (uint64_t turn = 0; reason == nullptr && !value_has_come(op); ++turn) {
+    scheduler.relax(turn);
+    reason = drop_reason();
+  }
+  scheduler.end_blocking(place);
+  return reason;
 }
 
 // Goes on where it stalled. A host function that has run is not run again when what follows is skipped.

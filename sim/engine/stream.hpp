@@ -125,6 +125,7 @@ class Stream final : public Lane, private Waiter {
   const Fault* execute_launch(const Op& op, Place& place);
   const Fault* execute_graph(const Op& op, Place& place, bool& pending);
   const Fault* wait_for(const Position& position, bool& pending);
+  const Fault* wait_for_value(const ValueWaitOp& op, Place& place);
   void call(const HostFunctionOp& op, Place& place, xhal_result_t status);
   const Fault* drop_reason() const;
   bool wait_is_over(const Position& position);

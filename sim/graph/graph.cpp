@@ -46,6 +46,8 @@ const char* GraphNode::label() const {
     const char* operator()(const HostFunctionOp&) const { return "host function"; }
     const char* operator()(const StampOp&) const { return "record"; }
     const char* operator()(const WaitOp&) const { return "wait"; }
+    const char* operator()(const ValueWaitOp&) const { return "value wait"; }
+    const char* operator()(const ValueWriteOp&) const { return "value write"; }
     const char* operator()(const LaunchOp& op) const { return op.launch.kernel->name.c_str(); }
     const char* operator()(const GraphOp&) const { return "graph"; }
   };
