@@ -245,6 +245,7 @@ std::vector<Position> Device::submitted() {
 
 void Device::add_pending(Memory::Pending& out) {
   const std::lock_guard lock(streams_mutex_);
+  out.streams += streams_.size();
   for (const auto& [stream, stream_handle] : streams_) {
     const Progress& progress = stream->progress();
     const uint64_t number = progress.submitted();

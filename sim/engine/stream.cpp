@@ -218,6 +218,11 @@ xhal_result_t Stream::end_capture(GraphNodes& out) {
   return result;
 }
 
+xhal_result_t Stream::capture_node(GraphNode node) {
+  const std::lock_guard lock(submit_lock_);
+  return in_capture() ? add_to_capture(std::move(node)) : XHAL_ERROR_CAPTURE_MISMATCH;
+}
+
 std::shared_ptr<Capture> Stream::capture() const {
   if (!may_capture()) return nullptr;
   const std::lock_guard lock(submit_lock_);
@@ -278,7 +283,7 @@ void Stream::skip(const Op& op, Place& place, const Fault* fault) {
   if (const auto* graph = std::get_if<GraphOp>(&op.body)) {
     for (GraphRun& run = *graph->run; run.next < run.nodes->size(); ++run.next) {
       const GraphNode& node = (*run.nodes)[run.next];
-      if (node.work != nullptr) skip(node.work->op, place, fault);
+      if (node.kind == GraphNode::Kind::kWork) skip(node.work->op, place, fault);
     }
   }
   if (waits_for_ != nullptr) std::exchange(waits_for_, nullptr)->remove(*this);

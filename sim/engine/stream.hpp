@@ -84,6 +84,8 @@ class Stream final : public Lane, private Waiter {
 
   xhal_result_t begin_capture(const std::shared_ptr<Capture>& capture);
   xhal_result_t end_capture(GraphNodes& out);
+  // A node that no operation makes. CAPTURE_MISMATCH when it is in no capture.
+  xhal_result_t capture_node(GraphNode node);
   // Null when it is in none.
   [[nodiscard]] std::shared_ptr<Capture> capture() const;
   // The same, cheaply; what it says may be over.

@@ -7,13 +7,13 @@ namespace xhal::sim {
 namespace {
 
 const KernelCode* kernel_of(const GraphNode& node) {
-  if (node.work == nullptr) return nullptr;
+  if (node.kind != GraphNode::Kind::kWork) return nullptr;
   const auto* launch = std::get_if<LaunchOp>(&node.work->op.body);
   return launch != nullptr ? launch->launch.kernel : nullptr;
 }
 
 size_t operation_of(const GraphNode& node) {
-  return node.work != nullptr ? node.work->op.body.index() : std::variant_npos;
+  return node.kind == GraphNode::Kind::kWork ? node.work->op.body.index() : std::variant_npos;
 }
 
 }  // namespace

@@ -335,12 +335,12 @@ void AddressMap::remove(uint32_t index, const Allocation& allocation, uint32_t b
   free_.push_back(index);
 }
 
-bool AddressMap::clear_flags(uint64_t base, uint32_t flags) {
+bool AddressMap::change_flags(uint64_t base, uint32_t set, uint32_t clear) {
   const std::lock_guard lock(mutex_);
   const uint32_t index = index_of(base);
   Allocation found = index == 0 ? Allocation{} : read_own(index);
   if (found.kind == XHAL_MEMORY_UNMANAGED || found.base != base) return false;
-  found.flags &= ~flags;
+  found.flags = (found.flags | set) & ~clear;
   put(records_[index].meta, pack(found));
   return true;
 }

@@ -13,7 +13,8 @@ struct Allocation {
     kImported = 1,  // its bytes are another process's or another library's
     kOfPool = 2,    // goes back to a pool that lives
     kMapped = 4,    // physical memory in a reserved range: reached by the devices that access was set for
-    kShared = 8     // another process may have it
+    kShared = 8,    // another process may have it
+    kTouched = 16   // another process may have written to it
   };
 
   uint64_t base = 0;
