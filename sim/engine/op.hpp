@@ -96,7 +96,8 @@ struct Op {
   uint64_t correlation_id = 0;
   std::unique_ptr<Attachment> attachment;
   // Bodies are plain values: slots are used again without being cleared.
-  std::variant<std::monostate, CopyOp, RegionOp, FillOp, HostFunctionOp, StampOp, WaitOp, GraphOp, LaunchOp>
+  std::variant<std::monostate, CopyOp, RegionOp, FillOp, HostFunctionOp, StampOp, WaitOp, ValueWaitOp,
+               ValueWriteOp, GraphOp, LaunchOp>
       body;
 
   // Gives back what it owns, run or not.

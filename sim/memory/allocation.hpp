@@ -14,7 +14,8 @@ struct Allocation {
     kOfPool = 2,    // goes back to a pool that lives
     kMapped = 4,    // physical memory in a reserved range: reached by the devices that access was set for
     kShared = 8,    // another process may have it
-    kTouched = 16   // another process may have written to it
+    kTouched = 16,  // another process may have written to it
+    kOfGraph = 32   // lives as long as the graphs that have its node, freed or not
   };
 
   uint64_t base = 0;

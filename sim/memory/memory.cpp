@@ -424,7 +424,7 @@ xhal_result_t Memory::free_to(DevicePool& pool, const Position& behind, const vo
 void Memory::end_graph_memory(const void* pointer, uint64_t id) {
   const Allocation found = find(pointer);
   if (found.id != id) return;
-  map_.clear_flags(found.base, Allocation::kOfGraph);
+  static_cast<void>(map_.change_flags(found.base, 0, Allocation::kOfGraph));
   std::string why;
   if (!found.has(Allocation::kOfPool)) {
     static_cast<void>(free(found.device, pointer, why));
