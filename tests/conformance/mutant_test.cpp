@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each lie of mutants.def and mutants_optional.def is noticed by the test that it names, and by none without the lie.
+// Each lie of mutants.def is noticed by the test that it names, and by none without the lie.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "conform.hpp"
@@ -12,7 +11,6 @@ namespace xhal::test {
 namespace {
 
 struct Mutant {
-  std::string feature;  // without which its test does not apply
   std::string name;
   std::string base;
   std::string test;
@@ -21,10 +19,8 @@ struct Mutant {
 void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.name; }
 
 const Mutant kMutants[] = {
-#define MUTANT(name, base, test, ...) {"core", #name, #base, test},
+#define MUTANT(name, base, test, ...) {#name, #base, test},
 #include "mutants.def"
-#define MUTANT_OF(feature, name, base, test, ...) {#feature, #name, #base, test},
-#include "mutants_optional.def"
 };
 
 // Those of this build: some lies show in kernels only.
@@ -39,11 +35,6 @@ std::vector<Mutant> usable_mutants() {
   return out;
 }
 
-bool claims(const Ending& ending, const std::string& feature) {
-  const auto& features = ending.report.at("device").at("features");
-  return std::find(features.begin(), features.end(), feature) != features.end();
-}
-
 class KilledMutant : public testing::TestWithParam<Mutant> {};
 
 TEST_P(KilledMutant, IsCaughtByItsTest) {
@@ -51,13 +42,6 @@ TEST_P(KilledMutant, IsCaughtByItsTest) {
   const Ending ending =
       judge(driver(one.base) + std::vector<std::string>{"--filter", one.test, "--seed", "7"},
             mutant(one.base, one.name));
-  if (!ending.report.is_null() && !claims(ending, one.feature)) {
-    // It sleeps until the base claims the feature: this is why, and for no other reason.
-    ASSERT_EQ(outcome_of(ending.report, one.test), "skipped") << ending.out << ending.err;
-    const auto why = find_test(ending.report, one.test)->at("message").get<std::string>();
-    EXPECT_TRUE(why.starts_with("needs the feature ")) << why;
-    return;
-  }
   EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
   ASSERT_EQ(outcome_of(ending.report, one.test), "failed") << ending.out << ending.err;
   EXPECT_EQ(ending.report.at("verdict"), "not conformant");
@@ -75,18 +59,13 @@ class Base : public testing::TestWithParam<std::string> {};
 
 TEST_P(Base, PassesTheTestsThatCatchItsMutants) {
   std::vector<std::string> arguments = driver(GetParam());
-  std::map<std::string, std::string> tests;  // and their features
+  std::set<std::string> wanted;
   for (const Mutant& one : usable_mutants()) {
     if (one.base != GetParam()) continue;
-    if (tests.emplace(one.test, one.feature).second)
-      arguments.insert(arguments.end(), {"--filter", one.test});
+    if (wanted.insert(one.test).second) arguments.insert(arguments.end(), {"--filter", one.test});
   }
   const Ending ending = judge(arguments, mutant(GetParam()));
   EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
-  std::set<std::string> wanted;
-  for (const auto& [test, feature] : tests) {
-    if (claims(ending, feature)) wanted.insert(test);
-  }
   const auto passed = tests_with(ending.report, "passed");
   EXPECT_EQ(std::set<std::string>(passed.begin(), passed.end()), wanted);
 }
