@@ -229,6 +229,19 @@ void expect_valid(const std::string& report_text) {
   EXPECT_EQ(exit_code, 0) << validator.out() << validator.err();
 }
 
+void expect_killed(const std::string& base, const std::string& name, const std::string& test) {
+  const Ending ending =
+      judge(driver(base) + std::vector<std::string>{"--filter", test, "--seed", "7"}, mutant(base, name));
+  EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
+  ASSERT_EQ(outcome_of(ending.report, test), "failed") << ending.out << ending.err;
+  EXPECT_EQ(ending.report.at("verdict"), "not conformant");
+  const auto& entry = *find_test(ending.report, test);
+  const std::set<nlohmann::json> clauses(entry.at("clauses").begin(), entry.at("clauses").end());
+  // Not by a call that failed on the way.
+  for (const auto& failure : entry.at("failures"))
+    EXPECT_TRUE(clauses.contains(failure.at("clause"))) << failure.dump();
+}
+
 bool is_one_line(const std::string& text) {
   return !text.empty() && text.back() == '\n' && std::count(text.begin(), text.end(), '\n') == 1;
 }

@@ -20,5 +20,7 @@ typedef struct mutant {
 /* Null when nobody has this name. */
 const mutant_t* find_mutant(const char* name);
 const mutant_t* find_optional_mutant(const char* name);
+/* The same of optional features' calls (feature_mutants.c). */
+const mutant_t* find_feature_mutant(const char* name);
 
 #endif
