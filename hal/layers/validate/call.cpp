@@ -45,12 +45,16 @@ xhal_result_t Call::settle() {
     const Site here = site();
     for (Pending& pending : pending_) {
       pending.finding.at = here;
-      if (!attachment_.reporter.tell(pending.finding) || answer_ != XHAL_SUCCESS) continue;
-      answer_ = pending.code;
-      kit::fail(answer_, "%s: %s", std::string(info_of(pending.finding.kind).code).c_str(),
-                pending.finding.text.c_str());
+      if (attachment_.reporter.tell(pending.finding) && answer_ == XHAL_SUCCESS)
+        must_refuse(pending.code,
+                    std::string(info_of(pending.finding.kind).code) + ": " + pending.finding.text);
     }
     pending_.clear();
+  }
+  if (answer_ != XHAL_SUCCESS && !refusal_.empty()) {
+    // Last of all, so that no question to the driver comes between the report and the answer.
+    kit::fail(answer_, "%s", refusal_.c_str());
+    refusal_.clear();
   }
   return answer_;
 }

@@ -31,7 +31,10 @@ class Call {
              const Site* ended = nullptr);
   [[nodiscard]] bool found_any() const { return found_any_; }
   // The driver must not see this call, whatever the settings say.
-  void must_refuse(xhal_result_t code) { answer_ = code; }
+  void must_refuse(xhal_result_t code, std::string text) {
+    answer_ = code;
+    refusal_ = std::move(text);
+  }
   [[nodiscard]] bool is_refused() const { return answer_ != XHAL_SUCCESS; }
   // Tells what was found so far; without the lock. XHAL_SUCCESS, or what the call answers instead of going on.
   xhal_result_t settle();
@@ -49,6 +52,7 @@ class Call {
   const Entry entry_;
   const uint64_t number_;
   xhal_result_t answer_ = XHAL_SUCCESS;
+  std::string refusal_;  // the text for answer_, until it is reported
   bool found_any_ = false;
   std::vector<Pending> pending_;
   const void* used_[3] = {};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory that begins and ends.
+#include <algorithm>
 #include <bit>
 #include <mutex>
 
@@ -20,7 +21,7 @@ void note_memory(Call& call, const void* device, const void* pointer, uint64_t s
   }
   Memory memory;
   memory.base = address_of(pointer);
-  memory.size = size;
+  memory.size = std::max<uint64_t>(size, 1);  // a driver that grants 0 bytes gives an address all the same
   memory.kind = kind;
   memory.owner = &attachment;
   memory.device = device;

@@ -49,10 +49,11 @@ void check_handle(Call& call, const void* handle, uint32_t type, const char* par
   if (object == nullptr || object->type != type || object->owner != &attachment) return;
   const bool is_destroy = layers::destroys(call.entry());
   if (object->state == State::kEnded) {
-    call.must_refuse(XHAL_ERROR_INVALID_HANDLE);
-    call.found(is_destroy ? Kind::kDoubleDestroy : Kind::kDestroyedHandle, XHAL_ERROR_INVALID_HANDLE,
-               std::string(parameter) + " is " + name_of(type, handle) + ", which was destroyed",
-               &object->made, &object->ended);
+    const Kind kind = is_destroy ? Kind::kDoubleDestroy : Kind::kDestroyedHandle;
+    const std::string text =
+        std::string(parameter) + " is " + name_of(type, handle) + ", which was destroyed";
+    call.must_refuse(XHAL_ERROR_INVALID_HANDLE, std::string(info_of(kind).code) + ": " + text);
+    call.found(kind, XHAL_ERROR_INVALID_HANDLE, text, &object->made, &object->ended);
     return;
   }
   if (object->state == State::kEnding) {

@@ -103,9 +103,18 @@ bool is_injected(xhal_result_t result, xhal_error_t& error) {
          std::strcmp(error.driver, "fault") == 0;
 }
 
+bool gives_up() {
+  static const bool given_up = std::getenv("FAULT_SWEEP_GIVE_UP") != nullptr;
+  return given_up;
+}
+
 template <class Call, class Take>
 xhal_result_t swept(Number number, const char* name, const Call& call, const Take& take) {
   Counters& counters = counters_of(number);
+  if (gives_up()) {
+    counters.calls.fetch_add(1, std::memory_order_relaxed);
+    return call();
+  }
   const xhal_error_t before = last_error();
   Snapshot untouched;
   take(untouched);
