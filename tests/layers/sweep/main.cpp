@@ -22,6 +22,7 @@
 #include "counters.hpp"
 #include "frame/session.h"
 #include "run/exit_codes.h"
+#include "run/level.h"
 #include "run/run.h"
 #include "run/worker.h"
 #include "xhal/driver.h"
@@ -107,12 +108,13 @@ int run_quietly(const Options& options) {
 }
 
 // False when a test or the run itself crashed or hung.
-bool give_up_sweep(Options options, const std::string& report, uint64_t seed) {
+bool give_up_sweep(Options options, const std::string& entries, const std::string& report, uint64_t seed) {
   bool good = true;
   fmt::print("{:<34} {:>7} {:>7} {:>7} {:>8} {:>6}\n", "entry", "failed", "passed", "crashed", "timed out",
              "calls");
   for (size_t i = 0; i < std::size(kEntries); ++i) {
     const std::string name = kEntries[i].name;
+    if (!glob_matches("xhal_" + entries, name)) continue;
     setenv("XHAL_FAULT",
            fmt::format("entry={},chance=4,seed={}", name.substr(sizeof("xhal_") - 1), seed).c_str(), 1);
     options.reports = {"json=" + report};
@@ -141,12 +143,20 @@ bool give_up_sweep(Options options, const std::string& report, uint64_t seed) {
   return good;
 }
 
+// Of the build that this program belongs to: it stands in <build>/tests/bin.
+std::string share_of_build() {
+  const auto program = std::filesystem::read_symlink("/proc/self/exe");
+  return (program.parent_path().parent_path().parent_path() / "share" / "xhal").string();
+}
+
 int sweep(int argc, char** argv) {
   Options options;
+  options.share_directory = share_of_build();
   options.level = "core";
   std::string layers = "fault";
   uint64_t seed = 1;
   bool give_up = false;
+  std::string entries = "*";
   CLI::App app{"Runs a level of the suite with every call failing once, and prints a table of all entries.",
                "fault_sweep"};
   app.add_option("--backend", options.target.backend, "name of the driver");
@@ -159,6 +169,8 @@ int sweep(int argc, char** argv) {
   app.add_option("--report", options.reports, "FORMAT=FILE as of xhal-conform")->allow_extra_args(false);
   app.add_flag("--give-up", give_up,
                "no call is made again; entry by entry some calls fail, drawn by the seed");
+  app.add_option("--entry", entries, "with --give-up: entries that match this glob only, without xhal_")
+      ->capture_default_str();
   app.add_option("--share", options.share_directory, "folder with levels/ and kernels/");
   CLI11_PARSE(app, argc, argv);
   options.seed = seed;
@@ -173,7 +185,7 @@ int sweep(int argc, char** argv) {
   if (give_up) {
     setenv("FAULT_SWEEP_GIVE_UP", "1", 1);
     options.test_deadline_s = 20;
-    const bool fine = give_up_sweep(options, folder + "/report.json", seed);
+    const bool fine = give_up_sweep(options, entries, folder + "/report.json", seed);
     std::filesystem::remove_all(folder);
     return fine ? kExitOk : kExitMisbehaved;
   }
