@@ -456,6 +456,23 @@ const std::vector<Case>& cases() {
          std::thread([&] { EXPECT_EQ(xhal_stream_end_capture(stream, &graph), XHAL_SUCCESS); }).join();
          EXPECT_EQ(xhal_graph_destroy(graph), XHAL_SUCCESS);
        }},
+      {"call-in-host-function", "synchronize",
+       [](Instance& t, bool wrong) {
+         Cleanup keep(t);
+         xhal_stream_t stream = keep.stream();
+         struct Shared {
+           xhal_stream_t stream;
+           bool wrong;
+         } shared{keep.stream(), wrong};
+         xhal_stream_host_function(
+             stream,
+             [](void* user, xhal_result_t) {
+               const auto& s = *static_cast<Shared*>(user);
+               xhal_stream_query(s.stream);
+               if (s.wrong) xhal_stream_synchronize(s.stream, 0);
+             },
+             &shared);
+       }},
       // ---- what is left over, what the driver says and does
       {"leak", "stream",
        [](Instance& t, bool wrong) {

@@ -17,6 +17,7 @@ enum class Entry : uint32_t {
 
 struct EntryInfo {
   std::string_view name;  // without xhal_
+  uint32_t feature;       // XHAL_FEATURE_x
   uint32_t takes;         // bit XHAL_TYPE_x: handles among the parameters
   uint32_t gives;         // bit XHAL_TYPE_x: handles that it gives out
   bool has_address;       // an address with a meaning of its own is among the parameters
@@ -59,9 +60,9 @@ struct EntryInfo {
 #define XHAL_HAS_ADDRESS(tuple) XHAL_HAS_ADDRESS_ tuple
 
 inline constexpr EntryInfo kEntries[] = {
-#define XHAL_ENTRY(feature, since, name, ...)                                                 \
-  {#name, 0U XHAL_PP_EACH(XHAL_TAKES, __VA_ARGS__), 0U XHAL_PP_EACH(XHAL_GIVES, __VA_ARGS__), \
-   false XHAL_PP_EACH(XHAL_HAS_ADDRESS, __VA_ARGS__)},
+#define XHAL_ENTRY(feature, since, name, ...)                               \
+  {#name, XHAL_FEATURE_##feature, 0U XHAL_PP_EACH(XHAL_TAKES, __VA_ARGS__), \
+   0U XHAL_PP_EACH(XHAL_GIVES, __VA_ARGS__), false XHAL_PP_EACH(XHAL_HAS_ADDRESS, __VA_ARGS__)},
 #include "xhal/entry_points.def"
 };
 
@@ -83,6 +84,14 @@ constexpr bool destroys(Entry entry) {
 constexpr bool makes_objects(Entry entry) {
   const EntryInfo& info = info_of(entry);
   return info.gives != 0 && info.name.find("_get_") == std::string_view::npos;
+}
+
+// Only asks: it may be called where everything else is forbidden. [XHAL-HOSTFN-5]
+constexpr bool only_asks(Entry entry) {
+  const std::string_view name = info_of(entry).name;
+  return name.find("_get_") != std::string_view::npos || name.find("_exchange_") != std::string_view::npos ||
+         name.ends_with("_query") || name.ends_with("_has_feature") || name.ends_with("_is_active") ||
+         name.ends_with("_dump") || name.ends_with("_read_metrics");
 }
 
 // Ends what an allocation, registration, reservation, mapping or import began.

@@ -36,6 +36,10 @@ void note_given(Call& call, const void* handle, uint32_t type, const void* first
 void check_same_device(Call& call, const void* one, const char* one_name, const void* other,
                        const char* other_name);
 const void* device_of(const void* handle);
+// A call inside a host function that does more than ask: refused by that, whatever its other arguments are. [XHAL-HOSTFN-5]
+bool check_host_function(Call& call);
+// Whether the call's feature is claimed. One that is not is refused by that, whatever its other arguments are. [XHAL-ABI-12]
+bool is_claimed(Call& call, const void* first);
 // Unknown when the driver does not answer.
 DeviceLimits limits_of(Call& call, const void* device);
 // After the driver was closed: what is left over, and stale handles are libxhal's again.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handles: what was made where, what is gone, whose device it is.
 #include <algorithm>
+#include <cstddef>
 #include <mutex>
 
 #include "checks.hpp"
+#include "xhal/ext/host_function.h"
 #include "xhal/kit/driver.hpp"
 #include "xhal/kit/structs.hpp"
 
@@ -32,6 +34,22 @@ uint32_t resets_of(const Attachment& attachment, const void* device) {
 bool exchange_table(const void* handle, const xhal_table_t* from, const xhal_table_t* to) {
   auto* header = const_cast<xhal_handle_header_t*>(header_of(handle));
   return __atomic_compare_exchange_n(&header->table, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+// Asked once, when libxhal lists the devices of a new instance.
+void ask_for_host_functions(Call& call, xhal_driver_t driver) {
+  {
+    const std::lock_guard guard(layer_lock());
+    if (call.attachment().driver != nullptr) return;
+  }
+  const void* table = nullptr;
+  if (call.next().driver_get_extension(driver, XHAL_HOST_FUNCTION_NAME, XHAL_HOST_FUNCTION_VERSION, &table) !=
+      XHAL_SUCCESS)
+    return;
+  const auto* told = static_cast<const xhal_host_function_t*>(table);
+  constexpr size_t kSmallest = offsetof(xhal_host_function_t, is_inside) + sizeof(told->is_inside);
+  if (told != nullptr && told->struct_size >= kSmallest)
+    call.attachment().is_in_host_function = told->is_inside;
 }
 
 }  // namespace
@@ -160,6 +178,28 @@ void check_same_device(Call& call, const void* one, const char* one_name, const 
              &second->made);
 }
 
+bool check_host_function(Call& call) {
+  if (layers::only_asks(call.entry())) return false;
+  const auto is_inside = call.attachment().is_in_host_function.load(std::memory_order_relaxed);
+  if (is_inside == nullptr || is_inside() == 0) return false;
+  call.found(Kind::kCallInHostFunction, XHAL_ERROR_CALL_FORBIDDEN,
+             "a host function makes a call that does more than ask");
+  return true;
+}
+
+bool is_claimed(Call& call, const void* first) {
+  const uint32_t feature = layers::info_of(call.entry()).feature;
+  if (feature == XHAL_FEATURE_CORE) return true;
+  const void* device = device_of(first);
+  if (device == nullptr) {  // a call on the driver: of one of its devices
+    const std::lock_guard guard(layer_lock());
+    const auto& devices = call.attachment().device_indices;
+    if (!devices.empty()) device = devices.begin()->first;
+  }
+  const DeviceLimits limits = limits_of(call, device);
+  return !limits.known || (limits.features[feature / 64] >> (feature % 64) & 1) != 0;
+}
+
 DeviceLimits limits_of(Call& call, const void* device) {
   Attachment& attachment = call.attachment();
   if (device == nullptr) return {};
@@ -179,6 +219,7 @@ DeviceLimits limits_of(Call& call, const void* device) {
   limits.priority_least = properties.priority_least;
   limits.priority_greatest = properties.priority_greatest;
   limits.max_group_items = properties.max_group_items;
+  std::copy_n(properties.features, XHAL_FEATURE_WORDS, limits.features);
   std::copy_n(properties.max_group_size, 3, limits.max_group_size);
   std::copy_n(properties.max_group_count, 3, limits.max_group_count);
   limits.max_local_bytes = properties.max_local_bytes;
@@ -224,6 +265,7 @@ void after(Call& call, Is<Entry::driver_get_devices> /*entry*/, xhal_result_t re
            uint32_t capacity, xhal_device_t* out_devices, uint32_t* out_count) {
   if (result < 0) return;
   Attachment& attachment = call.attachment();
+  ask_for_host_functions(call, driver);
   const std::lock_guard guard(layer_lock());
   attachment.driver = driver;
   if (out_devices == nullptr || out_count == nullptr) return;

@@ -14,15 +14,21 @@ namespace {
 // ---- What is made of each parameter ------------------------------------------------------------------------------------------------------
 
 #define XHAL_VALIDATE_BEFORE_H(type, name) check_handle(call, name, XHAL_TYPE_##type, #name);
-#define XHAL_VALIDATE_BEFORE_V(ctype, name) check_value(call, #name, name);
+#define XHAL_VALIDATE_BEFORE_V(ctype, name) \
+  if (decides) check_value(call, #name, name);
 #define XHAL_VALIDATE_BEFORE_A(ctype, name)
-#define XHAL_VALIDATE_BEFORE_IN(ctype, name) check_in(call, #name, name, true);
-#define XHAL_VALIDATE_BEFORE_INO(ctype, name) check_in(call, #name, name, false);
-#define XHAL_VALIDATE_BEFORE_OUT(ctype, name) check_out(call, #name, name, true);
-#define XHAL_VALIDATE_BEFORE_OUTO(ctype, name) check_out(call, #name, name, false);
-#define XHAL_VALIDATE_BEFORE_OUTH(type, name) check_present(call, #name, (name) == nullptr);
+#define XHAL_VALIDATE_BEFORE_IN(ctype, name) \
+  if (decides) check_in(call, #name, name, true);
+#define XHAL_VALIDATE_BEFORE_INO(ctype, name) \
+  if (decides) check_in(call, #name, name, false);
+#define XHAL_VALIDATE_BEFORE_OUT(ctype, name) \
+  if (decides) check_out(call, #name, name, true);
+#define XHAL_VALIDATE_BEFORE_OUTO(ctype, name) \
+  if (decides) check_out(call, #name, name, false);
+#define XHAL_VALIDATE_BEFORE_OUTH(type, name) \
+  if (decides) check_present(call, #name, (name) == nullptr);
 #define XHAL_VALIDATE_BEFORE_OUTHA(type, name, capacity, count) \
-  check_present(call, #name, (name) == nullptr && (capacity) > 0);
+  if (decides) check_present(call, #name, (name) == nullptr && (capacity) > 0);
 #define XHAL_VALIDATE_BEFORE_(kind, ...) XHAL_VALIDATE_BEFORE_##kind(__VA_ARGS__)
 #define XHAL_VALIDATE_BEFORE(tuple) XHAL_VALIDATE_BEFORE_ tuple
 
@@ -93,13 +99,18 @@ xhal_result_t validated(Call& call, First first, const Check& check, const GoOn&
   xhal_result_t answer = XHAL_SUCCESS;
   Ending ending;
   Release release;
+  // Handles are looked at always, the rest only where it decides about the call.
+  bool decides = true;
   if_memory_lasts([&] {
-    check();
-    if (!call.is_refused()) before(call, Is<kEntry>{}, arguments...);
+    decides = is_claimed(call, first) && !check_host_function(call);
+    check(decides);
+    if (decides && !call.is_refused()) before(call, Is<kEntry>{}, arguments...);
     answer = call.settle();
     if (answer != XHAL_SUCCESS) return;
     if constexpr (kDestroys) ending = begin_destroy(call, first);
-    if constexpr (kReleases) release = release_of(call, arguments...);
+    if constexpr (kReleases) {
+      if (decides) release = release_of(call, arguments...);
+    }
     answer = call.settle();
   });
   const xhal_result_t result = answer != XHAL_SUCCESS ? answer : go_on();
@@ -130,7 +141,9 @@ Attachment& attachment_of(Handle handle) {
   xhal_result_t validate_##name(XHAL_PARAMS(__VA_ARGS__)) {                                      \
     auto* const first = XHAL_FIRST_NAME(__VA_ARGS__);                                            \
     Call call(attachment_of(first), Entry::name);                                                \
-    const auto check = [&] { XHAL_PP_EACH(XHAL_VALIDATE_BEFORE, __VA_ARGS__) };                  \
+    const auto check = [&]([[maybe_unused]] bool decides) {                                      \
+      XHAL_PP_EACH(XHAL_VALIDATE_BEFORE, __VA_ARGS__)                                            \
+    };                                                                                           \
     const auto go_on = [&] { return call.next().name(XHAL_ARGUMENTS(__VA_ARGS__)); };            \
     const auto note = [&] { XHAL_PP_EACH(XHAL_VALIDATE_AFTER, __VA_ARGS__) };                    \
     return validated<Entry::name>(call, first, check, go_on, note, XHAL_ARGUMENTS(__VA_ARGS__)); \

@@ -51,6 +51,8 @@ enum class Severity : uint8_t { kError, kWarning };
     "record the event before it is waited for")                                                           \
   X(CaptureMisuse, "capture-misuse", kError, "order",                                                     \
     "end the capture first, or use a stream outside of it")                                               \
+  X(CallInHostFunction, "call-in-host-function", kError, "order",                                         \
+    "make the call on a thread of the application's")                                                     \
   X(RefusedCall, "refused-call", kWarning, "refused", "xhal_error_get_last has the driver's reason")      \
   X(DriverDefect, "driver-defect", kError, "driver", "report it to whoever made the driver")
 

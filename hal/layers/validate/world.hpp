@@ -71,6 +71,7 @@ struct Memory {
 struct DeviceLimits {
   bool known = false;
   uint32_t index = 0;
+  uint64_t features[XHAL_FEATURE_WORDS] = {};
   int32_t priority_least = 0, priority_greatest = 0;
   uint32_t max_group_items = 0;
   uint32_t max_group_size[3] = {};
@@ -98,6 +99,8 @@ struct Attachment {
   const Settings settings;
   Reporter reporter;
   std::atomic<uint64_t> calls{0};
+  // Whether the calling thread is in a host function; null where the driver cannot tell.
+  std::atomic<uint32_t (*)()> is_in_host_function{nullptr};
 
   // Guarded by the layer's lock.
   xhal_driver_t driver = nullptr;  // known from libxhal's own first question
