@@ -120,9 +120,10 @@ xhal_result_t Plan::fail_by_rule(Entry entry, bool pinned) {
 }
 
 bool Plan::sweep_fails(Entry entry) {
-  if (entry != Entry::driver_get_devices) {
+  // Another layer may ask for extensions meanwhile.
+  if (entry != Entry::driver_get_devices && entry != Entry::driver_get_extension) {
     listed_.store(true, std::memory_order_relaxed);
-  } else if (!listed_.load(std::memory_order_relaxed)) {
+  } else if (entry == Entry::driver_get_devices && !listed_.load(std::memory_order_relaxed)) {
     return false;
   }
   t_failed_once.flip(index_of(entry));
