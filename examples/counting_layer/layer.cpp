@@ -33,7 +33,7 @@ struct Counting {
 };
 
 // Where handles keep this layer's Counting: the same slot at every attach in the process.
-uint32_t g_slot = 0;
+std::atomic<uint32_t> g_slot{0};
 
 // A function for every call of the contract, those that are added later included. Any thread may be in it.
 #define XHAL_ENTRY(feature, since, name, ...)                                                    \

@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include "../../hal/layers/validate/finding.hpp"
 #include "validated.hpp"
 
 namespace xhal::layers_test {
@@ -189,6 +190,22 @@ TEST(Validate, AFileThatCannotBeWrittenIsOneLine) {
   for (int i = 0; i < 3; ++i) xhal_device_get_memory_info(t.devices[0], nullptr);
   EXPECT_EQ(t.logged("1 validate: findings are not in").size(), 1U);
   EXPECT_EQ(t.logged("0 validate: null-pointer").size(), 3U);
+}
+
+TEST(Validate, TheManualListsEveryKind) {
+  std::set<std::string> listed;
+  std::istringstream manual(read_text(XHAL_TEST_MANUAL));
+  for (std::string line; std::getline(manual, line);) {
+    if (line.find(" | error | ") != std::string::npos || line.find(" | warning | ") != std::string::npos)
+      listed.insert(line.substr(0, line.find(" | ", line.find(" | ", line.find(" | ") + 1) + 1)));
+  }
+  std::set<std::string> kinds;
+  for (const validate::KindInfo& kind : validate::kKinds) {
+    kinds.insert("| `" + std::string(kind.code) + "` | " +
+                 (kind.severity == validate::Severity::kError ? "error" : "warning") + " | " +
+                 std::string(kind.group));
+  }
+  EXPECT_EQ(listed, kinds);
 }
 
 // ---- Threads and processes -----------------------------------------------------------------------------------------------------------------------

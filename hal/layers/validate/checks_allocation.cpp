@@ -31,9 +31,8 @@ void note_memory(Call& call, const void* device, const void* pointer, uint64_t s
   const auto resets = attachment.device_resets.find(device);
   if (resets != attachment.device_resets.end()) memory.resets = resets->second;
   const Memory* other = world().memory_at(memory.base);
-  if (other == nullptr && (other = world().memory_from(memory.base)) != nullptr &&
-      other->base >= memory.end())
-    other = nullptr;
+  if (other == nullptr) other = world().memory_from(memory.base);
+  if (other != nullptr && other->base >= memory.end()) other = nullptr;
   if (other != nullptr && other->kind != MemoryKind::kRegistered && kind != MemoryKind::kRegistered) {
     call.found(Kind::kDriverDefect, XHAL_ERROR_INTERNAL,
                "the driver gives " + std::to_string(size) + " bytes at " + hex(pointer) +

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "entries.hpp"
 
-#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <new>
 
@@ -130,11 +130,12 @@ xhal_result_t validated(Call& call, First first, const Check& check, const GoOn&
   return result;
 }
 
-uint32_t layer_slot = 0;
+// Written at every attach, always with the same value.
+std::atomic<uint32_t> layer_slot{0};
 
 template <class Handle>
 Attachment& attachment_of(Handle handle) {
-  return *static_cast<Attachment*>(XHAL_LAYER_STATE(handle, layer_slot));
+  return *static_cast<Attachment*>(XHAL_LAYER_STATE(handle, layer_slot.load(std::memory_order_relaxed)));
 }
 
 #define XHAL_ENTRY(feature, since, name, ...)                                                    \
@@ -153,7 +154,7 @@ Attachment& attachment_of(Handle handle) {
 }  // namespace
 
 void intercept_all(xhal_functions_t& functions, uint32_t capacity, uint32_t slot) {
-  layer_slot = slot;
+  layer_slot.store(slot, std::memory_order_relaxed);
   // An older host's table is shorter than the list of this build.
 #define XHAL_ENTRY(feature, since, name, ...) \
   if (offsetof(xhal_functions_t, name) + sizeof(functions.name) <= capacity) functions.name = validate_##name;
