@@ -23,7 +23,8 @@ std::mutex& trail_mutex() {
 
 // Of this process, until a worker gets one that its parent can read.
 TrailBlock*& trail_block() {
-  static_assert(std::is_trivially_destructible_v<TrailBlock>, "a crash may note calls while the process ends");
+  static_assert(std::is_trivially_destructible_v<TrailBlock>,
+                "a crash may note calls while the process ends");
   static TrailBlock own;
   static TrailBlock* block = &own;
   return block;
