@@ -156,7 +156,7 @@ typedef struct xhal_error {
   xhal_result_t code;
   int64_t native_code; /* the vendor's own code; 0 when there is none */
   const char* entry; /* the call that failed, "xhal_stream_query"; static text; "" when there was no error */
-  char driver[32];   /* who reported it: a driver's or layer's name, or "xhal" */
+  char driver[32];   /* who reported it: a driver's or layer's name, or "xhal"; "" when nobody did */
   char text[XHAL_ERROR_TEXT_CAPACITY]; /* one line: what was tried, what went wrong, what to do */
 } xhal_error_t;
 
