@@ -96,7 +96,8 @@ TEST(ManifestRules, RequiredKeysMustBeThereAndOfTheirType) {
   EXPECT_EQ(refusal({{"library", ""}, {"libary", "\"x.so\""}}),
             "the key 'library' is missing; is 'libary' meant for it?");
   const ManifestReading reading = read("{\"xhal_manifest\": 1,\n  \"kind\": 5}");
-  EXPECT_EQ(reading.reason, "line 2, column 11: 'kind' must be a string, found a number");
+  EXPECT_EQ(reading.reason,
+            "line 2, column 11: 'kind' must be a string, found a number; correct the manifest");
   EXPECT_EQ(reading.result, XHAL_ERROR_BAD_MANIFEST);
 }
 
