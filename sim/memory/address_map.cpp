@@ -78,6 +78,8 @@ bool AddressMap::open(Interval pages) {
   records_ = reinterpret_cast<Record*>(bytes += page_bytes);
   access_ = reinterpret_cast<Access*>(bytes += record_bytes);
   owners_ = reinterpret_cast<uint8_t*>(bytes + access_bytes);
+  // Large pages where the system has them: among many allocations a lookup's cost is the walk to small ones.
+  static_cast<void>(madvise(pages_, page_bytes + record_bytes, MADV_HUGEPAGE));
   capacity_ = static_cast<uint32_t>(records);
   used_ = 1;  // 0 stands for none
   paged_ = pages;

@@ -129,6 +129,7 @@ xhal_result_t Memory::allocate_device(uint32_t device, uint64_t size, uint64_t a
 }
 
 xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& why) {
+  why.clear();
   Allocation gone;
   const auto may_go = [&](const Allocation& found) {
     if (found.kind == XHAL_MEMORY_REGISTERED) {

@@ -26,7 +26,7 @@ xhal_result_t check_size(const char* name, uint64_t size, std::string& why) {
   return XHAL_ERROR_INVALID_ARGUMENT;
 }
 
-constexpr auto any = [](const Allocation&) { return true; };
+constexpr auto kAny = [](const Allocation&) { return true; };
 
 }  // namespace
 
@@ -98,7 +98,7 @@ xhal_result_t VirtualMemory::release(uint32_t device, const void* pointer, uint6
       return XHAL_ERROR_BUSY;
     }
     Allocation gone;
-    static_cast<void>(map_.erase(begin, gone, any));
+    static_cast<void>(map_.erase(begin, gone, kAny));
     range.addresses = it->second.slice;
     map_.set_owner(range.addresses, AddressMap::kNobody);
     reservations_.erase(it);
@@ -223,7 +223,7 @@ xhal_result_t VirtualMemory::map(uint32_t device, uint32_t epoch, const void* po
   why = std::string("the system maps no more: ") + std::strerror(errno);
   if (mapped) window_.clear_backing({begin, begin + size});
   Allocation gone;
-  static_cast<void>(map_.erase(begin, gone, any, reservation->record));
+  static_cast<void>(map_.erase(begin, gone, kAny, reservation->record));
   mappings.erase(mapping);
   return XHAL_ERROR_OUT_OF_HOST_MEMORY;
 }
@@ -255,7 +255,7 @@ xhal_result_t VirtualMemory::unmap(uint32_t device, const void* pointer, uint64_
     }
     for (auto it = first; it != last; ++it) {
       Allocation erased;
-      static_cast<void>(map_.erase(it->first, erased, any, reservation->record));
+      static_cast<void>(map_.erase(it->first, erased, kAny, reservation->record));
       Physical& physical = *it->second.physical;
       if (--physical.mappings == 0 && physical.handle == nullptr) drop(physical, gone);
     }
