@@ -92,7 +92,8 @@ xhal_result_t read_options(const xhal_layer_attach_t& params, Settings& settings
          return value.empty() ? "a path is missing" : "";
        }},
   };
-  if (const xhal_result_t result = kit::apply_options(kName, {params.options, params.option_count}, rules);
+  if (const xhal_result_t result =
+          kit::apply_layer_options(kName, {params.options, params.option_count}, rules);
       result < 0)
     return result;
   settings.chance_for = pattern.empty() ? "*" : pattern;

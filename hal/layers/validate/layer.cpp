@@ -84,7 +84,7 @@ xhal_result_t read_options(const xhal_layer_attach_t& params, Settings& settings
       {"exit_code", "with which the process ends after a finding that is an error, 0 leaves its own",
        [&](std::string_view value) { return take_number(value, settings.exit_code, 255); }},
   };
-  const xhal_result_t result = kit::apply_options(kName, {params.options, params.option_count}, rules);
+  const xhal_result_t result = kit::apply_layer_options(kName, {params.options, params.option_count}, rules);
   // Whatever the order of the options, what is ignored is ignored.
   if (result >= 0 && !ignored.empty()) choose(ignored, false, settings.wanted);
   return result;
