@@ -12,19 +12,6 @@ Event::Event(uint32_t device_epoch, bool takes_time) : epoch(device_epoch), time
 
 Event::~Event() = default;
 
-Position Event::current() const {
-  for (;;) {
-    const uint64_t generation = generation_.load(std::memory_order_acquire);
-    if (generation == 0) return {};
-    const Mark& mark = marks_[generation & 1];
-    Position position;
-    position.progress = mark.progress.load(std::memory_order_acquire);
-    position.number = mark.number.load(std::memory_order_acquire);
-    // The mark is written anew only for generation + 2, that is after generation + 1 could be seen.
-    if (generation_.load(std::memory_order_relaxed) == generation) return position;
-  }
-}
-
 uint64_t Event::publish(Position position) {
   const std::lock_guard lock(record_lock_);
   const uint64_t generation = generation_.load(std::memory_order_relaxed) + 1;
@@ -47,8 +34,7 @@ void Event::mark(CaptureMark mark) {
 }
 
 std::shared_ptr<const CaptureMark> Event::capture_mark() const {
-  if (!is_marked_.load(std::memory_order_acquire)) [[likely]]
-    return nullptr;
+  if (!may_be_marked()) return nullptr;
   const std::lock_guard lock(record_lock_);
   return mark_ != nullptr && mark_->capture->state() != XHAL_CAPTURE_STATE_NONE ? mark_ : nullptr;
 }

@@ -35,7 +35,19 @@ class Event {
   const bool timed;
 
   // Position of the current generation; its progress is null when there was no record. Lock-free.
-  [[nodiscard]] Position current() const;
+  [[nodiscard]] Position current() const {
+    for (;;) {
+      const uint64_t generation = generation_.load(std::memory_order_acquire);
+      if (generation == 0) return {};
+      const Mark& mark = marks_[generation & 1];
+      Position position;
+      position.progress = mark.progress.load(std::memory_order_acquire);
+      position.number = mark.number.load(std::memory_order_acquire);
+      // The mark is written anew only for generation + 2, that is after generation + 1 could be seen.
+      if (generation_.load(std::memory_order_relaxed) == generation) [[likely]]
+        return position;
+    }
+  }
   [[nodiscard]] uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
   // The next generation is current from now on. Returns its number. Under the lock of the position's stream.
@@ -43,6 +55,7 @@ class Event {
 
   // Recorded in a capture: the generations stay as they are. A record outside of captures ends it.
   void mark(CaptureMark mark);
+  [[nodiscard]] bool may_be_marked() const { return is_marked_.load(std::memory_order_acquire); }
   // Null when its latest record was in no capture that is still under way.
   [[nodiscard]] std::shared_ptr<const CaptureMark> capture_mark() const;
 

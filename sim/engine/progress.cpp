@@ -32,11 +32,6 @@ void look_for_a_while(const Progress& progress, uint64_t number, uint64_t deadli
 
 }  // namespace
 
-xhal_result_t Progress::status(uint64_t number) const {
-  if (!reached(number)) return XHAL_NOT_READY;
-  return failed_from_.load(std::memory_order_acquire) <= number ? fault_->code : XHAL_SUCCESS;
-}
-
 void Progress::fail(uint64_t number, const Fault* fault) {
   fault_ = fault;
   failed_from_.store(number, std::memory_order_release);

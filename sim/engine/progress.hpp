@@ -51,7 +51,10 @@ class Progress {
   [[nodiscard]] uint64_t done() const { return done_.load(std::memory_order_acquire); }
   [[nodiscard]] bool reached(uint64_t number) const { return done() >= number; }
   // NOT_READY, SUCCESS, or the code of the failure at or before `number`. Wait-free.
-  [[nodiscard]] xhal_result_t status(uint64_t number) const;
+  [[nodiscard]] xhal_result_t status(uint64_t number) const {
+    if (!reached(number)) return XHAL_NOT_READY;
+    return failed_from_.load(std::memory_order_acquire) <= number ? fault_->code : XHAL_SUCCESS;
+  }
   // The failure that poisons the stream, or null.
   [[nodiscard]] const Fault* fault() const {
     return failed_from_.load(std::memory_order_acquire) == kNever ? nullptr : fault_;

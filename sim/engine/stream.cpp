@@ -104,6 +104,8 @@ xhal_result_t Stream::record(Event& event, bool external) {
 }
 
 xhal_result_t Stream::wait(const Event& event, bool external) {
+  if (!event.may_be_marked() && !may_capture()) [[likely]]
+    return wait(event.current());
   const auto mark = event.capture_mark();
   if (mark == nullptr && !may_capture()) return wait(event.current());
   const std::lock_guard lock(submit_lock_);

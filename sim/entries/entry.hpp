@@ -99,7 +99,10 @@ inline xhal_result_t refuse_reserved(const char* name) {
 }
 
 // Gives a stream's refusal its text.
-xhal_result_t told(const Stream& stream, xhal_result_t result);
+xhal_result_t tell_refusal(const Stream& stream, xhal_result_t result);
+inline xhal_result_t told(const Stream& stream, xhal_result_t result) {
+  return result >= 0 ? result : tell_refusal(stream, result);
+}
 
 // SUCCESS for what the device claims; first of all in the calls of a feature. [XHAL-ABI-12]
 inline xhal_result_t check_claimed(const Device& device, uint32_t feature, const char* name) {
@@ -132,11 +135,20 @@ inline xhal_result_t check_no_capture_forbids(const Device& device, const char* 
 }
 
 // Of records and waits: EXTERNAL alone, and in a capture alone.
-xhal_result_t check_event_flags(const Stream& stream, uint32_t flags);
+xhal_result_t check_external(const Stream& stream, uint32_t flags);
+inline xhal_result_t check_event_flags(const Stream& stream, uint32_t flags) {
+  return flags == 0 ? XHAL_SUCCESS : check_external(stream, flags);
+}
 
 // CAPTURE_UNSUPPORTED, and the capture is invalid, when the stream captures. [XHAL-GRAPH-5]
-xhal_result_t check_not_captured(const Stream& stream);
-xhal_result_t check_not_captured(const Event& event);
+xhal_result_t refuse_captured(const Stream& stream);
+xhal_result_t refuse_captured(const Event& event);
+inline xhal_result_t check_not_captured(const Stream& stream) {
+  return stream.may_capture() ? refuse_captured(stream) : XHAL_SUCCESS;
+}
+inline xhal_result_t check_not_captured(const Event& event) {
+  return event.may_be_marked() ? refuse_captured(event) : XHAL_SUCCESS;
+}
 
 inline xhal_result_t may_submit(const Stream& stream) { return make_ready(device_of(stream)); }
 

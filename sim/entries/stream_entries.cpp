@@ -3,8 +3,7 @@
 
 namespace xhal::sim {
 
-xhal_result_t told(const Stream& stream, xhal_result_t result) {
-  if (result >= 0) return result;
+xhal_result_t tell_refusal(const Stream& stream, xhal_result_t result) {
   if (result == XHAL_ERROR_INVALID_HANDLE) {
     return kit::fail(result,
                      stream.is_default
@@ -26,9 +25,7 @@ xhal_result_t told(const Stream& stream, xhal_result_t result) {
   return kit::fail(result, "%s", fault != nullptr ? fault->text.c_str() : "the stream has failed");
 }
 
-xhal_result_t check_event_flags(const Stream& stream, uint32_t flags) {
-  if (flags == 0) [[likely]]
-    return XHAL_SUCCESS;
+xhal_result_t check_external(const Stream& stream, uint32_t flags) {
   if (flags != XHAL_EVENT_EXTERNAL) {
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x, the defined bit is 0x%x", flags,
                      uint32_t{XHAL_EVENT_EXTERNAL});
@@ -39,7 +36,7 @@ xhal_result_t check_event_flags(const Stream& stream, uint32_t flags) {
 
 namespace {
 
-xhal_result_t refuse_captured(const std::shared_ptr<Capture>& capture, const char* what) {
+xhal_result_t refuse(const std::shared_ptr<Capture>& capture, const char* what) {
   if (capture == nullptr) return XHAL_SUCCESS;
   capture->invalidate();
   return kit::fail(XHAL_ERROR_CAPTURE_UNSUPPORTED,
@@ -50,15 +47,11 @@ xhal_result_t refuse_captured(const std::shared_ptr<Capture>& capture, const cha
 
 }  // namespace
 
-xhal_result_t check_not_captured(const Stream& stream) {
-  if (!stream.may_capture()) [[likely]]
-    return XHAL_SUCCESS;
-  return refuse_captured(stream.capture(), "the stream is");
-}
+xhal_result_t refuse_captured(const Stream& stream) { return refuse(stream.capture(), "the stream is"); }
 
-xhal_result_t check_not_captured(const Event& event) {
+xhal_result_t refuse_captured(const Event& event) {
   const auto mark = event.capture_mark();
-  return mark == nullptr ? XHAL_SUCCESS : refuse_captured(mark->capture, "the event was recorded");
+  return mark == nullptr ? XHAL_SUCCESS : refuse(mark->capture, "the event was recorded");
 }
 
 namespace {
