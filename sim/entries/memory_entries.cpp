@@ -111,9 +111,9 @@ struct CopyCall {
   [[nodiscard]] std::unique_ptr<Attachment> attachment(StagedBytes staged) const {
     return staged.data() != nullptr ? std::make_unique<StagedCopy>(std::move(staged)) : nullptr;
   }
-  void fill(Op& op, std::byte* to, const std::byte* from) const {
+  void fill(Op& op, std::byte* to, const std::byte* from, uint32_t direction) const {
     const auto* staged = static_cast<const StagedCopy*>(op.attachment.get());
-    op.body.emplace<CopyOp>(to, staged != nullptr ? staged->bytes.data() : from, size);
+    op.body.emplace<CopyOp>(to, staged != nullptr ? staged->bytes.data() : from, size, direction);
   }
 };
 

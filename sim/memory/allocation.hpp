@@ -10,10 +10,12 @@ namespace xhal::sim {
 
 struct Allocation {
   enum Flag : uint16_t {
-    kImported = 1,  // its bytes are another process's or another library's
-    kOfPool = 2,    // goes back to a pool that lives
-    kMapped = 4,    // physical memory in a reserved range: reached by the devices that access was set for
-    kShared = 8     // another process may have it
+    kImported =
+        1,  // its bytes are another process's, another instance's or another library's; never freed as an allocation
+    kOfPool = 2,  // goes back to a pool that lives
+    kMapped = 4,  // physical memory in a reserved range: reached by the devices that access was set for
+    kShared = 8,  // another process may have it
+    kNative = 16  // kImported by its maker, who used the simulator's own allocator
   };
 
   uint64_t base = 0;

@@ -19,6 +19,7 @@ class FakeHost final : public StreamHost {
   Scheduler& scheduler() override { return scheduler_; }
   ProgressPool& progresses() override { return progresses_; }
   FaultLog& faults() override { return faults_; }
+  Activity& activity() override { return activity_; }
   void failed(const Fault*) override { failures.fetch_add(1); }
   void went_idle() override { idles.fetch_add(1); }
   void forget(Stream&) override {
@@ -34,6 +35,7 @@ class FakeHost final : public StreamHost {
  private:
   ProgressPool progresses_;
   FaultLog faults_;
+  Activity activity_{0, 1};
   WorkerPool scheduler_{2};  // last: its threads end first
 };
 
