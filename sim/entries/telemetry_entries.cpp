@@ -11,8 +11,8 @@ xhal_result_t read_metrics(xhal_device_t device, uint32_t count, uint32_t stride
   if (const xhal_result_t result = check_claimed(d, XHAL_FEATURE_TELEMETRY, "telemetry"); result < 0)
     return result;
   if (const xhal_result_t result = check_present(d); result < 0) return result;
-  if (count == 0) return XHAL_SUCCESS;
   if (metrics == nullptr) return refuse_null("metrics");
+  if (count == 0) return XHAL_SUCCESS;
   if (stride < kit::kFirstSize<xhal_metric_t>) {
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "stride is %u, a metric has at least %u bytes", stride,
                      kit::kFirstSize<xhal_metric_t>);

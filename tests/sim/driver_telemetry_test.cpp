@@ -102,7 +102,7 @@ TEST(Telemetry, ABadElementLeavesAllUntouched) {
   EXPECT_EQ(call().device_read_metrics(device, 3, 8, metrics), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(call().device_read_metrics(device, 3, sizeof(xhal_metric_t), nullptr),
             XHAL_ERROR_INVALID_ARGUMENT);
-  EXPECT_EQ(call().device_read_metrics(device, 0, 0, nullptr), XHAL_SUCCESS);
+  EXPECT_EQ(call().device_read_metrics(device, 0, 0, metrics), XHAL_SUCCESS);
 }
 
 TEST(Telemetry, ALostDeviceTellsNothing) {
