@@ -3,7 +3,12 @@
 //   xhal-bench-call [--benchmark_filter=REGEX]   (the usual options of Google Benchmark)
 // Times on shared machines are noise: read the ratio of two rows of one run, and bench/counts for what is exact.
 #include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -93,11 +98,43 @@ void enumerate_sim(benchmark::State& state) {
   }
 }
 
+#ifdef XHAL_INFO_PROGRAM
+// The whole program, the child process in which it looks at the simulator included. What it prints goes nowhere.
+void start_xhal_info(benchmark::State& state) {
+  char program[] = XHAL_INFO_PROGRAM;
+  char option[] = "--backend";
+  char name[] = "sim";
+  char* const arguments[] = {program, option, name, nullptr};
+  posix_spawn_file_actions_t nowhere;
+  posix_spawn_file_actions_init(&nowhere);
+  posix_spawn_file_actions_addopen(&nowhere, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  for (auto _ : state) {
+    pid_t child = -1;
+    int status = -1;
+    if (posix_spawn(&child, program, &nowhere, nullptr, arguments, environ) == 0) {
+      while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+      }
+    }
+    if (status != 0) {
+      state.SkipWithError("xhal-info --backend sim failed");
+      break;
+    }
+  }
+  posix_spawn_file_actions_destroy(&nowhere);
+}
+#endif
+
 }  // namespace
 
 int main(int argc, char** argv) {
   register_calls();
   benchmark::RegisterBenchmark("enumerate/sim", enumerate_sim)->Unit(benchmark::kMicrosecond);
+#ifdef XHAL_INFO_PROGRAM
+  // Its time passes in other processes.
+  benchmark::RegisterBenchmark("start/xhal_info", start_xhal_info)
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
+#endif
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

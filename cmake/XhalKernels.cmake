@@ -159,7 +159,7 @@ function(xhal_kernel_format_native)
 
   # -O3 although no pass runs yet: at -O1 clang marks every loop as not to be unrolled or interleaved.
   # 16384: a worker's stack is small, and a kernel with a larger frame shall fail here rather than there.
-  set(front --target=x86_64-pc-linux-gnu -fPIC -O3 -Xclang -disable-llvm-passes -ffreestanding
+  set(front --target=x86_64-pc-linux-gnu -fPIC -O3 -Xclang -disable-llvm-passes
     -fcf-protection=none -fno-stack-protector -Wframe-larger-than=16384 -S -emit-llvm)
   set(kit_compile "${XHAL_KERNEL_CLANG}" -std=c11 -Wall -Wextra -Werror ${front} ${kit_includes})
   set(link "${XHAL_KERNEL_LLVM_LINK}" --internalize --only-needed)

@@ -13,14 +13,20 @@
 
 namespace xhal::host {
 
-// Parameters by what the path does with them; XHAL_PATH_ARGUMENT makes them from a tuple of the list.
+// Parameters by what the path does with them; XHAL_PATH_ARGUMENT makes them from a tuple of the list. What a call needs a variable for is
+// not theirs but a `Given` of its own: an object whose address goes to the driver is kept in memory as a whole.
+struct NothingGiven {};
+
 template <class T>
 struct Plain {
   T value;
   static constexpr bool kIsHandle = false;
   static constexpr bool kGivesHandles = false;
-  [[gnu::always_inline]] T pass() { return value; }
-  [[gnu::always_inline]] void deliver(const HostTable*, xhal_result_t) {}
+  [[gnu::always_inline]] uintptr_t required_bits() const { return ~uintptr_t{0}; }
+  [[gnu::always_inline]] void assume_required() const {}
+  using Given = NothingGiven;
+  [[gnu::always_inline]] T pass(Given&) const { return value; }
+  [[gnu::always_inline]] void deliver(const HostTable*, Given) const {}
 };
 
 template <uint32_t Type, class T>
@@ -29,32 +35,44 @@ struct Handle {
   static constexpr bool kIsHandle = true;
   static constexpr bool kGivesHandles = false;
   static constexpr uint32_t kType = Type;
-  [[gnu::always_inline]] uintptr_t bits() const { return reinterpret_cast<uintptr_t>(value); }
+  [[gnu::always_inline]] uintptr_t required_bits() const { return reinterpret_cast<uintptr_t>(value); }
+  [[gnu::always_inline]] void assume_required() const {
+    if (value == nullptr) __builtin_unreachable();
+  }
   [[gnu::always_inline]] const xhal_handle_header_t* header() const {
     return reinterpret_cast<const xhal_handle_header_t*>(value);
   }
-  [[gnu::always_inline]] T pass() { return value; }
-  [[gnu::always_inline]] void deliver(const HostTable*, xhal_result_t) {}
+  using Given = NothingGiven;
+  [[gnu::always_inline]] T pass(Given&) const { return value; }
+  [[gnu::always_inline]] void deliver(const HostTable*, Given) const {}
 };
 
 template <uint32_t Type, class T>
-void stamp_as(T handle, const HostTable* table) {
-  if (handle != nullptr) stamp(reinterpret_cast<xhal_handle_header_t*>(handle), table->siblings[Type]);
+[[gnu::always_inline]] inline void stamp_as(T handle, const HostTable* table) {
+  if (__builtin_expect(handle != nullptr, 1))
+    stamp(reinterpret_cast<xhal_handle_header_t*>(handle), table->siblings[Type]);
 }
 
 // The driver writes to a variable of ours: a call that fails, or a driver that says success and writes nothing, cannot leave an
-// unstamped handle with the application.
+// unstamped handle with the application. A null place for it is rare and wrong: the quick check sends it the exact way, where the driver
+// is given null and refuses it.
 template <uint32_t Type, class T>
 struct OutHandle {
   T* value;
-  T given = nullptr;
   static constexpr bool kIsHandle = false;
   static constexpr bool kGivesHandles = true;
-  [[gnu::always_inline]] T* pass() { return value != nullptr ? &given : nullptr; }
-  [[gnu::always_inline]] void deliver(const HostTable* table, xhal_result_t result) {
-    if (result < 0 || value == nullptr) return;
-    stamp_as<Type>(given, table);
-    *value = given;
+  [[gnu::always_inline]] uintptr_t required_bits() const { return reinterpret_cast<uintptr_t>(value); }
+  [[gnu::always_inline]] void assume_required() const {
+    if (value == nullptr) __builtin_unreachable();
+  }
+  struct Given {
+    T handle = nullptr;
+  };
+  [[gnu::always_inline]] T* pass(Given& given) const { return value != nullptr ? &given.handle : nullptr; }
+  [[gnu::always_inline]] void deliver(const HostTable* table, Given given) const {
+    if (value == nullptr) return;
+    stamp_as<Type>(given.handle, table);
+    *value = given.handle;
   }
 };
 
@@ -65,9 +83,12 @@ struct OutHandles {
   const uint32_t* count;
   static constexpr bool kIsHandle = false;
   static constexpr bool kGivesHandles = true;
-  [[gnu::always_inline]] T* pass() { return value; }
-  [[gnu::always_inline]] void deliver(const HostTable* table, xhal_result_t result) {
-    if (result < 0 || value == nullptr || count == nullptr) return;
+  [[gnu::always_inline]] uintptr_t required_bits() const { return ~uintptr_t{0}; }
+  [[gnu::always_inline]] void assume_required() const {}
+  using Given = NothingGiven;
+  [[gnu::always_inline]] T* pass(Given&) const { return value; }
+  [[gnu::always_inline]] void deliver(const HostTable* table, Given) const {
+    if (value == nullptr || count == nullptr) return;
     const uint32_t filled = *count < capacity ? *count : capacity;
     for (uint32_t i = 0; i < filled; ++i) stamp_as<Type>(value[i], table);
   }
@@ -102,17 +123,17 @@ inline constexpr uint32_t kHandles = (0 + ... + (Arguments::kIsHandle ? 1 : 0));
   return host_table(table);
 }
 
-template <class First>
-[[gnu::always_inline]] inline const HostTable* quick_check_one(First first) {
-  if (__builtin_expect(first.bits() == 0, 0)) return nullptr;
-  return known_table(table_of(first.header()));
+// Several null checks in one: the AND of addresses is zero when one of them is null, and practically never else (addresses of one
+// heap, and of heap and stack, share high bits). When it is by chance, the exact check lets the call pass.
+template <class... Arguments>
+[[gnu::always_inline]] inline bool all_there(Arguments... arguments) {
+  if (__builtin_expect((arguments.required_bits() & ...) == 0, 0)) return false;
+  (arguments.assume_required(), ...);
+  return true;
 }
 
-// Two null checks in one: the AND of two addresses is zero when one of them is null, and practically never else (addresses of one
-// heap share their high bits). When it is by chance, the exact check lets the call pass.
 template <class First, class Second>
-[[gnu::always_inline]] inline const HostTable* quick_check_two(First first, Second second) {
-  if (__builtin_expect((first.bits() & second.bits()) == 0, 0)) return nullptr;
+[[gnu::always_inline]] inline const HostTable* table_of_two(First first, Second second) {
   const xhal_table_t* table = table_of(first.header());
   const xhal_table_t* other = table_of(second.header());
   const xhal_table_t* expected =
@@ -135,10 +156,11 @@ template <class First, class... Rest>
 [[gnu::always_inline]] inline const HostTable* quick_check(First first, Rest... rest) {
   static_assert(First::kIsHandle, "the first parameter of every entry is a handle");
   static_assert(kHandles<Rest...> <= 1, "an entry takes one or two handles");
+  if (!all_there(first, rest...)) return nullptr;
   if constexpr (kHandles<Rest...> == 0) {
-    return quick_check_one(first);
+    return known_table(table_of(first.header()));
   } else {
-    return quick_check_two(first, second_handle(rest...));
+    return table_of_two(first, second_handle(rest...));
   }
 }
 
@@ -163,12 +185,18 @@ xhal_result_t exact_check_of(First first, Rest... rest) {
 // The call itself. The slot is read without an atomic: it changes only when the instance is destroyed, which the caller orders against
 // other calls (XHAL-ABI-22), and in a fork's child, which has one thread.
 template <auto Slot, Entry Number, class... Arguments>
-[[gnu::always_inline]] inline xhal_result_t call(const HostTable* table, Arguments... arguments) {
-  const xhal_result_t result = (table->table.functions.*Slot)(arguments.pass()...);
+[[gnu::always_inline]] inline xhal_result_t call_giving(const HostTable* table, Arguments... arguments,
+                                                        typename Arguments::Given... given) {
+  const xhal_result_t result = (table->table.functions.*Slot)(arguments.pass(given)...);
   if (__builtin_expect(result < 0, 0)) return record_failure(Number, result);
-  (arguments.deliver(table, result), ...);
-  if constexpr ((Arguments::kGivesHandles || ...)) forget_report();
+  (arguments.deliver(table, given), ...);
+  if constexpr ((Arguments::kGivesHandles || ...)) return forget_report(result);
   return result;
+}
+
+template <auto Slot, Entry Number, class... Arguments>
+[[gnu::always_inline]] inline xhal_result_t call(const HostTable* table, Arguments... arguments) {
+  return call_giving<Slot, Number, Arguments...>(table, arguments..., typename Arguments::Given{}...);
 }
 
 template <auto Slot, Entry Number, class First, class... Rest>

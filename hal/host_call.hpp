@@ -20,8 +20,7 @@ xhal_result_t host_call(Entry entry, Body body) {
     result = fail(XHAL_ERROR_INTERNAL, "%s: %s", info_of(entry).name, error.what());
   }
   if (result < 0) return record_failure(entry, result);
-  forget_report();
-  return result;
+  return forget_report(result);
 }
 
 }  // namespace xhal::host

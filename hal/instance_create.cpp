@@ -95,6 +95,10 @@ class Creation {
     start_log();
     if (const xhal_result_t read = read_options(desc_, options_); read != XHAL_SUCCESS) return read;
     Search search(desc_, environment_);
+    // What cannot be had says so itself, with the reason.
+    if (!search.problem().any()) {
+      for (const std::string& text : search.warnings()) line(XHAL_LOG_WARNING, text);
+    }
     const Problem problem = fill(search);
     warn_of_mistyped_variables(search);
     search.tell(desc_.on_candidate, desc_.candidate_user);

@@ -118,4 +118,10 @@ void Search::tell(xhal_candidate_fn callback, void* user) const {
   for (const Candidate& candidate : layers_.candidates) tell_one(candidate, true, callback, user);
 }
 
+std::vector<std::string> Search::warnings() const {
+  std::vector<std::string> all = drivers_.warnings;
+  all.insert(all.end(), layers_.warnings.begin(), layers_.warnings.end());
+  return all;
+}
+
 }  // namespace xhal::host

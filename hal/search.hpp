@@ -36,6 +36,8 @@ class Search {
   // A selected one that turned out not to be usable. It is not known as selected or explicit afterwards.
   void refuse(const discovery::Manifest& manifest, uint32_t decision, const Problem& problem);
   void tell(xhal_candidate_fn callback, void* user) const;
+  // What the search refused although the selection would have taken it, a line each.
+  std::vector<std::string> warnings() const;
 
  private:
   std::vector<std::string> asked_names_;  // of drivers

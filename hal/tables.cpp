@@ -14,9 +14,16 @@ const xhal_handle_header_t* header_of(const void* handle) {
   return static_cast<const xhal_handle_header_t*>(handle);
 }
 
+// It is libxhal that refuses, and no driver. The text is made when somebody reads it: only then the entry is known.
+xhal_result_t refuse_unclaimed() {
+  const xhal_error_report_t report = {sizeof(report), XHAL_ERROR_UNSUPPORTED, 0, "xhal", ""};
+  report_error(&report);
+  return XHAL_ERROR_UNSUPPORTED;
+}
+
 // One function of each kind for every slot, with the slot's own signature.
 #define XHAL_ENTRY(feature, since, name, ...)                                                   \
-  xhal_result_t unsupported_##name(XHAL_PARAMS(__VA_ARGS__)) { return XHAL_ERROR_UNSUPPORTED; } \
+  xhal_result_t unsupported_##name(XHAL_PARAMS(__VA_ARGS__)) { return refuse_unclaimed(); }     \
   xhal_result_t unusable_##name(XHAL_PARAMS(__VA_ARGS__)) {                                     \
     const auto* header = header_of(XHAL_FIRST_NAME(__VA_ARGS__));                               \
     const xhal_result_t why = check_handle(header, info_of(kEntry_##name).first_type);          \

@@ -29,6 +29,16 @@ struct ThreadError {
 
 constinit thread_local ThreadError t_error{};
 
+void set_reported(ThreadError& error, bool reported) {
+  if (error.reported == reported) return;
+  error.reported = reported;
+  if (reported) {
+    g_unreturned_reports.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    g_unreturned_reports.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
 // Copies one line: control characters become blanks, and a text that is too long is cut between UTF-8 characters.
 void copy_line(char* to, size_t capacity, const char* from) {
   size_t length = 0;
@@ -59,6 +69,8 @@ void describe(const Record& record, const EntryInfo& entry, xhal_error_t& out) {
 
 }  // namespace
 
+constinit std::atomic<uint64_t> g_unreturned_reports{0};
+
 void report_error(const xhal_error_report_t* report) {
   if (report == nullptr || report->struct_size < offsetof(xhal_error_report_t, text) + sizeof(report->text))
     return;
@@ -68,7 +80,7 @@ void report_error(const xhal_error_report_t* report) {
   record.native_code = report->native_code;
   copy_line(record.source, sizeof(record.source), report->source);
   copy_line(record.text, sizeof(record.text), report->text);
-  error.reported = true;
+  set_reported(error, true);
 }
 
 xhal_result_t fail(xhal_result_t code, const char* format, ...) {
@@ -93,12 +105,15 @@ xhal_result_t record_failure(Entry entry, xhal_result_t result) {
     record.source[0] = '\0';
     record.text[0] = '\0';
   }
-  error.reported = false;
+  set_reported(error, false);
   error.entry = entry;
   return result;
 }
 
-void forget_report() { t_error.reported = false; }
+xhal_result_t forget_report_of_this_thread(xhal_result_t result) {
+  set_reported(t_error, false);
+  return result;
+}
 
 TakenReport take_report(xhal_result_t code) {
   ThreadError& error = t_error;
@@ -107,7 +122,7 @@ TakenReport take_report(xhal_result_t code) {
     taken.text = spare(error).text;
     taken.native_code = spare(error).native_code;
   }
-  error.reported = false;
+  set_reported(error, false);
   return taken;
 }
 
@@ -140,7 +155,7 @@ xhal_result_t xhal_error_clear(void) {
   using namespace xhal::host;
   ThreadError& error = t_error;
   error.records[error.current] = {};
-  error.reported = false;
+  set_reported(error, false);
   return XHAL_SUCCESS;
 }
 }

@@ -47,6 +47,7 @@ const xhal_functions_t& table() {
     add_memory_entries(functions);
     add_kernel_entries(functions);
     add_graph_entries(functions);
+    add_value_entries(functions);
     add_region_entries(functions);
     add_managed_entries(functions);
     add_peer_entries(functions);

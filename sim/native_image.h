@@ -36,7 +36,7 @@ enum {
 /* Bits of xhal_native_param.access, for GLOBAL. */
 enum { XHAL_NATIVE_ACCESS_READ = 1, XHAL_NATIVE_ACCESS_WRITE = 2 };
 
-enum { XHAL_NATIVE_MAX_ROW_GROUPS = 16384 };
+enum { XHAL_NATIVE_MAX_ROW_GROUPS = 32768 };
 
 typedef struct xhal_native_param {
   const char* name;

@@ -9,23 +9,31 @@
 
 #include "xhal/driver.h"
 
+typedef union {
+  xhal_device_t device;
+  xhal_stream_t stream;
+  xhal_event_t event;
+} given_t;
+
 typedef struct {
+  xhal_device_t device;
   xhal_stream_t stream;
   xhal_event_t event;
   xhal_kernel_t kernel;
   xhal_launch_t launch;
   const xhal_functions_t* direct;
   unsigned long count;
+  given_t given;
 } counted_t;
 
 /* One function a way, so that its growth is seen by name. */
 #define COUNTED(entry, arguments)                                                   \
-  static int hal_##entry(const counted_t* c) {                                      \
+  static int hal_##entry(counted_t* c) {                                            \
     int sum = 0;                                                                    \
     for (unsigned long i = 0; i < c->count; ++i) sum |= xhal_##entry arguments;     \
     return sum;                                                                     \
   }                                                                                 \
-  static int direct_##entry(const counted_t* c) {                                   \
+  static int direct_##entry(counted_t* c) {                                         \
     int sum = 0;                                                                    \
     for (unsigned long i = 0; i < c->count; ++i) sum |= c->direct->entry arguments; \
     return sum;                                                                     \
@@ -35,16 +43,25 @@ COUNTED(stream_query, (c->stream))
 COUNTED(event_record, (c->event, c->stream, 0))
 COUNTED(memory_copy, (c->stream, (void*)(uintptr_t)16, (const void*)(uintptr_t)32, 8))
 COUNTED(kernel_launch, (c->stream, c->kernel, &c->launch))
+/* Calls that give out a handle. The driver gives the same ones each time, so that only the way there and back is counted. */
+COUNTED(stream_create, (c->device, NULL, &c->given.stream))
+COUNTED(event_create, (c->device, NULL, &c->given.event))
+COUNTED(device_get_default_stream, (c->device, &c->given.stream))
+COUNTED(stream_get_device, (c->stream, &c->given.device))
 
 static const struct {
   const char* entry;
-  int (*hal)(const counted_t*);
-  int (*direct)(const counted_t*);
+  int (*hal)(counted_t*);
+  int (*direct)(counted_t*);
 } kCases[] = {
     {"stream_query", hal_stream_query, direct_stream_query},
     {"event_record", hal_event_record, direct_event_record},
     {"memory_copy", hal_memory_copy, direct_memory_copy},
     {"kernel_launch", hal_kernel_launch, direct_kernel_launch},
+    {"stream_create", hal_stream_create, direct_stream_create},
+    {"event_create", hal_event_create, direct_event_create},
+    {"device_get_default_stream", hal_device_get_default_stream, direct_device_get_default_stream},
+    {"stream_get_device", hal_stream_get_device, direct_stream_get_device},
 };
 
 static void check(const char* what, xhal_result_t result) {
@@ -78,6 +95,7 @@ int main(int argc, char** argv) {
   xhal_module_desc_t module_desc;
   memset(&module_desc, 0, sizeof(module_desc));
   xhal_module_t module;
+  c.device = device;
   check("stream", xhal_stream_create(device, NULL, &c.stream));
   check("event", xhal_event_create(device, NULL, &c.event));
   check("module", xhal_module_load(device, &module_desc, &module));

@@ -35,14 +35,14 @@ growth() { # entry way
 }
 
 status=0
-printf '%-16s %10s %10s %8s %8s\n' call libxhal direct added budget
+printf '%-26s %10s %10s %8s %8s\n' call libxhal direct added budget
 while read -r entry allowed; do
   growth "$entry" hal > "$folder/hal"
   growth "$entry" direct > "$folder/direct"
   through_hal=$(awk -F '\t' '{ sum += $2 } END { printf "%.0f", sum }' "$folder/hal")
   directly=$(awk -F '\t' '{ sum += $2 } END { printf "%.0f", sum }' "$folder/direct")
   added=$((through_hal - directly))
-  printf '%-16s %10d %10d %8d %8d\n' "$entry" "$through_hal" "$directly" "$added" "$allowed"
+  printf '%-26s %10d %10d %8d %8d\n' "$entry" "$through_hal" "$directly" "$added" "$allowed"
   if [ "$directly" -lt 2 ] || [ "$added" -lt 1 ]; then
     echo "  the count is not plausible: was anything called?" >&2
     status=1
@@ -63,7 +63,8 @@ done < <(awk -F '=' '/^[a-z_]+ *=/ { gsub(/ /, ""); print $1, $2 }' "$budget")
 objdump -d --no-show-raw-insn "$library" > "$folder/disassembly"
 for entry in $(awk -F '=' '/^[a-z_]+ *=/ { gsub(/ /, ""); print $1 }' "$budget"); do
   awk -v f="<xhal_$entry>:" 'index($0, f) { on = 1; next } on && /^$/ { exit } on' "$folder/disassembly" > "$folder/asm"
-  if grep -E '\block\b|xchg|syscall' "$folder/asm"; then
+  # "xchg %ax,%ax" is how the compiler fills up a line: it does nothing.
+  if grep -vE 'xchg +%ax,%ax' "$folder/asm" | grep -E '\block\b|xchg|syscall'; then
     echo "  xhal_$entry holds the instructions above" >&2
     status=1
   fi

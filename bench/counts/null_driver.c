@@ -31,6 +31,18 @@ static xhal_result_t stream_create(xhal_device_t device, const xhal_stream_desc_
   return XHAL_SUCCESS;
 }
 
+static xhal_result_t device_get_default_stream(xhal_device_t device, xhal_stream_t* out_stream) {
+  (void)device;
+  *out_stream = (xhal_stream_t)give(&stream_header, XHAL_TYPE_stream);
+  return XHAL_SUCCESS;
+}
+
+static xhal_result_t stream_get_device(xhal_stream_t stream, xhal_device_t* out_device) {
+  (void)stream;
+  *out_device = (xhal_device_t)give(&device_header, XHAL_TYPE_device);
+  return XHAL_SUCCESS;
+}
+
 static xhal_result_t event_create(xhal_device_t device, const xhal_event_desc_t* desc,
                                   xhal_event_t* out_event) {
   (void)device, (void)desc;
@@ -94,6 +106,8 @@ XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
   out->close = close_driver;
   out->functions->driver_get_devices = get_devices;
   out->functions->stream_create = stream_create;
+  out->functions->device_get_default_stream = device_get_default_stream;
+  out->functions->stream_get_device = stream_get_device;
   out->functions->event_create = event_create;
   out->functions->module_load = module_load;
   out->functions->module_get_kernel = module_get_kernel;

@@ -104,6 +104,7 @@ class Context {
   // ---- Saying what was seen ----
   Recorder& recorder() { return recorder_; }
   void note(std::string text) { recorder_.note(std::move(text)); }
+  void substitute(std::string why) { recorder_.substitute(std::move(why)); }
   [[noreturn]] static void inconclusive(std::string why) { throw Inconclusive{std::move(why)}; }
   [[noreturn]] static void not_observable(std::string why) { throw NotObservable{std::move(why)}; }
 

@@ -56,6 +56,11 @@ void Recorder::note(std::string text) {
   if (std::find(notes_.begin(), notes_.end(), text) == notes_.end()) notes_.push_back(std::move(text));
 }
 
+void Recorder::substitute(std::string why) {
+  const std::lock_guard lock(mutex_);
+  if (substitute_.empty()) substitute_ = std::move(why);
+}
+
 TestResult Recorder::result() {
   const std::lock_guard lock(mutex_);
   TestResult out;
@@ -71,6 +76,7 @@ TestResult Recorder::result() {
     }
   }
   out.notes = notes_;
+  out.substitute = substitute_;
   out.failures = failures_;
   if (failure_count_ > 0) {
     out.outcome = first_is_refusal_ ? Outcome::kRefused : Outcome::kFailed;

@@ -33,7 +33,9 @@ struct TestResult {
   Outcome outcome = Outcome::kPassed;
   std::string message;  // "" for a plain pass
   std::vector<Failure> failures;
-  std::vector<std::string> notes;     // where the test followed a declaration of the device
+  std::vector<std::string> notes;  // where the test followed a declaration of the device
+  std::string
+      substitute;  // why something else was checked than what the test is called after; "" when it was not
   std::vector<std::string> asserted;  // clauses about which an assertion was evaluated
   double milliseconds = 0;
 };
@@ -60,6 +62,8 @@ class Recorder {
   void failed(std::string_view clause, Where where, std::string_view expression, std::string message);
   void refused(std::string_view clause, Where where, std::string_view expression, std::string message);
   void note(std::string text);
+  // What the test is called after cannot be asked of this device, and what is checked in its place is less. The first reason is kept.
+  void substitute(std::string why);
 
   // Failures beyond this many are counted only: one broken loop must not fill a report.
   static constexpr size_t kMostFailures = 20;
@@ -77,6 +81,7 @@ class Recorder {
   std::bitset<kClauseCount> asserted_;
   std::vector<Failure> failures_;
   std::vector<std::string> notes_;
+  std::string substitute_;
   size_t failure_count_ = 0;
   bool first_is_refusal_ = false;
 };

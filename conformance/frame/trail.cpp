@@ -10,6 +10,7 @@
 #include <mutex>
 #include <new>
 #include <system_error>
+#include <type_traits>
 
 namespace xhal::conformance {
 
@@ -20,8 +21,12 @@ std::mutex& trail_mutex() {
   return *mutex;
 }
 
+// Of this process, until a worker gets one that its parent can read.
 TrailBlock*& trail_block() {
-  static TrailBlock* block = new TrailBlock;
+  static_assert(std::is_trivially_destructible_v<TrailBlock>,
+                "a crash may note calls while the process ends");
+  static TrailBlock own;
+  static TrailBlock* block = &own;
   return block;
 }
 

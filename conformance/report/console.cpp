@@ -32,8 +32,6 @@ std::string duration(double milliseconds) {
                              : fmt::format("{:.1f} s", milliseconds / 1000);
 }
 
-const char* const kFaultScopes[] = {"stream", "context", "device", "process"};
-
 }  // namespace
 
 std::string Console::paint(std::string_view text, const char* code) const {
@@ -46,7 +44,6 @@ void Console::header(const Report& report, size_t selected, size_t to_run) {
     return one_line(object.value(key, ""));
   };
   const auto& declared = report.device.value("declared", nlohmann::json::object());
-  const auto scope = declared.value("fault_scope", 0u);
   print(out_, "xhal-conform {} ({}{}), contract {}.{}.{}\n", report.suite_version,
         report.suite_commit.substr(0, 12), report.suite_dirty ? ", changed" : "", XHAL_ABI_MAJOR,
         XHAL_ABI_MINOR, XHAL_ABI_REVISION);
@@ -55,9 +52,9 @@ void Console::header(const Report& report, size_t selected, size_t to_run) {
         text(report.driver, "path"));
   print(out_, "device  {} of {}: {}, {}\n", report.device.value("index", 0u), report.device_count,
         text(report.device, "name"), text(report.device, "architecture"));
-  print(out_, "        {}, faults contained by the {}, streams {}\n",
+  print(out_, "        {}, declares faults contained by the {}, streams {}\n",
         declared.value("is_synchronous", false) ? "synchronous" : "asynchronous",
-        scope < 4 ? kFaultScopes[scope] : "?", [&] {
+        containment_of(report).declared, [&] {
           for (const auto& feature : report.device.value("features", nlohmann::json::array())) {
             if (feature == "cross_stream_progress") return "independent";
           }
@@ -148,9 +145,22 @@ void Console::summary(const Report& report) {
   if (counts.empty()) counts = "nothing";
   print(out_, "\n{} in {:.1f} s{}\n", counts, report.seconds,
         report.incomplete ? paint(", INTERRUPTED", kRed) : "");
+  if (report.incomplete) print(out_, "not run: {} tests\n", report.not_run.size());
+  const Containment containment = containment_of(report);
+  if (containment.observed) {
+    print(out_, "containment: observed, faults stay within the {}\n", containment.declared);
+  } else {
+    print(out_, "containment: {}, the device declares the {} ({})\n", paint("not observed", kYellow),
+          containment.declared, one_line(containment.why_not));
+  }
   for (const LevelVerdict& level : report.levels) {
-    print(out_, "level {}: {} ({} of {} required tests passed)\n", one_line(level.level),
-          paint(name_of(level.verdict), color_of(level.verdict)), level.required_passed, level.required);
+    const std::string by_substitute =
+        level.by_substitute == 0 ? "" : fmt::format(", {} of them by substitute", level.by_substitute);
+    const std::string not_observed =
+        level.not_observed == 0 ? "" : fmt::format("; {} further not observed", level.not_observed);
+    print(out_, "level {}: {} ({} of {} required tests passed{}{})\n", one_line(level.level),
+          paint(name_of(level.verdict), color_of(level.verdict)), level.required_passed, level.required,
+          by_substitute, not_observed);
     // The reasons of the level asked for follow the verdict.
     if (level.level == report.verdict.level) continue;
     for (const std::string& reason : level.reasons) print(out_, "  {}\n", one_line(reason));

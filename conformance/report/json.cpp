@@ -29,6 +29,7 @@ nlohmann::json test_json(const Report& report, const TestRecord& record) {
                         {"milliseconds", record.result.milliseconds},
                         {"message", record.result.message},
                         {"notes", record.result.notes},
+                        {"substitute", record.result.substitute},
                         {"failures", failures}};
   if (is_bad(record.result.outcome)) {
     out["last_calls"] = record.last_calls;
@@ -43,6 +44,8 @@ nlohmann::json level_json(const LevelVerdict& level) {
           {"verdict", name_of(level.verdict)},
           {"required", level.required},
           {"required_passed", level.required_passed},
+          {"by_substitute", level.by_substitute},
+          {"not_observed", level.not_observed},
           {"reasons", level.reasons}};
 }
 
@@ -56,6 +59,9 @@ nlohmann::json json_report(const Report& report) {
   for (const TestRecord& record : report.tests) tests.push_back(test_json(report, record));
   nlohmann::json levels = nlohmann::json::array();
   for (const LevelVerdict& level : report.levels) levels.push_back(level_json(level));
+  nlohmann::json not_run = nlohmann::json::array();
+  for (const TestCase* test : report.not_run) not_run.push_back(test->id);
+  const Containment containment = containment_of(report);
   return {
       {"schema", kReportSchema},
       {"abi", std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(XHAL_ABI_MINOR) + "." +
@@ -76,7 +82,12 @@ nlohmann::json json_report(const Report& report) {
         {"test_deadline_s", report.test_deadline_s}}},
       {"verdict", name_of(report.verdict.verdict)},
       {"reasons", report.verdict.reasons},
+      {"containment",
+       {{"declared", containment.declared},
+        {"observed", containment.observed},
+        {"why_not", containment.why_not}}},
       {"incomplete", report.incomplete},
+      {"not_run", not_run},
       {"seconds", report.seconds},
       {"totals", totals},
       {"tests", tests}};

@@ -20,7 +20,10 @@ namespace {
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
   const int error = errno;
-  throw OutputError(fmt::format("report {}: cannot {}: {}", path, what, std::strerror(error)));
+  throw OutputError(fmt::format("report {}: cannot {}: {}; {}", path, what, std::strerror(error),
+                                error == EISDIR   ? "name a file, in it or elsewhere"
+                                : error == ENOSPC ? "make room or name another place"
+                                                  : "name another place or mend this one"));
 }
 
 }  // namespace

@@ -19,6 +19,10 @@ class OutputFile {
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&&) = delete;
 
+  // Whether both would be put in the same place.
+  [[nodiscard]] bool replaces(const OutputFile& other) const {
+    return !temporary_.empty() && !other.temporary_.empty() && target_ == other.target_;
+  }
   void commit(const std::string& content);  // throws OutputError
 
  private:

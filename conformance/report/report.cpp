@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace xhal::conformance {
@@ -32,6 +33,31 @@ std::string Report::rerun_command(const std::string& test) const {
                      seed, shell_word(test));
 }
 
+Containment containment_of(const Report& report) {
+  constexpr std::string_view kClause = "XHAL-ERROR-5";
+  static constexpr const char* kScopes[] = {"stream", "context", "device", "process"};
+  Containment out;
+  const auto& declared = report.device.value("declared", nlohmann::json::object());
+  const auto scope = declared.value("fault_scope", ~0u);
+  out.declared = scope < std::size(kScopes) ? kScopes[scope] : "unknown";
+  out.why_not = "its test was not run";
+  for (const TestRecord& record : report.tests) {
+    const auto& clauses = record.test->definition->info.clauses;
+    if (std::none_of(clauses.begin(), clauses.end(), [&](Clause clause) { return clause.id() == kClause; }))
+      continue;
+    const TestResult& result = record.result;
+    if (result.outcome != Outcome::kPassed) {
+      out.why_not = fmt::format("{} {}: {}", record.test->id, name_of(result.outcome), result.message);
+    } else if (!result.substitute.empty()) {
+      out.why_not = result.substitute;
+    } else {
+      out.why_not.clear();
+    }
+  }
+  out.observed = out.why_not.empty();
+  return out;
+}
+
 LevelVerdict judge(const Report& report, const Level& level, const Claims& claims) {
   LevelVerdict out;
   out.level = level.name;
@@ -49,9 +75,11 @@ LevelVerdict judge(const Report& report, const Level& level, const Claims& claim
     const Outcome outcome = record.result.outcome;
     const bool unobservable =
         outcome == Outcome::kSkipped && record.test->definition->info.may_be_unobservable;
+    if (required && unobservable) ++out.not_observed;
     if (required && !unobservable) {
       ++out.required;
       if (outcome == Outcome::kPassed) ++out.required_passed;
+      if (outcome == Outcome::kPassed && !record.result.substitute.empty()) ++out.by_substitute;
     }
     if (is_bad(outcome) || (required && outcome == Outcome::kSkipped && !unobservable))
       bad[outcome].push_back(record.test->id);

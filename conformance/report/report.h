@@ -38,7 +38,16 @@ struct LevelVerdict {
   Verdict verdict = Verdict::kNotJudged;
   size_t required = 0;
   size_t required_passed = 0;
+  size_t by_substitute = 0;          // of those that passed: less was checked than what they are called after
+  size_t not_observed = 0;           // not counted as required: their clause cannot be seen on this device
   std::vector<std::string> reasons;  // one line each
+};
+
+// Whether a fault stays within the scope that the device declares: its word, until a fault has been made and looked at.
+struct Containment {
+  std::string declared;  // "stream", "context", "device", "process"
+  bool observed = false;
+  std::string why_not;  // "" when observed
 };
 
 struct Report {
@@ -60,8 +69,9 @@ struct Report {
   double test_deadline_s = 0;
   std::string target_arguments;  // "--backend sim --device 0"
   // What was seen.
-  std::vector<TestRecord> tests;  // by id
-  bool incomplete = false;        // interrupted: further tests were selected
+  std::vector<TestRecord> tests;         // by id
+  bool incomplete = false;               // interrupted: further tests were selected
+  std::vector<const TestCase*> not_run;  // incomplete: those that apply and have no result, by id
   double seconds = 0;
   LevelVerdict verdict;
   std::vector<LevelVerdict> levels;  // of all levels whose tests were all run
@@ -69,6 +79,8 @@ struct Report {
   [[nodiscard]] size_t count(Outcome outcome) const;
   [[nodiscard]] std::string rerun_command(const std::string& test) const;
 };
+
+Containment containment_of(const Report& report);
 
 LevelVerdict judge(const Report& report, const Level& level, const Claims& claims);
 

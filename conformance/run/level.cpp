@@ -15,8 +15,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kAdvice = "correct the level's file";
+
+// What to do stands behind a semicolon.
 [[noreturn]] void fail(const std::string& path, const std::string& text) {
-  throw LevelError(fmt::format("level {}: {}", path, text));
+  throw LevelError(fmt::format("level {}: {}; {}", path, text, kAdvice));
 }
 
 std::vector<std::string> strings(const toml::table& table, const char* key, const std::string& path) {
@@ -34,17 +37,18 @@ std::vector<std::string> strings(const toml::table& table, const char* key, cons
 Level parse(const std::string& path) {
   if (std::error_code error; !fs::is_regular_file(path, error) || access(path.c_str(), R_OK) != 0) {
     const bool there = fs::exists(path, error);
-    fail(path, fmt::format("{}; give a level's name or a file of one", !there ? "there is no such file"
-                                                                       : fs::is_regular_file(path, error)
-                                                                           ? "the file may not be read"
-                                                                           : "this is no file"));
+    throw LevelError(fmt::format("level {}: {}; give a level's name or a file of one", path,
+                                 !there                             ? "there is no such file"
+                                 : fs::is_regular_file(path, error) ? "the file may not be read"
+                                                                    : "this is no file"));
   }
   toml::table table;
   try {
     table = toml::parse_file(path);
   } catch (const toml::parse_error& error) {
     const auto& at = error.source().begin;
-    throw LevelError(fmt::format("level {}:{}:{}: {}", path, at.line, at.column, error.description()));
+    throw LevelError(
+        fmt::format("level {}:{}:{}: {}; {}", path, at.line, at.column, error.description(), kAdvice));
   }
   for (const auto& [key, value] : table) {
     constexpr std::string_view kKnown[] = {"schema", "name", "title", "features", "all_claimed", "tests"};
@@ -84,9 +88,11 @@ Level load_level(const std::string& name_or_path, const std::string& folder) {
     return parse(name_or_path);
   const auto names = level_names(folder);
   if (std::find(names.begin(), names.end(), name_or_path) == names.end()) {
-    throw LevelError(names.empty() ? fmt::format("level {}: no level files in {}", name_or_path, folder)
-                                   : fmt::format("level {} is unknown; there are: {}", name_or_path,
-                                                 fmt::join(names, ", ")));
+    throw LevelError(
+        names.empty()
+            ? fmt::format("level {}: no level files in {}; build or install them, or give a file",
+                          name_or_path, folder)
+            : fmt::format("level {} is unknown; there are: {}", name_or_path, fmt::join(names, ", ")));
   }
   Level level = parse((fs::path(folder) / (name_or_path + ".toml")).string());
   if (level.name != name_or_path) fail(name_or_path, fmt::format("its file calls itself '{}'", level.name));

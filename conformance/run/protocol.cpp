@@ -89,6 +89,7 @@ nlohmann::json to_json(const TestResult& result) {
           {"message", result.message},
           {"failures", failures},
           {"notes", result.notes},
+          {"substitute", result.substitute},
           {"asserted", result.asserted},
           {"milliseconds", result.milliseconds}};
 }
@@ -101,6 +102,7 @@ TestResult result_from_json(const nlohmann::json& json) {
     result.failures.push_back(failure_from_json(failure));
   }
   result.notes = json.value("notes", std::vector<std::string>());
+  result.substitute = json.value("substitute", "");
   result.asserted = json.value("asserted", std::vector<std::string>());
   result.milliseconds = json.value("milliseconds", 0.0);
   return result;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <random>
+#include <set>
 
 #include "build_info.h"
 #include "frame/execute.h"
@@ -64,6 +65,12 @@ std::vector<ReportFile> open_reports(const Options& options) {
       out.push_back({format, OutputFile(path), path == "-"});
     } catch (const OutputError& error) {
       stop(kExitUsage, error.what());
+    }
+    // Each replaces the file as a whole: the second would leave nothing of the first.
+    for (size_t i = 0; i + 1 < out.size(); ++i) {
+      if (!out[i].file.replaces(out.back().file)) continue;
+      stop(kExitUsage,
+           fmt::format("--report {}: another report goes to the same file; name one of its own", text));
     }
   }
   return out;
@@ -235,6 +242,19 @@ Report report_without_tests(const Options& options) {
   return report;
 }
 
+// By id.
+std::vector<const TestCase*> without_result(const std::vector<const TestCase*>& planned,
+                                            const std::vector<TestRecord>& records) {
+  std::set<const TestCase*> told;
+  for (const TestRecord& record : records) told.insert(record.test);
+  std::vector<const TestCase*> out;
+  for (const TestCase* test : planned) {
+    if (!told.contains(test)) out.push_back(test);
+  }
+  std::sort(out.begin(), out.end(), [](const TestCase* a, const TestCase* b) { return a->id < b->id; });
+  return out;
+}
+
 int exit_code_of(const Report& report) {
   if (report.incomplete) return kExitInterrupted;
   switch (report.verdict.verdict) {
@@ -270,6 +290,7 @@ int run_in_process(const Options& options) {
     print(stdout, "  {}\n", one_line(to_string(failure)));
   });
   for (const std::string& note : result.notes) print(stdout, "  note: {}\n", one_line(note));
+  if (!result.substitute.empty()) print(stdout, "  by substitute: {}\n", one_line(result.substitute));
   print(stdout, "{}{}{}\n", name_of(result.outcome), result.message.empty() ? "" : ": ",
         one_line(result.message));
   return is_bad(result.outcome) ? kExitMisbehaved : kExitOk;
@@ -325,6 +346,7 @@ int run_checked(Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   for (TestRecord& record : run_tests(plan, console, &report.incomplete))
     report.tests.push_back(std::move(record));
+  if (report.incomplete) report.not_run = without_result(plan.tests, report.tests);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   std::sort(report.tests.begin(), report.tests.end(),
             [](const TestRecord& a, const TestRecord& b) { return a.test->id < b.test->id; });

@@ -276,6 +276,7 @@ class Runner {
       if (record.test != &test || is_bad(record.result.outcome)) continue;
       trouble.milliseconds = record.result.milliseconds;
       trouble.notes = record.result.notes;
+      trouble.substitute = record.result.substitute;
       trouble.asserted = record.result.asserted;
       record.result = std::move(trouble);
       listener_.ended(record, records_.size(), plan_.tests.size());
@@ -328,10 +329,13 @@ Probe probe(const Target& target, double deadline_s, int interrupt_fd) {
     if (over && out.ending != Probe::Ending::kOpened) {
       const std::string how = worker.lost()     ? "its answers became garbage"
                               : worker.exited() ? worker.ending(false)
-                                                : fmt::format("no answer within {:.0f} s", deadline_s);
+                                                : fmt::format("no answer within {:g} s", deadline_s);
       out.text = with_last_call(worker, fmt::format("{} while {}", how, worker.trail().stage()));
       const std::string line = last_line(worker.log());
       if (!line.empty()) out.text += "; it printed: " + line;
+      out.text += worker.exited() || worker.lost()
+                      ? "; it is defective, ask whoever made it"
+                      : "; give it longer with --entry-timeout, or ask whoever made it";
       return out;
     }
     // What goes wrong behind the enumeration is seen again, and judged, by the tests.

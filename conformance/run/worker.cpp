@@ -130,9 +130,10 @@ class Worker {
         std::lower_bound(tests_.begin(), tests_.end(), id,
                          [](const TestCase& test, const std::string& wanted) { return test.id < wanted; });
     if (found == tests_.end() || found->id != id) {
-      send_message(channel_,
-                   {{"what", "result"},
-                    {"result", to_json(TestResult{Outcome::kFailed, "unknown test " + id, {}, {}, {}, 0})}});
+      send_message(
+          channel_,
+          {{"what", "result"},
+           {"result", to_json(TestResult{Outcome::kFailed, "unknown test " + id, {}, {}, {}, {}, 0})}});
       return;
     }
     const auto shared = [this]() -> Session& { return session(); };

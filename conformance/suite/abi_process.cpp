@@ -195,7 +195,7 @@ XHAL_TEST(abi, handles_after_their_instance, .clauses = {"XHAL-ABI-22"},
 // What an exit handler finds; at namespace scope, so that it lives until the very end.
 xhal_stream_t exit_stream;
 xhal_event_t exit_event;
-xhal_instance_t exit_instance;
+Session* exit_session;
 xhal_device_t exit_device;
 void* exit_memory;
 int exit_descriptor;
@@ -214,7 +214,7 @@ struct LateDestroyer {
     say_at_exit("xhal_event_destroy", xhal_event_destroy(exit_event));
     say_at_exit("xhal_memory_free", xhal_memory_free(exit_device, exit_memory));
     say_at_exit("xhal_stream_destroy", xhal_stream_destroy(exit_stream));
-    say_at_exit("xhal_instance_destroy", xhal_instance_destroy(exit_instance));
+    say_at_exit("xhal_instance_destroy", xhal_instance_destroy(exit_session->instance()));
   }
 };
 LateDestroyer late_destroyer;
@@ -233,11 +233,10 @@ XHAL_TEST_P(abi, destroys_at_exit, exits, .clauses = {"XHAL-ABI-22"},
   const ChildResult child = run_in_child(
       t,
       [&](const Say& say) {
-        // Leaked: nothing but the static destructor ends it.
-        auto* session = new Session(target);
-        say("program=" + small_program(*session, patience));
-        exit_instance = session->instance();
-        exit_device = session->device();
+        // Never deleted: nothing but the static destructor ends its instance.
+        exit_session = new Session(target);
+        say("program=" + small_program(*exit_session, patience));
+        exit_device = exit_session->device();
         const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, 4096);
         say(fmt::format("ready={}",
                         xhal_stream_create(exit_device, nullptr, &exit_stream) == XHAL_SUCCESS &&
@@ -246,7 +245,7 @@ XHAL_TEST_P(abi, destroys_at_exit, exits, .clauses = {"XHAL-ABI-22"},
                             xhal_memory_fill(exit_stream, exit_memory, 0, 1, 4096) == XHAL_SUCCESS));
         exit_descriptor = say.descriptor;
         late_destroyer.armed = true;
-        if (destroyed) say(fmt::format("close={}", xhal_instance_destroy(exit_instance)));
+        if (destroyed) say(fmt::format("close={}", xhal_instance_destroy(exit_session->instance())));
       },
       true);
   EXPECT_CLAUSE("XHAL-ABI-22", child.trouble().empty(), "{}", child.trouble());

@@ -43,8 +43,9 @@ void expect_well(Context& t, Clause clause) {
   Stream stream(t);
   Marker marker(t);
   marker.fill_on(t, stream);
-  expect_clause(t, clause, xhal_stream_synchronize(stream, t.patience()) == XHAL_SUCCESS && marker.filled(),
-                "the device works", XHAL_HERE, marker.shown());
+  // Looked at behind the synchronise, which an argument beside it need not be.
+  const bool works = xhal_stream_synchronize(stream, t.patience()) == XHAL_SUCCESS && marker.filled();
+  expect_clause(t, clause, works, "the device works", XHAL_HERE, marker.shown());
 }
 
 XHAL_TEST_P(
@@ -93,7 +94,8 @@ XHAL_TEST_P(abi, foreign_handle, two_handle_entries, .clauses = {"XHAL-ABI-3"},
   Palette theirs(t, *other, true);
   if (!ours.has_all(entry) || !theirs.has_all(entry)) {
     // No live handle of such a type can be had without its feature: then a foreign one cannot either.
-    t.note("the device gives out no handles of a type that the call takes");
+    t.substitute(
+        "the device gives out no handles of a type that the call takes: xhal_event_record was asked");
     expect_code(t, "XHAL-ABI-3", conformance::entry("event_record"),
                 xhal_event_record(reinterpret_cast<xhal_event_t>(ours.handle(XHAL_TYPE_event)),
                                   reinterpret_cast<xhal_stream_t>(theirs.handle(XHAL_TYPE_stream)), 0),
@@ -173,7 +175,7 @@ XHAL_TEST_P(
     }
   }
   if (!judged) {
-    t.note("the device gives out no handles of the types that the call takes");
+    t.substitute("the device gives out no handles of the types that the call takes: null was passed");
     expect_code(t, "XHAL-ABI-4", entry, call(entry, palette.arguments(entry), "null"),
                 XHAL_ERROR_INVALID_HANDLE, "nothing live can be passed");
   }
@@ -198,6 +200,8 @@ XHAL_TEST_P(abi, null_pointer, pointer_entries,
     const std::string how = fmt::format("{} null", parameter.name);
     const xhal_result_t got = call(entry, words, how);
     if (!reachable) {
+      t.substitute(
+          "no live handle of a type that the call takes can be had: its null handle is refused first");
       expect_code(t, "XHAL-ABI-1", entry, got, XHAL_ERROR_INVALID_HANDLE,
                   how + ", and no live handle of its type");
     } else if (!claimed) {
@@ -220,7 +224,8 @@ XHAL_TEST_P(abi, unclaimed_call, optional_entries, .clauses = {"XHAL-ABI-12", "X
     if (palette.has_all(entry)) {
       expect_code(t, "XHAL-ABI-12", entry, got, XHAL_ERROR_UNSUPPORTED, how);
     } else {
-      t.note("no live handle of a type that the call takes can be had without the feature");
+      t.substitute(
+          "no live handle of a type that the call takes can be had without the feature: null was passed");
       expect_code(t, "XHAL-ABI-1", entry, got, XHAL_ERROR_INVALID_HANDLE, how);
     }
     EXPECT_VALUE("XHAL-ABI-14", palette.written(), "", "{}: an out-parameter was written", how);

@@ -9,9 +9,6 @@
 namespace xhal::conformance {
 namespace {
 
-constexpr uint32_t kCounted =
-    XHAL_ACTIVITY_KERNEL | XHAL_ACTIVITY_COPY | XHAL_ACTIVITY_FILL | XHAL_ACTIVITY_HOST_FUNCTION;
-
 std::string kind_text(uint32_t kind) {
   switch (kind) {
     case XHAL_ACTIVITY_KERNEL:

@@ -179,12 +179,12 @@ XHAL_TEST_P(
   const uint64_t source_bytes = shape.source.reach(shape.extent);
   const uint64_t bytes = shape.destination.reach(shape.extent);
   Stream stream(t);
-  const Buffer source = pinned_memory(t, source_bytes);
+  const Buffer source = device_memory(t, source_bytes);
   const Buffer destination = pinned_memory(t, bytes);
-  std::fill(source.host().begin(), source.host().end(), uint8_t{1});
+  t.write(source, std::vector<uint8_t>(source_bytes, 1));
   std::fill(destination.host().begin(), destination.host().end(), uint8_t{2});
   Gate gate(t, stream, gate_kind(t.text("hold")));
-  if (may_block(t, XHAL_COPY_HOST_TO_HOST)) gate.open();
+  if (may_block(t, XHAL_COPY_DEVICE_TO_PINNED)) gate.open();
   REQUIRE_OK(xhal_memory_fill(stream, destination, 3, 1, bytes));
   REQUIRE_OK(xhal_memory_fill(stream, source, 4, 1, source_bytes));
   const xhal_copy_region_t region = region_of(shape, destination, source);

@@ -124,9 +124,7 @@ Cases entry_cases(bool (*wanted)(const EntryInfo&)) {
 }
 
 Palette::Palette(Context& t, Session& session, bool work)
-    : t_(t),
-      session_(session),
-      stream_(t, session),
+    : stream_(t, session),
       event_(t, session, session.claims(XHAL_FEATURE_EVENT_TIMING) ? XHAL_EVENT_TIMING : 0),
       memory_(t, session, XHAL_MEMORY_DEVICE, 4096),
       feature_handles_(t, session, stream_, handles_) {

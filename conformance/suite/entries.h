@@ -72,8 +72,6 @@ class Palette {
   [[nodiscard]] std::string written() const;
 
  private:
-  Context& t_;
-  Session& session_;
   Stream stream_;
   Event event_;
   Buffer memory_;

@@ -178,7 +178,7 @@ struct Beside {
     submitted = TRACED(xhal_memory_copy(stream, memory, source, kBytes)) == XHAL_SUCCESS &&
                 TRACED(xhal_memory_copy(stream, destination, memory, kBytes)) == XHAL_SUCCESS &&
                 TRACED(xhal_event_record(event, stream, 0)) == XHAL_SUCCESS;
-    const auto done = [this](xhal_result_t& last, xhal_result_t now) {
+    const auto done = [](xhal_result_t& last, xhal_result_t now) {
       last = now;
       return now != XHAL_NOT_READY;
     };

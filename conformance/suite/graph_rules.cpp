@@ -167,6 +167,7 @@ XHAL_TEST_P(
     const xhal_result_t own = capture.end(&handle);
     ASSERT_CLAUSE("XHAL-GRAPH-10", own == XHAL_SUCCESS, "its own thread: {}", result_name(own));
   }
+  ASSERT_CLAUSE("XHAL-GRAPH-10", handle != sentinel<xhal_graph_s>(), "a success without a graph");
   const Graph graph(handle);
   run(t, GraphExec(t, graph), stream);
   EXPECT_CLAUSE("XHAL-GRAPH-10", marker.filled(), "{}", marker.shown());

@@ -16,8 +16,8 @@ Cases nodes() { return grid({{"node", {Value("kernel", {XHAL_FEATURE_KERNEL}), "
 // One operation on a word, in variants that differ in a parameter alone.
 class Variants {
  public:
-  explicit Variants(Context& t) : t_(t), kind_(t.text("node")), word_(pinned_memory(t, 8)) {
-    *word_.as<uint64_t>() = 0;
+  explicit Variants(Context& t) : t_(t), kind_(t.text("node")), word_(device_memory(t, 8)) {
+    clear();
     for (uint64_t i = 0; i < kVariants; ++i) {
       sources_.push_back(pinned_memory(t, 8));
       *sources_.back().as<uint64_t>() = parameter(i);
@@ -49,6 +49,7 @@ class Variants {
     return value;
   }
   [[nodiscard]] const Buffer& word() const { return word_; }
+  void clear() { t_.write(word_, std::vector<uint64_t>{0}); }
 
  private:
   static constexpr size_t kVariants = 3;
@@ -69,13 +70,12 @@ XHAL_TEST_P(graph, update_changes_later_launches, nodes_and_gates, .clauses = {"
   Stream maker(t);
   Stream stream(t);
   Variants work(t);
-  const Buffer seen = pinned_memory(t, 3 * sizeof(uint64_t));
-  std::fill(seen.host().begin(), seen.host().end(), uint8_t{0});
+  const Buffer seen = device_memory(t, 3 * sizeof(uint64_t));
   Graph graphs[] = {work.graph(maker, 0), work.graph(maker, 1), work.graph(maker, 2)};
   const GraphExec exec(t, graphs[0]);
   Gate gate(t, stream, gate_kind(t.text("hold")));
   // Copies that may wait for their stream, as declared, must not meet a shut gate.
-  if (may_block(t, XHAL_COPY_HOST_TO_HOST)) gate.open();
+  if (may_block(t, XHAL_COPY_DEVICE_TO_DEVICE)) gate.open();
   for (size_t round = 0; round < 3; ++round) {
     if (round > 0) {
       EXPECT_RESULT("XHAL-GRAPH-13", xhal_graph_exec_update(exec, graphs[round], nullptr), XHAL_SUCCESS,
@@ -86,11 +86,11 @@ XHAL_TEST_P(graph, update_changes_later_launches, nodes_and_gates, .clauses = {"
     REQUIRE_OK(xhal_graph_exec_launch(exec, stream));
     REQUIRE_OK(xhal_memory_copy(stream, seen.at(round * 8), work.word(), 8));
   }
-  if (gate.shut() && !may_block(t, XHAL_COPY_HOST_TO_HOST))
+  if (gate.shut() && !may_block(t, XHAL_COPY_DEVICE_TO_DEVICE))
     EXPECT_CLAUSE("XHAL-GRAPH-13", gate.held(), "an update waited for the launch in flight");
   gate.open();
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-  const auto got = seen.host<uint64_t>();
+  const auto got = t.read<uint64_t>(seen, 3);
   EXPECT_VALUE("XHAL-GRAPH-13", got[0], work.expected({0}), "the launch before the update");
   EXPECT_VALUE("XHAL-GRAPH-13", got[1], work.expected({0, 1}), "the launch behind it");
   EXPECT_VALUE("XHAL-GRAPH-13", got[2], work.expected({0, 1, 2}), "the launch behind the second update");
@@ -211,9 +211,9 @@ XHAL_TEST_P(
   EXPECT_RESULT("XHAL-GRAPH-13", xhal_graph_exec_update(updated, changed, nullptr), XHAL_SUCCESS);
   const GraphExec later(t, original);
   const auto launched = [&](const GraphExec& exec) {
-    *work.word().as<uint64_t>() = 0;
+    work.clear();
     run(t, exec, stream);
-    return *work.word().as<uint64_t>();
+    return t.read<uint64_t>(work.word(), 1).front();
   };
   EXPECT_VALUE("XHAL-GRAPH-13", launched(updated), work.expected({1}));
   EXPECT_VALUE("XHAL-GRAPH-11", launched(other), work.expected({0}), "the other executable");

@@ -73,7 +73,7 @@ XHAL_TEST_P(external, descriptor_stays_the_callers, objects, .clauses = {"XHAL-I
   const auto object = importable_object(t);
   const auto data = t.random_bytes(kObjectBytes);
   object->put(t, data);
-  EXPECT_CLAUSE("XHAL-INTEROP-9", object->fd->is_open(), "closed by an import or its release");
+  ASSERT_CLAUSE("XHAL-INTEROP-9", object->fd->is_open(), "closed by an import or its release");
   const External memory(t, object->desc());
   EXPECT_CLAUSE("XHAL-INTEROP-9", object->fd->is_open(), "closed by an import");
   EXPECT_CLAUSE("XHAL-INTEROP-9", object->fd->reset(), "it was not the caller's to close");

@@ -104,6 +104,10 @@ void ForeignStream::hold() {
     was_held_ = gate_->shut();
     return;
   }
+  if (t.synchronous()) {
+    t.note("the device declares itself synchronous: nothing can be held, results alone tell");
+    return;
+  }
   auto state = std::make_shared<VendorHold>();
   state->call = need_call(probe_->stream_release, "holding a stream");
   state->device = t.device();

@@ -81,7 +81,7 @@ XHAL_TEST_P(ipc, recorder_killed, gates, .clauses = {"XHAL-IPC-11"},
                 "the recorder is killed with its record held, with a stream and a host thread of the "
                 "importer waiting: both "
                 "waits end with CANCELLED or success; a new stream works",
-            .needs = {XHAL_FEATURE_IPC_EVENT}, .isolated = true) {
+            .needs = {XHAL_FEATURE_IPC_EVENT}, .isolated = true, .may_be_unobservable = true) {
   RemoteRecorder other(t);
   ImportedEvent event(t, other.bytes());
   xhal_stream_t stream = Stream(t).release();

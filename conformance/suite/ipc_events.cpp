@@ -74,6 +74,43 @@ XHAL_TEST_P(ipc, wait_binds_another_processes_generation, gates, .clauses = {"XH
   other.finish();
 }
 
+XHAL_TEST_P(ipc, two_generations_of_another_process, gates, .clauses = {"XHAL-IPC-9"},
+            .observes =
+                "two records behind two held streams of the exporter, a wait after each: the first wait ends "
+                "with the first "
+                "record, while the second is held; the second with the second",
+            .needs = {XHAL_FEATURE_IPC_EVENT, XHAL_FEATURE_CROSS_STREAM_PROGRESS}, .isolated = true,
+            .may_be_unobservable = true) {
+  static_cast<void>(independent_gate_kind(t));
+  RemoteRecorder other(t);
+  const ImportedEvent event(t, other.bytes());
+  Stream early(t);
+  Stream late(t);
+  Marker behind_early(t);
+  Marker behind_late(t);
+  const bool shut = other.shut(0);
+  REQUIRE_OK(xhal_stream_wait_event(early, event, 0));
+  behind_early.fill_on(t, early);
+  other.shut(1);
+  REQUIRE_OK(xhal_stream_wait_event(late, event, 0));
+  behind_late.fill_on(t, late);
+  if (shut && other.witness(0)) {
+    EXPECT_CLAUSE("XHAL-IPC-9", behind_early.untouched() && behind_late.untouched(), "{}; {}",
+                  behind_early.shown(), behind_late.shown());
+  }
+  other.open(0);
+  EXPECT_RESULT("XHAL-IPC-9", xhal_stream_synchronize(early, t.patience()), XHAL_SUCCESS);
+  EXPECT_CLAUSE("XHAL-IPC-9", behind_early.filled(), "{}", behind_early.shown());
+  if (shut) {
+    EXPECT_CLAUSE("XHAL-IPC-9", other.held(1), "the first wait took the second record for its own");
+    if (other.witness(1)) EXPECT_CLAUSE("XHAL-IPC-9", behind_late.untouched(), "{}", behind_late.shown());
+  }
+  other.open(1);
+  EXPECT_RESULT("XHAL-IPC-9", xhal_stream_synchronize(late, t.patience()), XHAL_SUCCESS);
+  EXPECT_CLAUSE("XHAL-IPC-9", behind_late.filled(), "{}", behind_late.shown());
+  other.finish();
+}
+
 // Waits on a stream for what the importer records, and tells when it got there.
 void waiter(Context& t, Peer& peer) {
   Event event(t, XHAL_EVENT_IPC);

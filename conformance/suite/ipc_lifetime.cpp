@@ -139,6 +139,8 @@ XHAL_TEST(ipc, own_import_outlives_the_free, .clauses = {"XHAL-IPC-6", "XHAL-IPC
   Imported own(t, exported_memory(t, memory));
   ASSERT_VALUE("XHAL-IPC-5", static_cast<void*>(own), memory.get());
   EXPECT_RESULT("XHAL-IPC-6", xhal_memory_free(t.device(), memory.release()), XHAL_SUCCESS);
+  ASSERT_VALUE("XHAL-IPC-6", attributes_of(t, own).kind, uint32_t{XHAL_MEMORY_DEVICE},
+               "between the free and the last close");
   std::vector<Buffer> others;
   for (size_t i = 0; i < 4; ++i) {
     others.push_back(device_memory(t, kBytes));

@@ -221,6 +221,8 @@ void check_counting(Context& t, const Message& bytes, void* own) {
     EXPECT_VALUE("XHAL-IPC-5", pointer, own != nullptr ? own : pointers.front(), "import {}", i);
   }
   for (size_t left = kImports; left-- > 0;) {
+    ASSERT_VALUE("XHAL-IPC-5", attributes_of(t, pointers.front()).kind, uint32_t{XHAL_MEMORY_DEVICE},
+                 "with {} imports left", left + 1);
     EXPECT_DATA("XHAL-IPC-5", data, t.read<uint8_t>(pointers.front(), kOddSize), "with {} imports left",
                 left + 1);
     EXPECT_RESULT("XHAL-IPC-5",

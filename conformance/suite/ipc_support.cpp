@@ -22,27 +22,28 @@ size_t handle_bytes(Context& t) {
   return bytes;
 }
 
-// Told to: "shut" holds a stream and records the event behind the gate, "held" answers whether it still is, "open" opens it and
-// waits for the end; "record" records on a free stream and waits. Ends with "done".
+// Told a word and a place: "shut" holds the place's stream and records the event behind the gate, "held" answers whether it still is, "open"
+// opens it and waits for the end, "record" records on a free stream and waits. Ends with "done".
 void serve_records(Context& t, Peer& peer) {
   Event event(t, XHAL_EVENT_IPC);
-  Stream stream(t);
+  Stream streams[2] = {Stream(t), Stream(t)};
   Stream free_stream(t);
   peer.send(exported_event(t, event));
-  std::unique_ptr<Gate> gate;
+  std::unique_ptr<Gate> gates[2];
   for (;;) {
     const Message message = peer.receive();
-    const std::string word(message.begin(), message.end());
+    const std::string word(message.begin(), message.end() - 1);
+    const size_t place = message.back() == '1' ? 1 : 0;
     if (word == "done") return;
     if (word == "shut") {
-      gate = std::make_unique<Gate>(t, stream, gate_kind(t.text("hold")));
-      REQUIRE_OK(xhal_event_record(event, stream, 0));
-      peer.send_value(gate->shut());
+      gates[place] = std::make_unique<Gate>(t, streams[place], gate_kind(t.text("hold")));
+      REQUIRE_OK(xhal_event_record(event, streams[place], 0));
+      peer.send_value(gates[place]->shut());
     } else if (word == "held") {
-      peer.send_value(gate->held());
+      peer.send_value(gates[place]->held());
     } else if (word == "open") {
-      gate->open();
-      peer.send_value(xhal_stream_synchronize(stream, t.patience()) == XHAL_SUCCESS);
+      gates[place]->open();
+      peer.send_value(xhal_stream_synchronize(streams[place], t.patience()) == XHAL_SUCCESS);
     } else if (word == "record") {
       REQUIRE_OK(xhal_event_record(event, free_stream, 0));
       peer.send_value(xhal_stream_synchronize(free_stream, t.patience()) == XHAL_SUCCESS);
@@ -82,13 +83,13 @@ ImportedEvent::~ImportedEvent() {
 
 RemoteRecorder::RemoteRecorder(Context& t) : t_(t), process_(t, serve_records), bytes_(process_.receive()) {}
 
-bool RemoteRecorder::ask(std::string_view word) {
-  process_.send(word);
+bool RemoteRecorder::ask(const std::string& word, int place) {
+  process_.send(word + (place == 0 ? '0' : '1'));
   return process_.receive_value<bool>();
 }
 
-void RemoteRecorder::open() {
-  if (!ask("open")) Context::inconclusive("the recorder's held work did not end");
+void RemoteRecorder::open(int place) {
+  if (!ask("open", place)) Context::inconclusive("the recorder's held work did not end");
 }
 
 void RemoteRecorder::record() {
@@ -96,13 +97,14 @@ void RemoteRecorder::record() {
 }
 
 void RemoteRecorder::finish() {
-  process_.send("done");
+  process_.send("done0");
   process_.finish();
 }
 
-bool RemoteRecorder::witness() {
+bool RemoteRecorder::witness(int place) {
   if (!free_work_passes(t_)) return false;
-  if (!held()) Context::inconclusive("the other process's gate had opened before anything was looked at");
+  if (!held(place))
+    Context::inconclusive("the other process's gate had opened before anything was looked at");
   return true;
 }
 

@@ -54,21 +54,22 @@ class RemoteRecorder {
  public:
   explicit RemoteRecorder(Context& t);
 
-  // Records behind a gate of the kind that the test's parameter "hold" names. False where nothing is held: on a synchronous device.
-  bool shut() { return ask("shut"); }
-  bool held() { return ask("held"); }
-  // Opens the gate; all that was recorded is done when it returns.
-  void open();
+  // Records behind a gate of the kind that the test's parameter "hold" names. False where nothing is held: on a synchronous device. There are
+  // two places, each with a stream of its own, so that two records can be held at once.
+  bool shut(int place = 0) { return ask("shut", place); }
+  bool held(int place = 0) { return ask("held", place); }
+  // Opens the gate; what was recorded behind it is done when it returns.
+  void open(int place = 0);
   // Records on a stream that nothing holds; done when it returns.
   void record();
   void kill() { process_.kill(); }
   void finish();
   [[nodiscard]] const Message& bytes() const { return bytes_; }
   // What has not happened now is held, not late.
-  bool witness();
+  bool witness(int place = 0);
 
  private:
-  bool ask(std::string_view word);
+  bool ask(const std::string& word, int place = 0);
 
   Context& t_;
   OtherProcess process_;

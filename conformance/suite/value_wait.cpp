@@ -41,16 +41,21 @@ class Word {
   xhal_result_t write(uint64_t value) {
     const std::string& writer = t_.text("writer");
     if (writer == "host") {
-      if (width_ == 8) {
-        __atomic_store_n(static_cast<uint64_t*>(address()), value, __ATOMIC_RELEASE);
-      } else {
-        store(static_cast<uint32_t*>(address()), static_cast<uint32_t>(value));
-      }
+      store_on_host(value);
       return XHAL_SUCCESS;
     }
     const auto width = static_cast<uint32_t>(width_);
     return writer == "fill" ? TRACED(xhal_memory_fill(stream_, address(), value, width, width))
                             : TRACED(xhal_stream_write_value(stream_, address(), value, width));
+  }
+  // By other means than the calls that are judged here: what lets a stream go when a test leaves early.
+  void force(uint64_t value) {
+    const auto width = static_cast<uint32_t>(width_);
+    if (on_host_) {
+      store_on_host(value);
+    } else {
+      TRACED(xhal_memory_fill(stream_, address(), value, width, width));
+    }
   }
   // Puts a value there and waits until it is.
   void put(uint64_t value) {
@@ -64,9 +69,16 @@ class Word {
     t_.read(words.data(), place_, sizeof(words));
     return words;
   }
-  [[nodiscard]] bool on_host() const { return on_host_; }
 
  private:
+  void store_on_host(uint64_t value) {
+    if (width_ == 8) {
+      __atomic_store_n(static_cast<uint64_t*>(address()), value, __ATOMIC_RELEASE);
+    } else {
+      store(static_cast<uint32_t*>(address()), static_cast<uint32_t>(value));
+    }
+  }
+
   Context& t_;
   uint64_t width_;
   Stream stream_;
@@ -131,7 +143,7 @@ XHAL_TEST_P(
       word.put(comparison.hold.front());
       behind.renew();
       // What lets the stream go, should the test leave early or a call block.
-      Gate gate(t, [&word, pass] { static_cast<void>(word.write(pass)); });
+      Gate gate(t, [&word, pass] { word.force(pass); });
       EXPECT_RESULT("XHAL-VALUE-1",
                     xhal_stream_wait_value(stream, word.address(), comparison.value, comparison.code,
                                            static_cast<uint32_t>(word.width())),
@@ -148,9 +160,12 @@ XHAL_TEST_P(
         EXPECT_CLAUSE("XHAL-VALUE-1", gate.held(), "{}: a call waited for the word", comparison.name);
       }
       behind.stamp(gate);
-      gate.open();
+      if (gate.shut()) REQUIRE_OK(word.write(pass));
       EXPECT_RESULT("XHAL-VALUE-1", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS,
                     "{} {:#x}, the word is {:#x}", comparison.name, comparison.value, pass);
+      if (gate.shut())
+        ASSERT_CLAUSE("XHAL-VALUE-1", gate.held(), "{} {:#x}: writing {:#x} did not let the stream go",
+                      comparison.name, comparison.value, pass);
       EXPECT_CLAUSE("XHAL-VALUE-1", behind.filled(), "{}", behind.shown());
     }
   }
@@ -159,7 +174,7 @@ XHAL_TEST_P(
 Cases places() {
   return grid({{"memory", {"pinned", "device", Value("registered", {XHAL_FEATURE_REGISTER})}},
                {"width", {4, 8}},
-               {"writer", {"write_value"}}});
+               {"writer", {"fill"}}});
 }
 
 XHAL_TEST_P(value, satisfied_wait_holds_nothing, places, .clauses = {"XHAL-VALUE-1"},
@@ -264,7 +279,7 @@ XHAL_TEST_P(
   const auto values = t.random_u64(kRounds);
   word.put(0);
   // The reader waits first, so that nothing is there yet by luck.
-  Gate gate(t, [&word] { static_cast<void>(word.write(kRounds)); });
+  Gate gate(t, [&word] { word.force(kRounds); });
   if (may_block(t, XHAL_COPY_DEVICE_TO_DEVICE))
     t.note("a copy may wait for its stream: the writer goes first");
   const auto write = [&] {

@@ -317,6 +317,25 @@ XHAL_TEST(vmm, refused_unmaps, .clauses = {"XHAL-VMM-6"},
 }
 
 XHAL_TEST(
+    vmm, destroyed_handle, .clauses = {"XHAL-ABI-4"},
+    .observes =
+        "a destroyed physical memory mapped and destroyed again: the code, at once and after 100 others",
+    .needs = {XHAL_FEATURE_VMM}) {
+  const uint64_t bytes = vmm_bytes(t);
+  const Range range(t, bytes);
+  xhal_physical_t gone = nullptr;
+  REQUIRE_OK(xhal_physical_create(t.device(), bytes, 0, &gone));
+  REQUIRE_OK(xhal_physical_destroy(gone));
+  for (const int others : {0, 100}) {
+    for (int i = 0; i < others; ++i) static_cast<void>(Physical(t, bytes));
+    EXPECT_RESULT("XHAL-ABI-4", xhal_vmm_map(t.device(), range, bytes, gone, 0), XHAL_ERROR_INVALID_HANDLE,
+                  "after {} others", others);
+    EXPECT_RESULT("XHAL-ABI-4", xhal_physical_destroy(gone), XHAL_ERROR_INVALID_HANDLE, "after {} others",
+                  others);
+  }
+}
+
+XHAL_TEST(
     vmm, calls_of_another_device, .clauses = {"XHAL-VMM-6"},
     .observes = "map, unmap, set access and release by device 1 in a range of device 0: codes, and the bytes",
     .needs = {XHAL_FEATURE_VMM}, .devices = 2, .may_be_unobservable = true) {

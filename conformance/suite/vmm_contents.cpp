@@ -266,8 +266,9 @@ XHAL_TEST(vmm, a_range_grows, .clauses = {"XHAL-VMM-5", "XHAL-VMM-3"},
     expected.insert(expected.end(), data.begin(), data.end());
     EXPECT_DATA("XHAL-VMM-5", expected, t.read<uint8_t>(range, expected.size()), "{} pieces", i + 1);
     if (i + 1 == kPieces) break;
-    EXPECT_RESULT("XHAL-VMM-3", xhal_memory_fill(stream, range.at(i * piece), 0, 1, piece + 1),
-                  XHAL_ERROR_INVALID_POINTER, "one byte into the next piece");
+    const xhal_result_t result = TRACED(xhal_memory_fill(stream, range.at(i * piece), 0, 1, piece + 1));
+    EXPECT_CLAUSE("XHAL-VMM-3", result == XHAL_ERROR_INVALID_POINTER || result == XHAL_ERROR_OUT_OF_RANGE,
+                  "one byte into the next piece: {}", result_name(result));
   }
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   EXPECT_DATA("XHAL-VMM-5", expected, t.read<uint8_t>(range, expected.size()), "after the refusals");

@@ -12,6 +12,11 @@ inline xhal_vmm_granularity_t granularity_of(Context& t, size_t device = 0) {
   xhal_vmm_granularity_t granularity{};
   granularity.struct_size = sizeof(granularity);
   REQUIRE_OK(xhal_vmm_get_granularity(t.device(device), &granularity));
+  if (granularity.minimum == 0 || granularity.recommended == 0) {
+    t.recorder().failed("", XHAL_HERE, "xhal_vmm_get_granularity(device, &granularity)",
+                        "succeeded and gave 0");
+    throw StopTest();
+  }
   return granularity;
 }
 

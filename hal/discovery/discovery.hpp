@@ -71,6 +71,8 @@ struct Request {
 struct Found {
   std::vector<Manifest> selected;     // explicit ones, then by selection or search order; names unique
   std::vector<Candidate> candidates;  // every decision
+  // One line for each file or folder of the search that was refused and that the selection would have taken. [XHAL-LOADER-53]
+  std::vector<std::string> warnings;
   // Set when something was asked for explicitly and cannot be had; `text` says what was tried, what was found and what to do.
   xhal_result_t result = XHAL_SUCCESS;
   std::string text;

@@ -61,6 +61,8 @@ OpenedFile failed(int error_number, const std::string& path) {
     file.problem = quoted(path) + " does not exist";
   } else if (error_number == EACCES) {
     file.problem += "; check the permissions of it and of the folders above it";
+  } else {
+    file.problem += "; check the path and the machine's limits";
   }
   return file;
 }
@@ -139,8 +141,9 @@ OpenedFile open_checked(const std::string& path, mode_t wanted_type, int flags, 
       return refused(quoted(path) +
                      " is a symbolic link, which an elevated process does not follow; use the real path");
     }
-    return refused(quoted(path) + " is " + (S_ISREG(before.st_mode) ? "a file" : type_name(before.st_mode)) +
-                   ", not " + (wanted_type == S_IFDIR ? "a folder" : "a regular file"));
+    return refused(
+        quoted(path) + " is " + (S_ISREG(before.st_mode) ? "a file" : type_name(before.st_mode)) + ", not " +
+        (wanted_type == S_IFDIR ? "a folder; name a folder" : "a regular file; name or put one there"));
   }
   if (auto problem = walk.problem(before, file.path)) return refused(std::move(*problem));
   file.descriptor = Descriptor(::openat(parent.get(), last_name.c_str(),
@@ -160,7 +163,7 @@ OpenedFile open_file(const std::string& path, uint64_t max_bytes, const Trust& t
   OpenedFile file = open_checked(path, S_IFREG, 0, trust);
   if (file.outcome == Outcome::kOpened && static_cast<uint64_t>(file.status.st_size) > max_bytes) {
     return refused(quoted(path) + " has " + std::to_string(file.status.st_size) + " bytes, more than the " +
-                   std::to_string(max_bytes) + " allowed");
+                   std::to_string(max_bytes) + " allowed; check that it is the right file");
   }
   return file;
 }
@@ -177,8 +180,8 @@ Bytes read_all(const OpenedFile& file, std::size_t max_bytes) {
   for (;;) {
     if (length == bytes.text.size()) {
       if (length > max_bytes) {
-        bytes.problem =
-            quoted(file.path) + " has more than the " + std::to_string(max_bytes) + " bytes allowed";
+        bytes.problem = quoted(file.path) + " has more than the " + std::to_string(max_bytes) +
+                        " bytes allowed; check that it is the right file";
         return bytes;
       }
       bytes.text.resize(std::min(max_bytes + 1, 2 * length + 1));
@@ -187,7 +190,8 @@ Bytes read_all(const OpenedFile& file, std::size_t max_bytes) {
                                   bytes.text.size() - length, static_cast<off_t>(length));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      bytes.problem = "cannot read " + quoted(file.path) + ": " + error_text(errno);
+      bytes.problem =
+          "cannot read " + quoted(file.path) + ": " + error_text(errno) + "; check the file and its disk";
       return bytes;
     }
     if (count == 0) break;
@@ -206,7 +210,8 @@ Listing list_folder(const OpenedFile& folder, const std::string& suffix, std::si
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy.is_open() ? ::fdopendir(copy.get()) : nullptr,
                                                     ::closedir);
   if (!entries) {
-    listing.problem = "cannot list " + quoted(folder.path) + ": " + error_text(errno);
+    listing.problem = "cannot list " + quoted(folder.path) + ": " + error_text(errno) +
+                      "; check the permissions of the folder";
     return listing;
   }
   copy.release();
@@ -218,7 +223,8 @@ Listing list_folder(const OpenedFile& folder, const std::string& suffix, std::si
     const dirent* entry = ::readdir(entries.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
     if (entry == nullptr) {
       if (errno != 0)
-        listing.problem = "cannot list all of " + quoted(folder.path) + ": " + error_text(errno);
+        listing.problem = "cannot list all of " + quoted(folder.path) + ": " + error_text(errno) +
+                          "; check the folder and its disk";
       break;
     }
     const std::string_view name = entry->d_name;

@@ -75,7 +75,10 @@ OpenedFile examine_library(const std::string& path, const Trust& trust) {
   if (file.outcome != Outcome::kOpened) return file;
   if (auto problem = elf_problem(file)) {
     file.outcome = Outcome::kRefused;
-    file.problem = "library " + quoted(path) + " " + *problem;
+    const bool says_what_to_do = problem->find("; ") != std::string::npos;
+    file.problem =
+        "library " + quoted(path) + " " + *problem +
+        (says_what_to_do ? "" : "; check that it is the right file, and build or install it again");
   }
   return file;
 }

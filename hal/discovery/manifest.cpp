@@ -79,9 +79,11 @@ class ManifestReader {
   }
 
  private:
+  // What to do stands behind a semicolon; where a text has nothing better to say, it is this.
   bool refuse(const json::Position& position, const std::string& text) {
     reading_.result = XHAL_ERROR_BAD_MANIFEST;
     reading_.reason = at(position) + text;
+    if (text.find("; ") == std::string::npos) reading_.reason += "; correct the manifest";
     return false;
   }
 

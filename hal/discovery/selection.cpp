@@ -60,6 +60,8 @@ class Selector {
 
   void run(std::size_t explicit_end) {
     for (std::size_t i = 0; i < found_.candidates.size(); ++i) decide(found_.candidates[i], i < explicit_end);
+    for (std::size_t i = explicit_end; i < found_.candidates.size(); ++i)
+      warn_if_missed(found_.candidates[i]);
     for (const std::string& name : wish_.wanted) {
       if (!contains(wish_.left_out, name)) take(name);
     }
@@ -67,6 +69,14 @@ class Selector {
   }
 
  private:
+  // What has no name that can be read would have been taken where everything is.
+  void warn_if_missed(const Candidate& candidate) {
+    if (candidate.decision != XHAL_CANDIDATE_REFUSED) return;
+    const std::string name = candidate.manifest ? candidate.manifest->name : "";
+    if (contains(wish_.left_out, name) || (!wish_.everything && !contains(wish_.wanted, name))) return;
+    found_.warnings.push_back(quoted(candidate.place) + " was left out: " + candidate.reason);
+  }
+
   void decide(Candidate& candidate, bool is_explicit) {
     if (candidate.decision != XHAL_CANDIDATE_SELECTED || !candidate.manifest) return;
     const std::string& name = candidate.manifest->name;

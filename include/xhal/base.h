@@ -6,7 +6,7 @@
  *  - Every call returns xhal_result_t. 0 is success, negative values are errors that changed nothing, positive values are
  *    states of normal life (not ready, time passed, array too small).
  *  - Out-parameters come last, are named out_*, and keep their values when the call returns an error.
- *  - Every struct that crosses the boundary starts with struct_size = sizeof(the struct). Zero is the default of every field. Without it
+ *  - Every struct that crosses the boundary starts with struct_size = sizeof(the struct). Zero is every field's default, save abi_minor's. Without it
  *    are elements of arrays whose stride is told (options, memory ranges) and the two frozen structs xhal_argument_t and xhal_key_value_t.
  *  - Calls name their device, or a handle that has one. There is no current device, and a driver leaves the thread's vendor state as found.
  *  - Any call may be made from any thread, unless its comment says otherwise.
@@ -156,7 +156,7 @@ typedef struct xhal_error {
   xhal_result_t code;
   int64_t native_code; /* the vendor's own code; 0 when there is none */
   const char* entry; /* the call that failed, "xhal_stream_query"; static text; "" when there was no error */
-  char driver[32];   /* who reported it: a driver's or layer's name, or "xhal" */
+  char driver[32];   /* who reported it: a driver's or layer's name, or "xhal"; "" when nobody did */
   char text[XHAL_ERROR_TEXT_CAPACITY]; /* one line: what was tried, what went wrong, what to do */
 } xhal_error_t;
 

@@ -60,7 +60,7 @@ enum {
 };
 
 /*
- * How an instance is made. All zero (but struct_size) means: search the usual places, take every driver found.
+ * How an instance is made. All zero but struct_size and abi_minor means: search the usual places, take every driver found.
  * Explicit fields win over environment variables.
  */
 typedef struct xhal_instance_desc {
@@ -94,7 +94,7 @@ typedef struct xhal_driver_properties {
   char library_path[1024];
   char manifest_path[1024];
   char visible_devices_variable[64]; /* the vendor's variable that hides devices, "" when none */
-  char visible_devices_effect[256];  /* in words: what it does to indices and to uuid */
+  char visible_devices_effect[256];  /* in words: to count, index and uuid; docs/spec/device.md has them */
 } xhal_driver_properties_t;
 
 /* ---- Instance ---------------------------------------------------------------------------------------------------------------- */

@@ -10,10 +10,11 @@
     }                                                                              \
   }
 #define IOTA_INTEGER(name, type, word) IOTA(name, type, (type)((word)start + (word)i * (word)step))
-#define IOTA_FLOAT(name, type) IOTA(name, type, start + (type)i * step)
+// As a signed number, which more processors convert at once; no index has the highest bit.
+#define IOTA_FLOAT(name, type) IOTA(name, type, start + (type)(long)i * step)
 #define IOTA_SHORT_FLOAT(name) \
   IOTA(name, ushort,           \
-       xhal_##name##_of_float(xhal_float_of_##name(start) + (float)i * xhal_float_of_##name(step)))
+       xhal_##name##_of_float(xhal_float_of_##name(start) + (float)(long)i * xhal_float_of_##name(step)))
 
 IOTA_INTEGER(u32, uint, uint)
 XHAL_FOR_EACH_INTEGER(IOTA_INTEGER)

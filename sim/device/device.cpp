@@ -228,7 +228,7 @@ void Device::destroy(Module& module) {
   add_pending(retired.pending);
   std::unique_ptr<Module> last;  // unloads the image, outside of the lock, unless work is pending
   const std::lock_guard lock(objects_mutex_);
-  if (!retired.pending.empty()) {
+  if (!retired.pending.positions.empty()) {
     retired_images_.push_back(std::move(retired));
     retired_count_.store(retired_images_.size(), std::memory_order_relaxed);
   }
@@ -240,7 +240,7 @@ void Device::unload_retired() {
   std::vector<RetiredImage> done;  // unloaded outside of the lock
   const std::lock_guard lock(objects_mutex_);
   const auto pending = [](const RetiredImage& retired) {
-    return std::ranges::any_of(retired.pending,
+    return std::ranges::any_of(retired.pending.positions,
                                [](const Position& p) { return !p.progress->reached(p.number); });
   };
   const auto first_done = std::partition(retired_images_.begin(), retired_images_.end(), pending);
@@ -343,6 +343,7 @@ std::vector<Position> Device::submitted() {
 
 void Device::add_pending(Memory::Pending& out) {
   const std::lock_guard lock(streams_mutex_);
+  out.streams += streams_.size();
   for (const auto& [stream, handles] : streams_) {
     const Progress& progress = stream->progress();
     const uint64_t number = progress.submitted();

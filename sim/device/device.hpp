@@ -202,7 +202,7 @@ class Device final : public StreamHost {
   std::unordered_map<GraphExec*, std::unique_ptr<GraphExec>> graph_execs_;
   struct RetiredImage {
     std::shared_ptr<const Image> image;
-    std::vector<Position> pending;
+    PendingWork pending;
   };
   std::vector<RetiredImage> retired_images_;
   std::atomic<size_t> retired_count_{0};

@@ -66,6 +66,20 @@ struct WaitOp {
   Position position;
 };
 
+// A word of 4 or 8 bytes.
+struct ValueWaitOp {
+  const std::byte* word;
+  uint64_t value;
+  uint32_t comparison;
+  uint32_t width;
+};
+
+struct ValueWriteOp {
+  std::byte* word;
+  uint64_t value;
+  uint32_t width;
+};
+
 struct RegionCopy final : Attachment {
   Region region;
   uint32_t direction = 0;  // an XHAL_COPY_ bit
@@ -85,7 +99,8 @@ struct Op {
   uint64_t external_correlation = 0;  // what the submitting thread had exchanged
   std::unique_ptr<Attachment> attachment;
   // Bodies are plain values: slots are used again without being cleared.
-  std::variant<std::monostate, CopyOp, RegionOp, FillOp, HostFunctionOp, StampOp, WaitOp, GraphOp, LaunchOp>
+  std::variant<std::monostate, CopyOp, RegionOp, FillOp, HostFunctionOp, StampOp, WaitOp, ValueWaitOp,
+               ValueWriteOp, GraphOp, LaunchOp>
       body;
 
   // Gives back what it owns, run or not.

@@ -18,6 +18,36 @@ uint32_t urgency_of(int32_t priority) {
   return static_cast<uint32_t>(std::clamp(-priority, 0, static_cast<int32_t>(kUrgencies) - 1));
 }
 
+// The word is written by the host, by other devices' workers and by kernels.
+template <class Word>
+bool compares(const std::byte* address, uint64_t wanted, uint32_t comparison) {
+  const Word word = __atomic_load_n(reinterpret_cast<const Word*>(address), __ATOMIC_ACQUIRE);
+  const Word value = static_cast<Word>(wanted);
+  switch (comparison) {
+    case XHAL_COMPARE_EQUAL:
+      return word == value;
+    case XHAL_COMPARE_GREATER_EQUAL:
+      return word >= value;
+    case XHAL_COMPARE_AND_NOT_ZERO:
+      return (word & value) != 0;
+    default:
+      return static_cast<Word>(~(word | value)) != 0;
+  }
+}
+
+bool value_has_come(const ValueWaitOp& op) {
+  return op.width == sizeof(uint32_t) ? compares<uint32_t>(op.word, op.value, op.comparison)
+                                      : compares<uint64_t>(op.word, op.value, op.comparison);
+}
+
+void write_value(const ValueWriteOp& op) {
+  if (op.width == sizeof(uint32_t)) {
+    __atomic_store_n(reinterpret_cast<uint32_t*>(op.word), static_cast<uint32_t>(op.value), __ATOMIC_RELEASE);
+  } else {
+    __atomic_store_n(reinterpret_cast<uint64_t*>(op.word), op.value, __ATOMIC_RELEASE);
+  }
+}
+
 }  // namespace
 
 Stream::Stream(StreamHost& host, uint64_t number, const Kind& kind)
@@ -190,6 +220,11 @@ xhal_result_t Stream::end_capture(GraphNodes& out) {
   return result;
 }
 
+xhal_result_t Stream::capture_node(GraphNode node) {
+  const std::lock_guard lock(submit_lock_);
+  return in_capture() ? add_to_capture(std::move(node)) : XHAL_ERROR_CAPTURE_MISMATCH;
+}
+
 std::shared_ptr<Capture> Stream::capture() const {
   if (!may_capture()) return nullptr;
   const std::lock_guard lock(submit_lock_);
@@ -209,7 +244,8 @@ Stream::Deed Stream::deed_of(const Op& op) {
   }
   if (const auto* fill = std::get_if<FillOp>(&op.body)) return {XHAL_ACTIVITY_FILL, 0, fill->size};
   if (std::holds_alternative<HostFunctionOp>(op.body)) return {XHAL_ACTIVITY_HOST_FUNCTION};
-  if (std::holds_alternative<WaitOp>(op.body)) return {XHAL_ACTIVITY_WAIT};
+  if (std::holds_alternative<WaitOp>(op.body) || std::holds_alternative<ValueWaitOp>(op.body))
+    return {XHAL_ACTIVITY_WAIT};
   if (std::holds_alternative<GraphOp>(op.body)) return {XHAL_ACTIVITY_GRAPH};
   return {};
 }
@@ -301,7 +337,7 @@ void Stream::skip(const Op& op, Place& place, const Fault* fault) {
   if (const auto* graph = std::get_if<GraphOp>(&op.body)) {
     for (GraphRun& run = *graph->run; run.next < run.nodes->size(); ++run.next) {
       const GraphNode& node = (*run.nodes)[run.next];
-      if (node.work != nullptr) skip(node.work->op, place, fault);
+      if (node.kind == GraphNode::Kind::kWork) skip(node.work->op, place, fault);
     }
   }
   if (waits_for_ != nullptr) std::exchange(waits_for_, nullptr)->remove(*this);
@@ -342,6 +378,11 @@ const Fault* Stream::perform(const Op& op, Place& place, bool& pending) {
     return nullptr;
   }
   if (const auto* wait = std::get_if<WaitOp>(&op.body)) return wait_for(wait->position, pending);
+  if (const auto* value = std::get_if<ValueWaitOp>(&op.body)) return wait_for_value(*value, place);
+  if (const auto* value = std::get_if<ValueWriteOp>(&op.body)) {
+    write_value(*value);
+    return nullptr;
+  }
   if (std::holds_alternative<GraphOp>(op.body)) return execute_graph(op, place, pending);
   return nullptr;
 }
@@ -351,6 +392,20 @@ const Fault* Stream::wait_for(const Position& position, bool& pending) {
   pending = !wait_is_over(position);
   if (pending || position.progress->status(position.number) >= 0) return nullptr;
   return position.progress->fault();
+}
+
+// Whoever writes the word tells nobody, so it is looked at again and again, less often as time passes.
+const Fault* Stream::wait_for_value(const ValueWaitOp& op, Place& place) {
+  if (value_has_come(op)) return nullptr;
+  Scheduler& scheduler = host_.scheduler();
+  scheduler.begin_blocking(place);
+  const Fault* reason = nullptr;
+  for (uint64_t turn = 0; reason == nullptr && !value_has_come(op); ++turn) {
+    scheduler.relax(turn);
+    reason = drop_reason();
+  }
+  scheduler.end_blocking(place);
+  return reason;
 }
 
 // Goes on where it stalled. A host function that has run is not run again when what follows is skipped.

@@ -92,6 +92,8 @@ class Stream final : public Lane, private Waiter {
 
   xhal_result_t begin_capture(const std::shared_ptr<Capture>& capture);
   xhal_result_t end_capture(GraphNodes& out);
+  // A node that no operation makes. CAPTURE_MISMATCH when it is in no capture.
+  xhal_result_t capture_node(GraphNode node);
   // Null when it is in none.
   [[nodiscard]] std::shared_ptr<Capture> capture() const;
   // The same, cheaply; what it says may be over.
@@ -134,6 +136,7 @@ class Stream final : public Lane, private Waiter {
   const Fault* execute_launch(const Op& op, Place& place);
   const Fault* execute_graph(const Op& op, Place& place, bool& pending);
   const Fault* wait_for(const Position& position, bool& pending);
+  const Fault* wait_for_value(const ValueWaitOp& op, Place& place);
   void call(const HostFunctionOp& op, Place& place, xhal_result_t status);
   const Fault* drop_reason() const;
   bool wait_is_over(const Position& position);

@@ -23,6 +23,7 @@ void add_event_entries(xhal_functions_t& functions);
 void add_memory_entries(xhal_functions_t& functions);
 void add_kernel_entries(xhal_functions_t& functions);
 void add_graph_entries(xhal_functions_t& functions);
+void add_value_entries(xhal_functions_t& functions);
 void add_region_entries(xhal_functions_t& functions);
 void add_managed_entries(xhal_functions_t& functions);
 void add_peer_entries(xhal_functions_t& functions);

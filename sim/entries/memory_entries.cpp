@@ -36,6 +36,8 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
   return guarded([&] {
     Device& d = device_of(device);
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
+    if (const xhal_result_t result = check_no_capture_forbids(d, "allocating memory"); result < 0)
+      return result;
     std::string why;
     const xhal_result_t result = d.instance.memory.allocate(d.index, given.kind, given.size, given.alignment,
                                                             kit::services().next_id(), out_pointer, why);
@@ -48,6 +50,7 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
   if (pointer == nullptr) return XHAL_SUCCESS;
   return guarded([&] {
     Device& d = device_of(device);
+    if (const xhal_result_t result = check_no_capture_forbids(d, "freeing memory"); result < 0) return result;
     std::string why;
     const xhal_result_t result = d.instance.memory.free(d.index, pointer, why);
     return result < 0 ? kit::fail(result, "%s", why.c_str()) : result;

@@ -48,6 +48,52 @@ xhal_result_t destroy(xhal_pool_t pool) {
   });
 }
 
+// Memory that a captured allocation gave out: the addresses in a graph are the same at each launch, so it keeps them as long as it lives.
+class GraphMemory {
+ public:
+  GraphMemory(Memory& memory, const void* pointer, uint64_t id)
+      : memory_(memory), pointer_(pointer), id_(id) {}
+  GraphMemory(const GraphMemory&) = delete;
+  GraphMemory& operator=(const GraphMemory&) = delete;
+  ~GraphMemory() { memory_.end_graph_memory(pointer_, id_); }
+
+ private:
+  Memory& memory_;
+  const void* const pointer_;
+  const uint64_t id_;
+};
+
+// [XHAL-POOL-10]
+xhal_result_t capture_allocation(DevicePool& pool, Stream& stream, uint64_t size, void** out_pointer) {
+  Memory& memory = memory_of(pool);
+  const uint64_t id = kit::services().next_id();
+  void* pointer = nullptr;
+  std::string why;
+  const xhal_result_t result =
+      memory.allocate_from(pool, stream.progress(), size, id, &pointer, why, Allocation::kOfGraph);
+  if (result < 0) return told(result, why);
+  auto work = std::make_shared<GraphNode::Work>();
+  work->keeps = std::make_shared<GraphMemory>(memory, pointer, id);
+  const xhal_result_t added = stream.capture_node({GraphNode::Kind::kAllocate, std::move(work), {}, {}});
+  if (added < 0) return sim::told(stream, added);
+  *out_pointer = pointer;
+  return added;
+}
+
+xhal_result_t capture_free(DevicePool& pool, Stream& stream, const void* pointer) {
+  const Allocation found = memory_of(pool).find(pointer);
+  if (reinterpret_cast<uint64_t>(pointer) != found.base || !found.has(Allocation::kOfPool)) {
+    return kit::fail(XHAL_ERROR_INVALID_POINTER, "%p is not the base of a live allocation of this pool",
+                     pointer);
+  }
+  if (!found.has(Allocation::kOfGraph)) {
+    return kit::fail(XHAL_ERROR_CAPTURE_UNSUPPORTED,
+                     "%p was allocated outside of captures; free it outside, or allocate it in the capture",
+                     pointer);
+  }
+  return sim::told(stream, stream.capture_node({GraphNode::Kind::kFree, nullptr, {}, {}}));
+}
+
 xhal_result_t allocate(xhal_pool_t pool, xhal_stream_t stream, uint64_t size, void** out_pointer) {
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
@@ -57,6 +103,7 @@ xhal_result_t allocate(xhal_pool_t pool, xhal_stream_t stream, uint64_t size, vo
   if (const xhal_result_t result = check_epoch(*p.owner, p.epoch, "pool"); result < 0) return result;
   if (size == 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "size is 0");
   return guarded([&] {
+    if (s.capture() != nullptr) return capture_allocation(p, s, size, out_pointer);
     // Whoever allocates stands behind all that the stream holds by now.
     Position position;
     if (const xhal_result_t result = sim::told(s, s.mark(position)); result < 0) return result;
@@ -71,9 +118,14 @@ xhal_result_t allocate(xhal_pool_t pool, xhal_stream_t stream, uint64_t size, vo
 xhal_result_t free_memory(xhal_pool_t pool, xhal_stream_t stream, void* pointer) {
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   DevicePool& p = pool_of(pool);
-  const Stream& s = stream_of(stream);
+  Stream& s = stream_of(stream);
   if (const xhal_result_t result = check_stream(p, s); result < 0) return result;
   return guarded([&] {
+    if (s.capture() != nullptr) return capture_free(p, s, pointer);
+    if (memory_of(p).find(pointer).has(Allocation::kOfGraph)) {
+      // The graph keeps it for its next launch; who frees it outside gives up its contents alone.
+      return xhal_result_t{XHAL_SUCCESS};
+    }
     const Progress& progress = s.progress();
     std::string why;
     const xhal_result_t result = memory_of(p).free_to(p, {&progress, progress.submitted()}, pointer, why);

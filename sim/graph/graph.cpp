@@ -7,13 +7,13 @@ namespace xhal::sim {
 namespace {
 
 const KernelCode* kernel_of(const GraphNode& node) {
-  if (node.work == nullptr) return nullptr;
+  if (node.kind != GraphNode::Kind::kWork) return nullptr;
   const auto* launch = std::get_if<LaunchOp>(&node.work->op.body);
   return launch != nullptr ? launch->launch.kernel : nullptr;
 }
 
 size_t operation_of(const GraphNode& node) {
-  return node.work != nullptr ? node.work->op.body.index() : std::variant_npos;
+  return node.kind == GraphNode::Kind::kWork ? node.work->op.body.index() : std::variant_npos;
 }
 
 }  // namespace
@@ -46,6 +46,8 @@ const char* GraphNode::label() const {
     const char* operator()(const HostFunctionOp&) const { return "host function"; }
     const char* operator()(const StampOp&) const { return "record"; }
     const char* operator()(const WaitOp&) const { return "wait"; }
+    const char* operator()(const ValueWaitOp&) const { return "value wait"; }
+    const char* operator()(const ValueWriteOp&) const { return "value write"; }
     const char* operator()(const LaunchOp& op) const { return op.launch.kernel->name.c_str(); }
     const char* operator()(const GraphOp&) const { return "graph"; }
   };

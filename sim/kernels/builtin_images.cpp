@@ -3,7 +3,7 @@
 
 #ifdef XHAL_SIM_BUILTIN_IMAGES
 
-// XHAL_SIM_BUILTIN_IMAGES is the folder of the images, which the build makes before it compiles this file.
+// XHAL_SIM_BUILTIN_DIR is the folder of the images, which the build makes before it compiles this file.
 #define XHAL_EMBED(level)                                                                   \
   __asm__(                                                                                  \
       ".pushsection .rodata\n"                                                              \
@@ -14,7 +14,7 @@
       "\n"                                                                                  \
       "xhal_builtin_v" #level                                                               \
       ":\n"                                                                                 \
-      ".incbin \"" XHAL_SIM_BUILTIN_IMAGES "/xhal_pack.native.x86-64-v" #level              \
+      ".incbin \"" XHAL_SIM_BUILTIN_DIR "/xhal_pack.native.x86-64-v" #level                 \
       ".so\"\n"                                                                             \
       ".globl xhal_builtin_v" #level                                                        \
       "_end\n"                                                                              \

@@ -46,7 +46,7 @@ class Relaxing {
 
 // A call runs whole groups of about so many items: enough that entering the image costs nothing beside them, and few enough that a
 // launch that is given up ends soon.
-constexpr uint32_t kItemsPerCall = 16384;
+constexpr uint32_t kItemsPerCall = 32768;
 static_assert(kItemsPerCall <= XHAL_NATIVE_MAX_ROW_GROUPS);
 
 // One pointer a parameter, as the frame wants them.

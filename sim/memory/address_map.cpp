@@ -78,6 +78,8 @@ bool AddressMap::open(Interval pages) {
   records_ = reinterpret_cast<Record*>(bytes += page_bytes);
   access_ = reinterpret_cast<Access*>(bytes += record_bytes);
   owners_ = reinterpret_cast<uint8_t*>(bytes + access_bytes);
+  // Large pages where the system has them: among many allocations a lookup's cost is the walk to small ones.
+  static_cast<void>(madvise(pages_, page_bytes + record_bytes, MADV_HUGEPAGE));
   capacity_ = static_cast<uint32_t>(records);
   used_ = 1;  // 0 stands for none
   paged_ = pages;
@@ -335,12 +337,12 @@ void AddressMap::remove(uint32_t index, const Allocation& allocation, uint32_t b
   free_.push_back(index);
 }
 
-bool AddressMap::clear_flags(uint64_t base, uint32_t flags) {
+bool AddressMap::change_flags(uint64_t base, uint32_t set, uint32_t clear) {
   const std::lock_guard lock(mutex_);
   const uint32_t index = index_of(base);
   Allocation found = index == 0 ? Allocation{} : read_own(index);
   if (found.kind == XHAL_MEMORY_UNMANAGED || found.base != base) return false;
-  found.flags &= ~flags;
+  found.flags = (found.flags | set) & ~clear;
   put(records_[index].meta, pack(found));
   return true;
 }

@@ -74,7 +74,7 @@ class AddressMap {
     return true;
   }
   // Changes what may change while it lives. False when nothing of that base lives.
-  bool clear_flags(uint64_t base, uint32_t flags);
+  bool change_flags(uint64_t base, uint32_t set, uint32_t clear);
   bool set_access(uint64_t base, uint64_t readers, uint64_t writers);
 
   // ---- For tests.

@@ -140,13 +140,16 @@ uint64_t Arena::resident() const {
   return fstat(fd_, &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * 512 : 0;
 }
 
-void Arena::punch(Interval addresses) const {
-  // When it fails the pages stay with the arena: more memory than needed, nothing wrong.
-  if (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                static_cast<off_t>(addresses.begin - slice_.begin),
-                static_cast<off_t>(addresses.size())) != 0) {
-    return;
-  }
+void Arena::wipe(Interval addresses) const {
+  if (punch(addresses)) return;
+  std::memset(reinterpret_cast<void*>(addresses.begin + window_.distance()), 0, addresses.size());
+}
+
+// When it fails the pages stay with the arena: more memory than needed, nothing wrong.
+bool Arena::punch(Interval addresses) const {
+  return fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                   static_cast<off_t>(addresses.begin - slice_.begin),
+                   static_cast<off_t>(addresses.size())) == 0;
 }
 
 }  // namespace xhal::sim

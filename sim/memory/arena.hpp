@@ -46,6 +46,8 @@ class Arena {
   void uncharge(uint64_t bytes);
   [[nodiscard]] std::optional<uint64_t> take(uint64_t addresses, uint64_t alignment);
   void give(Interval addresses);
+  // Nothing is left of what the bytes were; whole pages.
+  void wipe(Interval addresses) const;
   // Returns to the system what is free.
   void trim();
 
@@ -62,7 +64,7 @@ class Arena {
  private:
   Arena(Window& window, uint64_t limit, Interval slice, int fd);
   bool map();
-  void punch(Interval addresses) const;
+  bool punch(Interval addresses) const;
   std::optional<uint64_t> take_locked(uint64_t addresses, uint64_t alignment);
   void trim_locked();
 

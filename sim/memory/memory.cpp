@@ -46,7 +46,13 @@ Memory::Memory(Window& window, const Config& config, std::function<Pending()> pe
       virtual_memory_(window, map_, retired_,
                       [this](uint32_t device, std::string& why) { return arena_of(device, why); }) {}
 
-Memory::~Memory() { retired_.release_all(); }
+Memory::~Memory() {
+  retired_.release_all();
+  for (const auto& [base, slice] : imported_) {
+    window_.clear_backing(slice);
+    window_.give_slice(slice);
+  }
+}
 
 xhal_result_t Memory::prepare(std::string& why) {
   if (map_.open({window_.base(), window_.base() + window_.distance() + window_.size()})) return XHAL_SUCCESS;
@@ -129,16 +135,19 @@ xhal_result_t Memory::allocate_device(uint32_t device, uint64_t size, uint64_t a
 }
 
 xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& why) {
+  why.clear();
   Allocation gone;
   const auto may_go = [&](const Allocation& found) {
     if (found.kind == XHAL_MEMORY_REGISTERED) {
       why = text("%p is registered, not allocated; use xhal_memory_unregister", pointer);
     } else if (found.kind == XHAL_MEMORY_RESERVED || found.has(Allocation::kMapped)) {
       why = text("%p is reserved or mapped, not allocated; use xhal_vmm_unmap and xhal_vmm_release", pointer);
-    } else if (found.has(Allocation::kImported)) {
-      why = text("%p is imported; its owner frees it", pointer);
     } else if (found.has(Allocation::kOfPool)) {
       why = text("%p belongs to a pool that lives; use xhal_pool_free", pointer);
+    } else if (found.has(Allocation::kNative) || found.has(Allocation::kBorrowed)) {
+      why = text("%p is borrowed; its owner frees it", pointer);
+    } else if (found.has(Allocation::kImported)) {
+      why = text("%p is another process's; use xhal_ipc_close_memory", pointer);
     } else if (found.device != device) {
       why = text("%p belongs to device %u, not to device %u", pointer, found.device, device);
     } else {
@@ -146,7 +155,17 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& wh
     }
     return false;
   };
-  if (map_.erase(reinterpret_cast<uint64_t>(pointer), gone, may_go)) {
+  bool is_gone = false;
+  {
+    // Between end_share() and this there is an order.
+    const std::lock_guard lock(shared_mutex_);
+    is_gone = map_.erase(reinterpret_cast<uint64_t>(pointer), gone, may_go);
+    if (is_gone && gone.has(Allocation::kShared)) {
+      withheld_.emplace(gone.id, range_of(gone));
+      return XHAL_SUCCESS;
+    }
+  }
+  if (is_gone) {
     retired_.add(range_of(gone));
     return XHAL_SUCCESS;
   }
@@ -162,14 +181,18 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& wh
 
 RetiredRange Memory::range_of(const Allocation& allocation) const {
   if (allocation.kind == XHAL_MEMORY_PINNED)
-    return {
-        RetiredRange::What::kHost, allocation.device, {allocation.base, allocation.end()}, allocation.size};
+    return {RetiredRange::What::kHost,
+            allocation.device,
+            {allocation.base, allocation.end()},
+            allocation.size,
+            false};
   const uint64_t base =
       allocation.kind == XHAL_MEMORY_MANAGED ? allocation.base - window_.distance() : allocation.base;
   return {RetiredRange::What::kDevice,
           allocation.device,
           {base, base + Arena::footprint(allocation.size)},
-          Arena::charge_of(allocation.size)};
+          Arena::charge_of(allocation.size),
+          allocation.has(Allocation::kTouched)};
 }
 
 void Memory::give_back(const RetiredRange& range) {
@@ -177,6 +200,7 @@ void Memory::give_back(const RetiredRange& range) {
     case RetiredRange::What::kDevice: {
       std::string why;
       Arena* const arena = arena_of(range.device, why);
+      if (range.was_shared) arena->wipe(range.addresses);
       arena->give(range.addresses);
       arena->uncharge(range.size);
       return;
@@ -185,7 +209,7 @@ void Memory::give_back(const RetiredRange& range) {
       pinned_.release(range.addresses.begin, range.size);
       return;
     case RetiredRange::What::kUnmapped:
-    case RetiredRange::What::kReserved:
+    case RetiredRange::What::kSlice:
       virtual_memory_.clear(range);
       return;
   }
@@ -237,21 +261,18 @@ xhal_result_t Memory::import_native(uint32_t device, const Allocation& owners, u
   for (;;) {
     const Allocation known = map_.first_in(owners.base, owners.end());
     if (known.kind == XHAL_MEMORY_UNMANAGED) break;
-    const bool is_import = known.has(Allocation::kImported) && !known.has(Allocation::kNative);
-    if (is_import && known.base == owners.base && known.size == owners.size && known.device == device &&
-        known.epoch == epoch(device))
+    if (known.has(Allocation::kBorrowed) && known.base == owners.base && known.size == owners.size &&
+        known.device == device && known.epoch == epoch(device))
       return XHAL_SUCCESS;
     Allocation gone;
-    if (!is_import || !map_.erase(known.base, gone, [](const Allocation& a) {
-          return a.has(Allocation::kImported) && !a.has(Allocation::kNative);
-        })) {
+    if (!map_.erase(known.base, gone, [](const Allocation& a) { return a.has(Allocation::kBorrowed); })) {
       why = text("0x%" PRIx64 " with %" PRIu64 " bytes overlaps what the instance has there", owners.base,
                  owners.size);
       return XHAL_ERROR_INVALID_POINTER;
     }
   }
-  map_.insert(
-      {owners.base, owners.size, XHAL_MEMORY_DEVICE, device, epoch(device), id, Allocation::kImported, 0, 0});
+  constexpr uint32_t kFlags = Allocation::kImported | Allocation::kBorrowed;
+  map_.insert({owners.base, owners.size, XHAL_MEMORY_DEVICE, device, epoch(device), id, kFlags, 0, 0});
   return XHAL_SUCCESS;
 }
 
@@ -325,13 +346,16 @@ xhal_result_t Memory::resolve_mapped(uint64_t begin, uint64_t size, Use use, Res
 
 xhal_result_t Memory::check_argument(const void* pointer, uint64_t size, Use use,
                                      const char*& problem) const {
-  const auto address = reinterpret_cast<uint64_t>(pointer);
   if (size == 0) {
-    if (!window_.contains(address)) return XHAL_SUCCESS;
-    const uint8_t owner = map_.owner(address);
-    if (owner != AddressMap::kNobody && owner != AddressMap::kLookUp &&
-        reaches(use.device, uint32_t{owner} - 1) && epoch(uint32_t{owner} - 1) == 0)
-      return XHAL_SUCCESS;
+    if (pointer == nullptr) return XHAL_SUCCESS;
+    if (!was_reset_.load(std::memory_order_acquire)) {
+      const auto address = reinterpret_cast<uint64_t>(pointer);
+      if (!window_.contains(address)) return XHAL_SUCCESS;
+      const uint8_t owner = map_.owner(address);
+      if (owner != AddressMap::kNobody && owner != AddressMap::kLookUp &&
+          reaches(use.device, uint32_t{owner} - 1))
+        return XHAL_SUCCESS;
+    }
     size = 1;
   }
   Resolved range;
@@ -394,14 +418,14 @@ void Memory::destroy_pool(DevicePool& pool) {
   }
   kit::free_handle(std::exchange(last->handle, nullptr));
   last->pool.dissolve(
-      [&](uint64_t address) { map_.clear_flags(address, Allocation::kOfPool); },
+      [&](uint64_t address) { map_.change_flags(address, 0, Allocation::kOfPool); },
       [&](const Pool::Waiting& waiting) {
-        retired_.add({RetiredRange::What::kDevice, last->device, waiting.addresses, waiting.charge});
+        retired_.add({RetiredRange::What::kDevice, last->device, waiting.addresses, waiting.charge, false});
       });
 }
 
 xhal_result_t Memory::allocate_from(DevicePool& pool, const Progress& stream, uint64_t size, uint64_t id,
-                                    void** out_pointer, std::string& why) {
+                                    void** out_pointer, std::string& why, uint32_t flags) {
   std::optional<uint64_t> base = pool.pool.allocate(size, stream);
   if (!base.has_value()) {
     retired_.reclaim();
@@ -416,8 +440,8 @@ xhal_result_t Memory::allocate_from(DevicePool& pool, const Progress& stream, ui
     return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
   }
   try {
-    map_.insert(
-        {*base, size, XHAL_MEMORY_DEVICE, pool.device, epoch(pool.device), id, Allocation::kOfPool, 0, 0});
+    map_.insert({*base, size, XHAL_MEMORY_DEVICE, pool.device, epoch(pool.device), id,
+                 Allocation::kOfPool | flags, 0, 0});
   } catch (...) {
     pool.pool.free(*base, *pool.pool.retire(*base), {});
     throw;
@@ -438,6 +462,21 @@ xhal_result_t Memory::free_to(DevicePool& pool, const Position& behind, const vo
   static_cast<void>(map_.erase(base, gone, [](const Allocation&) { return true; }));
   pool.pool.free(base, *size, behind);
   return XHAL_SUCCESS;
+}
+
+void Memory::end_graph_memory(const void* pointer, uint64_t id) {
+  const Allocation found = find(pointer);
+  if (found.id != id) return;
+  static_cast<void>(map_.change_flags(found.base, 0, Allocation::kOfGraph));
+  std::string why;
+  if (!found.has(Allocation::kOfPool)) {
+    static_cast<void>(free(found.device, pointer, why));
+    return;
+  }
+  const std::lock_guard lock(pools_mutex_);
+  for (const auto& [key, pool] : pools_) {
+    if (pool->device == found.device && free_to(*pool, {}, pointer, why) == XHAL_SUCCESS) return;
+  }
 }
 
 void Memory::settle_pools(uint32_t device, bool all) {

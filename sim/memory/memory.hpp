@@ -96,7 +96,7 @@ class Memory {
     }
     // Memory that a launch names, by its address alone (size 0) or with its range. Host memory passes; a device address must be one that
     // the device's kernels reach, since following another would end the process. Whether something is allocated at an address is asked
-    // only where a range is told, or the device was reset.
+    // only where a range is told, or some device was reset.
     xhal_result_t check_argument(const void* pointer, uint64_t size, Use use, const char*& problem) const {
       return memory_.check_argument(pointer, size, use, problem);
     }
@@ -138,9 +138,11 @@ class Memory {
   xhal_result_t create_pool(Device* owner, uint32_t device, uint64_t threshold, uint64_t most,
                             xhal_pool_t* out_pool, std::string& why);
   void destroy_pool(DevicePool& pool);
-  // For work that is submitted to the stream of that progress from now on.
+  // For work that is submitted to the stream of that progress from now on. `flags`: kOfGraph, or none.
   xhal_result_t allocate_from(DevicePool& pool, const Progress& stream, uint64_t size, uint64_t id,
-                              void** out_pointer, std::string& why);
+                              void** out_pointer, std::string& why, uint32_t flags = 0);
+  // Of a graph that is gone, whose launches are done.
+  void end_graph_memory(const void* pointer, uint64_t id);
   xhal_result_t free_to(DevicePool& pool, const Position& behind, const void* pointer, std::string& why);
 
   // ---- Virtual memory.
@@ -148,8 +150,33 @@ class Memory {
   // Before it is used.
   xhal_result_t prepare(std::string& why);
 
+  // ---- Other processes.
+
+  // Where the bytes of an allocation lie for whoever is given the file: pages of which no other allocation has a byte. The file cannot be
+  // resized; who has it can reach all of the device's memory, so it goes to processes of the same user alone.
+  struct Share {
+    int file = -1;  // the arena's own
+    uint64_t offset = 0;
+    uint64_t bytes = 0;  // whole pages
+    uint64_t size = 0;   // of the allocation
+    uint64_t id = 0;
+  };
+  // Of the base of a device allocation that is neither a pool's nor imported nor mapped. Its memory is withheld after its free until
+  // end_share(), and what others wrote is gone before it is used again. Bytes behind its end, in its last page, are cleared.
+  xhal_result_t share(uint32_t device, const void* pointer, Share& out, std::string& why);
+  // Nobody else has the allocation of that base and id any more, which may be freed by now.
+  void end_share(uint64_t base, uint64_t id);
+  // Maps what another process shared. The file is duplicated by the mapping and stays the caller's. INVALID_ARGUMENT for a file that may
+  // shrink or a range beyond its end.
+  xhal_result_t import_shared(uint32_t device, const Share& share, uint64_t id, void** out_pointer,
+                              std::string& why);
+  xhal_result_t close_shared(uint32_t device, const void* pointer, std::string& why);
+
   // ---- Resets. Everything of the device that exists now can only be freed from here on.
-  void new_epoch(uint32_t device) { epochs_[device].fetch_add(1, std::memory_order_release); }
+  void new_epoch(uint32_t device) {
+    epochs_[device].fetch_add(1, std::memory_order_release);
+    was_reset_.store(true, std::memory_order_release);
+  }
   [[nodiscard]] uint32_t epoch(uint32_t device) const {
     return epochs_[device].load(std::memory_order_acquire);
   }
@@ -170,6 +197,7 @@ class Memory {
   const Config config_;
   const std::unique_ptr<std::atomic<uint32_t>[]> epochs_;
   const std::unique_ptr<std::atomic<uint64_t>[]> peers_;  // bit n of each: it reaches device n
+  std::atomic<bool> was_reset_{false};                    // some device
 
   AddressMap map_;
   std::mutex arenas_mutex_;
@@ -182,6 +210,10 @@ class Memory {
 
   std::mutex pools_mutex_;
   std::unordered_map<DevicePool*, std::unique_ptr<DevicePool>> pools_;
+
+  std::mutex shared_mutex_;
+  std::unordered_map<uint64_t, RetiredRange> withheld_;  // by id: freed here, and another process may have it
+  std::unordered_map<uint64_t, Interval> imported_;      // by base: the slice that backs it
 };
 
 }  // namespace xhal::sim

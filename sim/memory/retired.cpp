@@ -7,7 +7,7 @@ void RetiredMemory::add(const RetiredRange& range) {
   const std::lock_guard lock(mutex_);
   open_.push_back(range);
   count_.fetch_add(1, std::memory_order_release);
-  if (open_.size() * kPositionsForEach < last_positions_) return;
+  if (open_.size() * kStreamsForEach < last_streams_) return;
   close_open();
   release_done();
 }
@@ -16,14 +16,14 @@ void RetiredMemory::add(const RetiredRange& range) {
 void RetiredMemory::close_open() {
   if (open_.empty()) return;
   PendingWork pending = pending_();
-  last_positions_ = pending.size();
+  last_streams_ = pending.streams;
   if (closed_.size() == kMostBatches) {
     Batch& newest = closed_.back();
     newest.ranges.insert(newest.ranges.end(), open_.begin(), open_.end());
-    newest.pending = std::move(pending);
+    newest.pending = std::move(pending.positions);
     newest.first_pending = 0;
   } else {
-    closed_.push_back({open_, std::move(pending)});
+    closed_.push_back({open_, std::move(pending.positions)});
   }
   open_.clear();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory that was freed while work was pending which may still touch it: used again when that work is done.
 //
-// Items come in batches that share one snapshot of all pending work. A snapshot costs a look at every stream, so the more streams have
-// work, the more items share one; and the number of snapshots is bounded: a later one says all that an earlier one said that still
+// Items come in batches that share one snapshot of all pending work. A snapshot costs a look at every stream, so the more streams there
+// are, the more items share one; and the number of snapshots is bounded: a later one says all that an earlier one said that still
 // matters, so the newest two are made one when there are too many. Batches are done in their order.
 #pragma once
 
@@ -18,20 +18,25 @@
 
 namespace xhal::sim {
 
-// All work that is submitted but not done.
-using PendingWork = std::vector<Position>;
+// All work that is submitted but not done, and how many streams were looked at for it.
+struct PendingWork {
+  std::vector<Position> positions;
+  size_t streams = 0;
+  void push_back(const Position& position) { positions.push_back(position); }
+};
 
 struct RetiredRange {
   enum class What : uint32_t {
     kDevice,    // of a device's arena: addresses and memory
     kHost,      // pinned memory
     kUnmapped,  // a reserved range that nothing is mapped to any more
-    kReserved   // a reserved range as a whole
+    kSlice      // addresses of the window, and whatever backs them
   };
   What what = What::kDevice;
   uint32_t device = 0;
   Interval addresses;
-  uint64_t size = 0;  // kDevice: memory that it counted as; kHost: what was asked for
+  uint64_t size = 0;        // kDevice: memory that it counted as; kHost: what was asked for
+  bool was_shared = false;  // kDevice: another process may have written to it
 };
 
 class RetiredMemory {
@@ -59,11 +64,11 @@ class RetiredMemory {
 
  private:
   static constexpr size_t kMostBatches = 32;
-  static constexpr size_t kPositionsForEach = 16;
+  static constexpr size_t kStreamsForEach = 16;
 
   struct Batch {
     std::vector<RetiredRange> ranges;
-    PendingWork pending;
+    std::vector<Position> pending;
     size_t first_pending = 0;  // those before it are done
   };
 
@@ -76,7 +81,7 @@ class RetiredMemory {
   std::atomic<size_t> count_{0};
   std::mutex mutex_;
   std::vector<RetiredRange> open_;  // no snapshot yet
-  size_t last_positions_ = 0;
+  size_t last_streams_ = 0;
   std::deque<Batch> closed_;
 };
 

@@ -26,7 +26,7 @@ xhal_result_t check_size(const char* name, uint64_t size, std::string& why) {
   return XHAL_ERROR_INVALID_ARGUMENT;
 }
 
-constexpr auto any = [](const Allocation&) { return true; };
+constexpr auto kAny = [](const Allocation&) { return true; };
 
 }  // namespace
 
@@ -85,7 +85,7 @@ xhal_result_t VirtualMemory::reserve(uint32_t device, uint32_t epoch, uint64_t s
 xhal_result_t VirtualMemory::release(uint32_t device, const void* pointer, uint64_t size, std::string& why) {
   if (const xhal_result_t result = check_size("size", size, why); result < 0) return result;
   const auto begin = reinterpret_cast<uint64_t>(pointer);
-  RetiredRange range = {RetiredRange::What::kReserved, device, {}, 0};
+  RetiredRange range = {RetiredRange::What::kSlice, device, {}, 0, false};
   {
     const std::lock_guard lock(mutex_);
     const auto it = reservations_.find(begin);
@@ -98,7 +98,7 @@ xhal_result_t VirtualMemory::release(uint32_t device, const void* pointer, uint6
       return XHAL_ERROR_BUSY;
     }
     Allocation gone;
-    static_cast<void>(map_.erase(begin, gone, any));
+    static_cast<void>(map_.erase(begin, gone, kAny));
     range.addresses = it->second.slice;
     map_.set_owner(range.addresses, AddressMap::kNobody);
     reservations_.erase(it);
@@ -165,7 +165,8 @@ void VirtualMemory::drop(Physical& physical, std::vector<RetiredRange>& out) {
   out.push_back({RetiredRange::What::kDevice,
                  physical.device,
                  {physical.addresses.begin, physical.addresses.begin + Arena::footprint(size)},
-                 Arena::charge_of(size)});
+                 Arena::charge_of(size),
+                 false});
   physicals_.erase(&physical);
 }
 
@@ -222,7 +223,7 @@ xhal_result_t VirtualMemory::map(uint32_t device, uint32_t epoch, const void* po
   why = std::string("the system maps no more: ") + std::strerror(errno);
   if (mapped) window_.clear_backing({begin, begin + size});
   Allocation gone;
-  static_cast<void>(map_.erase(begin, gone, any, reservation->record));
+  static_cast<void>(map_.erase(begin, gone, kAny, reservation->record));
   mappings.erase(mapping);
   return XHAL_ERROR_OUT_OF_HOST_MEMORY;
 }
@@ -254,12 +255,12 @@ xhal_result_t VirtualMemory::unmap(uint32_t device, const void* pointer, uint64_
     }
     for (auto it = first; it != last; ++it) {
       Allocation erased;
-      static_cast<void>(map_.erase(it->first, erased, any, reservation->record));
+      static_cast<void>(map_.erase(it->first, erased, kAny, reservation->record));
       Physical& physical = *it->second.physical;
       if (--physical.mappings == 0 && physical.handle == nullptr) drop(physical, gone);
     }
     reservation->mappings.erase(first, last);
-    gone.push_back({RetiredRange::What::kUnmapped, device, {begin, begin + size}, 0});
+    gone.push_back({RetiredRange::What::kUnmapped, device, {begin, begin + size}, 0, false});
   }
   for (const RetiredRange& range : gone) retired_.add(range);
   return XHAL_SUCCESS;
@@ -293,7 +294,7 @@ xhal_result_t VirtualMemory::set_access(uint32_t device, uint32_t epoch, const v
 }
 
 void VirtualMemory::clear(const RetiredRange& range) {
-  if (range.what == RetiredRange::What::kReserved) {
+  if (range.what == RetiredRange::What::kSlice) {
     window_.clear_backing(range.addresses);
     window_.give_slice(range.addresses);
     return;

@@ -185,6 +185,8 @@ void expect_consistent(const json& report) {
   ASSERT_TRUE(report.is_object()) << "no report";
   std::map<std::string, size_t> seen;
   size_t required_passed = 0;
+  size_t by_substitute = 0;
+  size_t not_observed = 0;
   size_t bad = 0;
   for (const json& test : report.at("tests")) {
     const std::string outcome = test.at("outcome");
@@ -192,6 +194,9 @@ void expect_consistent(const json& report) {
     const bool is_bad = outcome != "passed" && outcome != "skipped";
     bad += is_bad ? 1 : 0;
     required_passed += outcome == "passed" && test.at("required").get<bool>() ? 1 : 0;
+    by_substitute +=
+        outcome == "passed" && test.at("required").get<bool>() && test.at("substitute") != "" ? 1 : 0;
+    not_observed += outcome == "skipped" && test.at("required").get<bool>() ? 1 : 0;
     EXPECT_EQ(test.contains("rerun"), is_bad) << test.at("id");
     EXPECT_TRUE(outcome == "passed" || test.at("message") != "")
         << test.at("id") << " does not say why it " << outcome;
@@ -210,9 +215,14 @@ void expect_consistent(const json& report) {
   EXPECT_EQ(first_level.at("reasons"), report.at("reasons"));
   EXPECT_EQ(first_level.at("required_passed"), required_passed);
   EXPECT_GE(first_level.at("required").get<size_t>(), required_passed);
+  EXPECT_EQ(first_level.at("by_substitute"), by_substitute);
+  EXPECT_EQ(report.at("containment").at("observed").get<bool>(),
+            report.at("containment").at("why_not") == "");
+  EXPECT_TRUE(report.at("incomplete").get<bool>() || report.at("not_run").empty());
   EXPECT_TRUE(bad == 0 || report.at("verdict") == "not conformant") << report.at("verdict");
   if (report.at("verdict") == "conformant") {
     EXPECT_EQ(first_level.at("required"), required_passed);
+    EXPECT_EQ(first_level.at("not_observed"), not_observed) << "a required test is skipped for nothing else";
     EXPECT_TRUE(report.at("reasons").empty());
     EXPECT_TRUE(report.at("options").at("filters").empty());
     EXPECT_FALSE(report.at("incomplete").get<bool>());
@@ -227,6 +237,19 @@ void expect_valid(const std::string& report_text) {
   Program validator({XHAL_JSONSCHEMA, "-i", folder.file("report.json"), XHAL_CONFORM_SCHEMA}, {});
   const int exit_code = validator.wait();
   EXPECT_EQ(exit_code, 0) << validator.out() << validator.err();
+}
+
+void expect_killed(const std::string& base, const std::string& name, const std::string& test) {
+  const Ending ending =
+      judge(driver(base) + std::vector<std::string>{"--filter", test, "--seed", "7"}, mutant(base, name));
+  EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
+  ASSERT_EQ(outcome_of(ending.report, test), "failed") << ending.out << ending.err;
+  EXPECT_EQ(ending.report.at("verdict"), "not conformant");
+  const auto& entry = *find_test(ending.report, test);
+  const std::set<nlohmann::json> clauses(entry.at("clauses").begin(), entry.at("clauses").end());
+  // Not by a call that failed on the way.
+  for (const auto& failure : entry.at("failures"))
+    EXPECT_TRUE(clauses.contains(failure.at("clause"))) << failure.dump();
 }
 
 bool is_one_line(const std::string& text) {

@@ -66,6 +66,8 @@ Ending judge(std::vector<std::string> arguments, const Environment& environment 
 
 // Arguments that choose a driver of this folder: "idle", "refusing", or a mutant of "minimal" or "sim".
 std::vector<std::string> driver(const std::string& name);
+// Fails the running test unless the suite's test notices the lie, by an assertion about a clause of its own.
+void expect_killed(const std::string& base, const std::string& name, const std::string& test);
 // What tells a mutant driver who it is. "" for the base as it is.
 Environment mutant(const std::string& base, const std::string& what = "");
 std::vector<std::string> operator+(std::vector<std::string> first, const std::vector<std::string>& second);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -99,7 +100,17 @@ TEST_P(Interrupted, ReportsWhatWasSeenSoFar) {
   EXPECT_EQ(outcome_of(report, "device.default_stream"), "passed");
   EXPECT_EQ(outcome_of(report, "device.links"), "not in the report");
   EXPECT_EQ(outcome_of(report, "device.uuid"), "not in the report");
-  EXPECT_NE(read_text(junit).find("name=\"device.default_stream\""), std::string::npos);
+  // A CI that knows nothing of ours must not take it for a clean run that was short.
+  const std::string xml = read_text(junit);
+  for (const char* part : {"name=\"device.default_stream\"", "errors=\"1\"", "name=\"run.interrupted\"",
+                           "<error type=\"interrupted\" message=\"the run was interrupted: ",
+                           "<property name=\"incomplete\" value=\"true\"/>", "name=\"device.uuid\"",
+                           "<skipped message=\"not run: the run was interrupted\"/>"})
+    EXPECT_NE(xml.find(part), std::string::npos) << part << "\n" << xml;
+  const auto not_run = report.at("not_run").get<std::vector<std::string>>();
+  for (const char* id : {"device.links", "device.uuid"})
+    EXPECT_NE(std::find(not_run.begin(), not_run.end(), id), not_run.end()) << id;
+  EXPECT_NE(xml.find("interrupted: " + std::to_string(not_run.size()) + " tests"), std::string::npos) << xml;
   EXPECT_NE(out_.find("INTERRUPTED"), std::string::npos) << out_;
 }
 
@@ -109,10 +120,14 @@ TEST_P(Interrupted, WithSeveralJobsStopsThemAll) {
 
 // Before the first test there is nothing to tell but that, and nothing half made is left beside the report.
 TEST_P(Interrupted, WhileTheDriverIsLoadedLeavesAReportWithoutTests) {
-  EXPECT_EQ(run("block:open", {"--report", "json=" + folder_.file("report.json")}), 130);
+  EXPECT_EQ(run("block:open", {"--report", "json=" + folder_.file("report.json"), "--report",
+                               "junit=" + folder_.file("report.xml")}),
+            130);
   EXPECT_TRUE(is_one_line(err_)) << err_;
   EXPECT_NE(err_.find("interrupted"), std::string::npos) << err_;
-  EXPECT_EQ(folder_.names(), (std::vector<std::string>{"reached", "report.json"}));
+  EXPECT_EQ(folder_.names(), (std::vector<std::string>{"reached", "report.json", "report.xml"}));
+  EXPECT_NE(read_text(folder_.file("report.xml")).find("interrupted before its first test"),
+            std::string::npos);
   const std::string text = read_text(folder_.file("report.json"));
   const auto report = nlohmann::json::parse(text, nullptr, false);
   ASSERT_TRUE(report.is_object()) << text;

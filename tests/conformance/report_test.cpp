@@ -168,6 +168,54 @@ TEST(Report, WithoutKernelImagesIsInconclusive) {
   expect_consistent(ending.report);
 }
 
+// A declaration that nothing has tried is told as no more than that.
+TEST(Report, ContainmentWithoutAKernelIsNotObserved) {
+  const TemporaryFolder folder;
+  const std::string xml = folder.file("report.xml");
+  const Ending ending =
+      judge({"--backend", "sim", "--level", "core", "--filter", "error.*", "--report", "junit=" + xml},
+            {{"XHAL_SIM", "features=-kernel"}});
+  EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
+  expect_valid(ending.report_text);
+  expect_consistent(ending.report);
+  EXPECT_EQ(ending.report.at("containment").at("declared"), "stream");
+  EXPECT_EQ(ending.report.at("containment").at("observed"), false);
+  EXPECT_NE(ending.out.find("declares faults contained by the stream"), std::string::npos) << ending.out;
+  EXPECT_NE(
+      ending.out.find("containment: not observed, the device declares the stream (error.containment skipped: "
+                      "needs the feature kernel"),
+      std::string::npos)
+      << ending.out;
+  EXPECT_NE(
+      read_text(xml).find("<property name=\"containment\" value=\"not observed: error.containment skipped"),
+      std::string::npos);
+}
+
+#ifdef XHAL_CONFORM_HAS_KERNELS
+TEST(Report, ContainmentThatWasTriedIsObserved) {
+  const Ending ending = judge({"--backend", "sim", "--level", "core", "--filter", "error.containment"});
+  EXPECT_EQ(ending.report.at("containment").at("observed"), true) << ending.out;
+  EXPECT_NE(ending.out.find("containment: observed, faults stay within the stream"), std::string::npos)
+      << ending.out;
+}
+#endif
+
+// The id says graph_exec_launch, and a device without graphs has no graph_exec to ask with.
+TEST(Report, WhatPassedBySubstituteIsCounted) {
+  const auto [ending, junit] =
+      judge_in_both_forms({"--backend", "sim", "--level", "core", "--filter", "abi.foreign_handle/*"});
+  expect_valid(ending.report_text);
+  expect_consistent(ending.report);
+  expect_same(ending.report, junit);
+  EXPECT_NE(find_test(ending.report, "abi.foreign_handle/entry=graph_exec_launch")->at("substitute"), "");
+  EXPECT_EQ(find_test(ending.report, "abi.foreign_handle/entry=event_record")->at("substitute"), "");
+  const auto count = ending.report.at("levels").at(0).at("by_substitute").get<size_t>();
+  EXPECT_GT(count, 0U);
+  EXPECT_LT(count, ending.report.at("tests").size());
+  EXPECT_NE(ending.out.find(std::to_string(count) + " of them by substitute"), std::string::npos)
+      << ending.out;
+}
+
 // ---- Order and jobs ----
 
 // Ids in the order in which a run tells of them, from lines like "passed        device.uuid  0.1 ms".

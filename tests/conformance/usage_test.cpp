@@ -105,6 +105,7 @@ TEST_P(BadLevel, IsRefusedByName) {
   const std::string path = folder.file("bad.toml");
   std::ofstream(path) << GetParam().text;
   expect_refused(driver("idle") + Words{"--level", path}, 2, GetParam().says);
+  expect_refused(driver("idle") + Words{"--level", path}, 2, "; correct the level's file");
   expect_refused(driver("idle") + Words{"--level", path}, 2, path);
 }
 
@@ -184,7 +185,16 @@ TEST(ReportOption, IsCheckedBeforeTheDriverIsLoaded) {
     expect_refused(driver("minimal") + Words{"--report", value}, 2, "report", crashes);
   expect_refused(driver("minimal") + Words{"--report", "json=-", "--report", "junit=-"}, 2, "standard output",
                  crashes);
+  // The second would take the first one's place, by whatever path.
+  for (const std::string& second : Words{folder.file("x"), folder.file("./x")})
+    expect_refused(
+        driver("minimal") + Words{"--report", "json=" + folder.file("x"), "--report", "junit=" + second}, 2,
+        "the same file", crashes);
   EXPECT_TRUE(folder.names().empty());
+}
+
+TEST(ReportOption, AFolderIsRefusedWithWhatToDo) {
+  expect_refused(driver("minimal") + Words{"--report", "json=/tmp"}, 2, "; name a file", mutant("minimal"));
 }
 
 TEST(ReportOption, AnEarlierReportSurvivesARunThatDoesNotTakePlace) {

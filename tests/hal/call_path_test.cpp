@@ -8,11 +8,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
 #include "clause.hpp"
 #include "tables.hpp"
+#include "thread_error.hpp"
 
 namespace xhal::host {
 namespace {
@@ -229,16 +231,17 @@ TEST_F(CallPathTest, AfterTheEndOfTheInstanceAndInAForkedChildNothingPasses) {
   });
 }
 
+void* page_at(uintptr_t address) {
+  return mmap(reinterpret_cast<void*>(address), 4096,
+              PROT_READ | PROT_WRITE,  // NOLINT(performance-no-int-to-ptr)
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+// Low enough for every sanitizer's idea of where a program's memory lies.
+constexpr uintptr_t kOne = uintptr_t{1} << 30;
+constexpr uintptr_t kTwo = uintptr_t{1} << 29;
+
 // The quick check takes two addresses that share no bit for a null one; the exact check must let the call pass.
 TEST_F(CallPathTest, AddressesThatShareNoBitPass) {
-  const auto page_at = [](uintptr_t address) {
-    return mmap(reinterpret_cast<void*>(address), 4096,
-                PROT_READ | PROT_WRITE,  // NOLINT(performance-no-int-to-ptr)
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-  };
-  // Low enough for every sanitizer's idea of where a program's memory lies.
-  constexpr uintptr_t kOne = uintptr_t{1} << 30;
-  constexpr uintptr_t kTwo = uintptr_t{1} << 29;
   void* one = page_at(kOne);
   void* two = page_at(kTwo);
   if (one == MAP_FAILED || two == MAP_FAILED) GTEST_SKIP() << "the addresses are taken";
@@ -253,6 +256,73 @@ TEST_F(CallPathTest, AddressesThatShareNoBitPass) {
   });
   munmap(one, 4096);
   munmap(two, 4096);
+}
+
+// What a driver gives out, by whichever way the call took: stamped, and nowhere where it gave none.
+class GivenHandleTest : public CallPathTest {
+ protected:
+  static inline xhal_handle_header_t given_;
+  static inline bool gives_;
+
+  void SetUp() override {
+    given_ = {};
+    gives_ = true;
+    xhal_functions_t functions;
+    fill_refusing(functions);
+    functions.device_get_default_stream = [](xhal_device_t, xhal_stream_t* out) -> xhal_result_t {
+      if (out == nullptr) return XHAL_ERROR_INVALID_ARGUMENT;
+      if (gives_) *out = reinterpret_cast<xhal_stream_t>(&given_);
+      return XHAL_SUCCESS;
+    };
+    set_live(world_->block, functions);
+  }
+  void expect_given(xhal_handle_header_t* device, xhal_stream_t* out) {
+    given_.table = nullptr;
+    *out = nullptr;
+    ASSERT_EQ(xhal_device_get_default_stream(reinterpret_cast<xhal_device_t>(device), out), XHAL_SUCCESS);
+    EXPECT_EQ(*out, reinterpret_cast<xhal_stream_t>(&given_));
+    EXPECT_EQ(given_.table, &world_->block.tables[XHAL_TYPE_stream].table);
+  }
+};
+
+TEST_F(GivenHandleTest, IsStamped) {
+  xhal_stream_t out = nullptr;
+  expect_given(&world_->headers[XHAL_TYPE_device], &out);
+}
+
+TEST_F(GivenHandleTest, IsStampedWhereAddressesShareNoBit) {
+  void* one = page_at(kOne);
+  void* two = page_at(kTwo);
+  if (one == MAP_FAILED || two == MAP_FAILED) GTEST_SKIP() << "the addresses are taken";
+  auto* device = static_cast<xhal_handle_header_t*>(one);
+  *device = world_->headers[XHAL_TYPE_device];
+  expect_given(device, static_cast<xhal_stream_t*>(two));
+  munmap(one, 4096);
+  munmap(two, 4096);
+}
+
+TEST_F(GivenHandleTest, ANullPlaceIsTheDriversToRefuse) {
+  auto* device = reinterpret_cast<xhal_device_t>(&world_->headers[XHAL_TYPE_device]);
+  EXPECT_EQ(xhal_device_get_default_stream(device, nullptr), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(xhal_device_get_default_stream(nullptr, nullptr), XHAL_ERROR_INVALID_HANDLE);
+}
+
+TEST_F(GivenHandleTest, ADriverThatGivesNoneLeavesNone) {
+  gives_ = false;
+  auto* device = reinterpret_cast<xhal_device_t>(&world_->headers[XHAL_TYPE_device]);
+  auto out = reinterpret_cast<xhal_stream_t>(&given_);
+  EXPECT_EQ(xhal_device_get_default_stream(device, &out), XHAL_SUCCESS);
+  EXPECT_EQ(out, nullptr);
+}
+
+// A report on the way to success is nobody's error, also where another thread has ended with one of its own.
+TEST_F(GivenHandleTest, AReportOnTheWayToSuccessIsForgotten) {
+  const xhal_error_report_t report = {sizeof(report), XHAL_ERROR_UNSUPPORTED, 0, "driver", "tried in vain"};
+  std::thread([&] { report_error(&report); }).join();
+  report_error(&report);
+  xhal_stream_t out = nullptr;
+  expect_given(&world_->headers[XHAL_TYPE_device], &out);
+  EXPECT_EQ(take_report(XHAL_ERROR_UNSUPPORTED).text, "");
 }
 
 TEST_F(CallPathTest, UnknownStatesAndTypesHaveAnAnswer) {

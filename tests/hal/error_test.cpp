@@ -173,6 +173,7 @@ TEST_F(ErrorTest, UnsupportedNamesTheFeature) {
   info.struct_size = sizeof(info);
   EXPECT_EQ(xhal_stream_get_capture_info(stream_, &info), XHAL_ERROR_UNSUPPORTED);
   EXPECT_EQ(last_text(), "xhal_stream_get_capture_info: the device does not claim the feature 'graph'");
+  EXPECT_STREQ(last_error().driver, "xhal") << "no driver was asked";
 }
 
 TEST_F(ErrorTest, AReportOfAnOlderOrDamagedKindIsIgnored) {

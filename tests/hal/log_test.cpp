@@ -87,6 +87,42 @@ TEST_F(LogTest, WithoutAVariableWarningsGoToStderr) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "xhal: warning: fake: careful\nxhal: error: : \n");
 }
 
+TEST_F(LogTest, WhatTheSearchRefusesIsAWarningALine) {
+  XHAL_CLAUSE("XHAL-LOADER-53");
+  const std::string folder = temporary("drivers");
+  ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
+  const auto manifest = [&](const char* name, const char* abi) {
+    std::ofstream(folder + "/" + name + ".json")
+        << R"({"xhal_manifest": 1, "kind": "driver", "name": ")" << name
+        << R"(", "library": "no_such_library.so", "abi": ")" << abi << "\"}";
+  };
+  std::ofstream(folder + "/malformed.json") << "{ \"xhal_manifest\": ";
+  manifest("version", "0.9");
+  manifest("lost", "0.1");
+  ASSERT_EQ(mkfifo((folder + "/pipe.json").c_str(), 0600), 0);
+  setenv("XHAL_DRIVER_PATH", (folder + ":" + drivers_of("good")).c_str(), 1);
+  const auto warnings = [&](const char* drivers) {
+    Description description(drivers);
+    const xhal_instance_t instance = create(description);
+    EXPECT_FALSE(devices(instance).empty()) << "other drivers are unaffected";
+    std::string all;
+    for (const LogLine& line : description.lines) {
+      if (line.level != XHAL_LOG_WARNING || line.text.find(" was left out: ") == std::string::npos) continue;
+      EXPECT_NE(line.text.find("; "), std::string::npos) << "what to do? " << line.text;
+      EXPECT_EQ(line.text.find('\n'), std::string::npos) << line.text;
+      all += line.text.substr(0, line.text.find(" was")) + " ";
+    }
+    return all;
+  };
+  const auto place = [&](const char* name) { return "'" + folder + "/" + name + ".json' "; };
+  EXPECT_EQ(warnings(nullptr), place("lost") + place("malformed") + place("pipe") + place("version"));
+  EXPECT_EQ(warnings("-sim,-lost"), place("malformed") + place("pipe") + place("version"));
+  EXPECT_EQ(warnings("fake"), "") << "none of them was asked for";
+  for (const char* name : {"malformed", "version", "lost", "pipe"})
+    unlink((folder + "/" + name + ".json").c_str());
+  rmdir(folder.c_str());
+}
+
 TEST_F(LogTest, AFileThatCannotBeOpenedCostsAWarningAndNoMore) {
   const std::string fifo = temporary("fifo");
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);

@@ -22,7 +22,7 @@ class PackGroups : public PackKernel {
 
 TEST_P(PackGroups, ScanInGroupsOfAnySize) {
   for (const std::uint32_t group_size : kGroupSizes) {
-    for (const std::uint64_t n : {0, 1, 63, 1000, 4099}) {
+    for (const std::uint64_t n : {0U, 1U, 63U, 1000U, 4099U}) {
       SCOPED_TRACE("n " + std::to_string(n) + ", group " + std::to_string(group_size));
       const Buffer<std::uint32_t> dst(Place::kHost, n + kSlack, 1, window_, 0);
       const Buffer<std::uint32_t> src(Place::kDevice, n, 2, window_, 0);
@@ -47,7 +47,7 @@ TEST_P(PackGroups, ScanInThreeDimensions) {
 TEST_P(PackGroups, ReverseInChunksOfAnySize) {
   for (const std::uint32_t chunk : {1U, 3U, 64U, 1000U, 8192U}) {
     for (const std::uint32_t group_size : {1U, 16U, 100U, 1024U}) {
-      for (const std::uint64_t n : {0, 1, 64, 4099, 20000}) {
+      for (const std::uint64_t n : {0U, 1U, 64U, 4099U, 20000U}) {
         SCOPED_TRACE("n " + std::to_string(n) + ", chunk " + std::to_string(chunk) + ", group " +
                      std::to_string(group_size));
         const Buffer<std::uint32_t> dst(Place::kDevice, n + kSlack, 1, window_, 0);
@@ -164,7 +164,7 @@ TEST_P(PackGroups, AtomicsInLocalMemory) {
 }
 
 TEST_P(PackGroups, SpinEndsByItself) {
-  for (const std::uint64_t turns : {0, 1, 5000, 100000}) {
+  for (const std::uint64_t turns : {0U, 1U, 5000U, 100000U}) {
     const Buffer<std::uint64_t> cell(Place::kDevice, 2, 1, window_, 0);
     const Arguments arguments = std::move(Arguments().device(cell.address()).value(turns));
     EXPECT_FALSE(run({.kernel = &kernel("xhal_spin_u64"),

@@ -50,6 +50,16 @@ TEST_F(Options, UnknownKeyIsRefusedByName) {
   EXPECT_EQ(last_report.text, "driver 'bare' has no option 'x'; it has no options");
 }
 
+TEST_F(Options, ALayerIsCalledOne) {
+  const xhal_key_value_t unknown = {"fiel", "x"};
+  EXPECT_EQ(apply_layer_options("trace", {&unknown, 1}, {}), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(last_report.text, "layer 'trace' has no option 'fiel'; it has no options");
+  const OptionRule rule = {"file", "where to", [](std::string_view /*value*/) { return std::string("no"); }};
+  const xhal_key_value_t illegal = {"file", "x"};
+  EXPECT_EQ(apply_layer_options("trace", {&illegal, 1}, {&rule, 1}), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(last_report.text, "layer 'trace', option file=x: no (file: where to)");
+}
+
 TEST_F(Options, IllegalValueIsRefusedWithTheReason) {
   EXPECT_EQ(apply({{"devices", "0"}, {"memory", "1g"}}), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(last_report.text,

@@ -88,6 +88,57 @@ TEST_F(TraceTest, CallsHaveNameTimeResultAndArguments) {
   EXPECT_EQ(trace.process_name(getpid()), "calls of the application");
 }
 
+TEST_F(TraceTest, CallsTellWhatTheyGave) {
+  xhal_stream_t stream = nullptr;
+  {
+    Instance instance(to("t.json"));
+    ASSERT_EQ(instance.result, XHAL_SUCCESS) << last_error_text();
+    xhal_stream_desc_t desc = {};
+    desc.struct_size = sizeof(desc);
+    desc.priority = -3;
+    EXPECT_EQ(xhal_stream_create(instance.devices[0], &desc, &stream), XHAL_SUCCESS);
+    uint32_t count = 0;
+    EXPECT_EQ(xhal_driver_get_devices(instance.driver, 0, nullptr, &count), XHAL_SUCCESS);
+    EXPECT_EQ(xhal_stream_write_value(stream, nullptr, 1, 4), XHAL_ERROR_UNSUPPORTED);
+  }
+  const Trace trace(folder / "t.json");
+  char address[32];
+  std::snprintf(address, sizeof(address), "0x%zx", reinterpret_cast<size_t>(stream));
+  const auto create = trace.calls("xhal_stream_create").at(0);
+  EXPECT_EQ(create.arguments.at("out_stream"), address);
+  EXPECT_EQ(create.arguments.at("priority"), -3);
+  EXPECT_EQ(trace.calls("xhal_driver_get_devices").back().arguments.at("out_count"), 2);
+}
+
+TEST_F(TraceTest, CapturedWorkIsNoWorkOfItsStream) {
+  {
+    Instance instance(to("t.json"));
+    ASSERT_EQ(instance.result, XHAL_SUCCESS) << last_error_text();
+    xhal_stream_t stream = instance.stream();
+    xhal_event_t event = instance.event();
+    EXPECT_EQ(fill(stream), XHAL_SUCCESS);
+    EXPECT_EQ(xhal_stream_begin_capture(stream, XHAL_CAPTURE_THREAD), XHAL_SUCCESS);
+    EXPECT_EQ(fill(stream), XHAL_SUCCESS);
+    EXPECT_EQ(xhal_event_record(event, stream, 0), XHAL_SUCCESS);
+    xhal_graph_t graph = nullptr;
+    EXPECT_EQ(xhal_stream_end_capture(stream, &graph), XHAL_SUCCESS);
+    EXPECT_EQ(fill(stream), XHAL_SUCCESS);
+    // The event was recorded in the capture: its answer tells nothing about the fill before it.
+    EXPECT_EQ(xhal_event_query(event), XHAL_SUCCESS);
+    EXPECT_EQ(xhal_stream_synchronize(stream, 0), XHAL_SUCCESS);
+  }
+  const Trace trace(folder / "t.json");
+  trace.expect_showable();
+  EXPECT_EQ(trace.slices("submitted").size(), 2U);
+  const auto captured = trace.slices("captured");
+  ASSERT_EQ(captured.size(), 2U) << "the fill and the record";
+  EXPECT_EQ(captured[0].name, "memory_fill");
+  const auto done = trace.phase("i", "known done");
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].at("args").at("operations"), 2);
+  EXPECT_EQ(done[0].at("args").at("told_by"), "xhal_stream_synchronize");
+}
+
 TEST_F(TraceTest, ErrorsOfTheProgramStayItsOwn) {
   Instance instance(to("t.json"));
   ASSERT_EQ(instance.result, XHAL_SUCCESS);
@@ -327,6 +378,7 @@ TEST_F(TraceTest, ThreadsLoseNothing) {
     ASSERT_EQ(instance.result, XHAL_SUCCESS);
     const xhal_stream_t shared = instance.stream();
     const xhal_event_t event = instance.event();
+    const uint64_t before = instance.control->calls();
     std::vector<std::thread> threads;
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
@@ -345,7 +397,7 @@ TEST_F(TraceTest, ThreadsLoseNothing) {
     }
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(xhal_device_synchronize(instance.devices[0], 0), XHAL_SUCCESS);
-    reached = instance.control->calls();
+    reached = instance.control->calls() - before;
   }
   const Trace trace(folder / "t.json");
   trace.expect_showable();

@@ -47,7 +47,8 @@ TEST(Files, TheSizeLimitIsExact) {
   EXPECT_EQ(open_file(root / "five", 5, ordinary()).outcome, Outcome::kOpened);
   const OpenedFile file = open_file(root / "five", 4, ordinary());
   EXPECT_EQ(file.outcome, Outcome::kRefused);
-  EXPECT_EQ(file.problem, "'" + (root / "five") + "' has 5 bytes, more than the 4 allowed");
+  EXPECT_EQ(file.problem, "'" + (root / "five") +
+                              "' has 5 bytes, more than the 4 allowed; check that it is the right file");
 }
 
 TEST(Files, AFileThatGrowsIsNotReadBeyondTheLimit) {

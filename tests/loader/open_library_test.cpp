@@ -272,13 +272,17 @@ TEST_F(BrokenLibrary, OtherKindsOfElf) {
   EXPECT_EQ(problem_with([](Header& header) { header.e_type = ET_EXEC; }),
             "is a program, not a shared library; link it with -shared");
   EXPECT_EQ(problem_with([](Header& header) { header.e_type = ET_CORE; }),
-            "is no shared library (ELF type 4)");
+            "is no shared library (ELF type 4)"
+            "; check that it is the right file, and build or install it again");
   EXPECT_EQ(problem_with([](Header& header) { header.e_phnum = 0; }),
-            "is no shared library: it has no usable program headers");
+            "is no shared library: it has no usable program headers"
+            "; check that it is the right file, and build or install it again");
   EXPECT_EQ(problem_with([](Header& header) { header.e_phnum = 0xffff; }),
-            "is no shared library: it has no usable program headers");
+            "is no shared library: it has no usable program headers"
+            "; check that it is the right file, and build or install it again");
   EXPECT_EQ(problem_with([](Header& header) { header.e_phentsize = 8; }),
-            "is no shared library: it has no usable program headers");
+            "is no shared library: it has no usable program headers"
+            "; check that it is the right file, and build or install it again");
   EXPECT_TRUE(problem_with([](Header& header) {
                 header.e_phoff = ~decltype(header.e_phoff){0};
               }).starts_with("is cut off"));
@@ -361,7 +365,8 @@ TEST_F(BrokenLibrary, AboveTheSizeLimit) {
   write_file(root_ / "liby.so", good_);
   ASSERT_EQ(::truncate((root_ / "liby.so").c_str(), 0x80000000), 0);
   EXPECT_EQ(open(root_ / "liby.so").text, "driver 'sim': '" + (root_ / "liby.so") +
-                                              "' has 2147483648 bytes, more than the 2147483647 allowed");
+                                              "' has 2147483648 bytes, more than the 2147483647 allowed"
+                                              "; check that it is the right file");
 }
 
 TEST_F(BrokenLibrary, OthersAreUnaffected) {

@@ -143,10 +143,10 @@ TEST(Search, WhatIsNoRegularFileIsRefusedWithoutHanging) {
     EXPECT_EQ(candidate.result, XHAL_ERROR_BAD_MANIFEST) << file;
     return candidate.reason;
   };
-  EXPECT_TRUE(reason("/fifo.json").ends_with("is a FIFO, not a regular file"));
-  EXPECT_TRUE(reason("/folder.json").ends_with("is a folder, not a regular file"));
-  EXPECT_TRUE(reason("/device.json").ends_with("is a device, not a regular file"));
-  EXPECT_TRUE(reason("/socket.json").ends_with("is a socket, not a regular file"));
+  EXPECT_TRUE(reason("/fifo.json").ends_with("is a FIFO, not a regular file; name or put one there"));
+  EXPECT_TRUE(reason("/folder.json").ends_with("is a folder, not a regular file; name or put one there"));
+  EXPECT_TRUE(reason("/device.json").ends_with("is a device, not a regular file; name or put one there"));
+  EXPECT_TRUE(reason("/socket.json").ends_with("is a socket, not a regular file; name or put one there"));
   EXPECT_TRUE(reason("/dangling.json").ends_with("it vanished, or is a link to nothing; remove it"));
   EXPECT_NE(reason("/circle.json").find("symbolic link"), std::string::npos);
 }
@@ -165,8 +165,10 @@ TEST(Search, ALibraryThatIsNoRegularFileIsRefused) {
   for (const char* file : {"/a.json", "/b.json", "/c.json", "/d.json"}) {
     EXPECT_EQ(candidate_at(found, file).result, XHAL_ERROR_DRIVER_FAILED) << file;
   }
-  EXPECT_TRUE(candidate_at(found, "/a.json").reason.ends_with("is a FIFO, not a regular file"));
-  EXPECT_TRUE(candidate_at(found, "/c.json").reason.ends_with("is a device, not a regular file"));
+  EXPECT_TRUE(candidate_at(found, "/a.json")
+                  .reason.ends_with("is a FIFO, not a regular file; name or put one there"));
+  EXPECT_TRUE(candidate_at(found, "/c.json")
+                  .reason.ends_with("is a device, not a regular file; name or put one there"));
   EXPECT_TRUE(
       candidate_at(found, "/d.json").reason.ends_with("does not exist; install it, or correct 'library'"))
       << candidate_at(found, "/d.json").reason;
@@ -221,7 +223,7 @@ TEST(Search, EveryPlaceIsTold) {
                                      "absent user ", "absent installation "}));
   EXPECT_EQ(candidate_at(found, "/missing").reason, "no such folder");
   EXPECT_EQ(candidate_at(found, "/empty").reason, "the folder holds no manifest (*.json)");
-  EXPECT_TRUE(candidate_at(found, "/file").reason.ends_with("is a file, not a folder"));
+  EXPECT_TRUE(candidate_at(found, "/file").reason.ends_with("is a file, not a folder; name a folder"));
   EXPECT_EQ(found.result, XHAL_SUCCESS);
 }
 
@@ -415,7 +417,8 @@ TEST(Search, AManifestAboveTheSizeLimitIsRefused) {
   const Found found = find_in(root.path());
   EXPECT_EQ(selected_names(found), Lines{"sim"});
   EXPECT_EQ(candidate_at(found, "/b.json").reason,
-            "'" + (root / "b.json") + "' has 65537 bytes, more than the 65536 allowed");
+            "'" + (root / "b.json") +
+                "' has 65537 bytes, more than the 65536 allowed; check that it is the right file");
 }
 
 TEST(Search, AMachineWithNothingIsNoError) {

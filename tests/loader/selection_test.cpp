@@ -138,7 +138,7 @@ TEST_F(Selection, ANamedPathThatCannotBeHadIsAnError) {
   EXPECT_TRUE(
       ask(root_ / "own/broken.json")
           .text.ends_with("line 1, column 21: expected a key in double quotes, found the end of the file "
-                          "(JSON allows no comma after the last one)"));
+                          "(JSON allows no comma after the last one); correct the manifest"));
   EXPECT_EQ(ask(root_ / "own/old.json").result, XHAL_ERROR_VERSION_MISMATCH);
   EXPECT_EQ(ask(root_ / "own/hollow.json").result, XHAL_ERROR_DRIVER_FAILED);
   EXPECT_EQ(ask(root_ / "own/layer.json").result, XHAL_ERROR_BAD_MANIFEST);
@@ -190,7 +190,8 @@ TEST_F(Selection, ARefusedManifestOfTheNameGivesCodeAndReason) {
   EXPECT_EQ(find_with("broken").result, XHAL_ERROR_BAD_MANIFEST);
   EXPECT_EQ(find_with("broken").text, "driver 'broken', which XHAL_DRIVERS asks for, was refused: '" +
                                           (root_ / "2/broken.json") +
-                                          "': line 1, column 2: expected a value, found the end of the file");
+                                          "': line 1, column 2: expected a value, found the end of the file"
+                                          "; correct the manifest");
   EXPECT_EQ(find_with("hollow").result, XHAL_ERROR_DRIVER_FAILED);
   EXPECT_EQ(find_with("old").result, XHAL_ERROR_DRIVER_NOT_FOUND);
 }

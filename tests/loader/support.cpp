@@ -101,6 +101,7 @@ Found find_checked(const Request& request, const Environment& environment) {
     EXPECT_FALSE(candidate.origin.empty());
     if (candidate.decision == XHAL_CANDIDATE_REFUSED) {
       EXPECT_LT(candidate.result, 0) << candidate.place;
+      EXPECT_NE(candidate.reason.find("; "), std::string::npos) << "what to do? " << candidate.reason;
     }
     if (candidate.decision != XHAL_CANDIDATE_SELECTED) {
       EXPECT_NE(candidate.reason, "") << candidate.place;

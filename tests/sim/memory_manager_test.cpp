@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <vector>
@@ -100,9 +102,9 @@ TEST_F(MemoryManager, WhatPendingWorkMayTouchIsNotUsedBeforeThatIsDone) {
   Progress progress;
   progress.submit(3);
   void* pointer = allocate(4 * kMiB);
-  pending = {{&progress, 3}};
+  pending.push_back({&progress, 3});
   ASSERT_EQ(free(pointer), XHAL_SUCCESS);
-  pending.clear();
+  pending = {};
   EXPECT_EQ(memory->find(pointer).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED)) << "it is gone at once";
   EXPECT_EQ(memory->info(0).free_bytes, 0u);
   void* again = nullptr;
@@ -178,6 +180,163 @@ TEST_F(MemoryManager, AfterAResetWhatWasMadeBeforeCanOnlyBeFreed) {
   EXPECT_EQ(resolve(allocate(100), 1), XHAL_SUCCESS);
   EXPECT_EQ(memory->find(before).size, 100u);
   EXPECT_EQ(free(before), XHAL_SUCCESS);
+}
+
+TEST_F(MemoryManager, ArgumentsOfLaunchesAreOnesThatTheDeviceReaches) {
+  const char* problem = nullptr;
+  const auto check = [&](const void* pointer, uint64_t size = 0, uint32_t device = 0) {
+    return memory->check_argument(pointer, size, {device, XHAL_ACCESS_READ_WRITE}, problem);
+  };
+  void* device = allocate(100);
+  void* pinned = allocate(100, XHAL_MEMORY_PINNED);
+  EXPECT_EQ(check(nullptr), XHAL_SUCCESS);
+  EXPECT_EQ(check(&problem), XHAL_SUCCESS);
+  for (void* pointer : {device, pinned}) {
+    EXPECT_EQ(check(pointer), XHAL_SUCCESS);
+    EXPECT_EQ(check(pointer, 100), XHAL_SUCCESS);
+    EXPECT_EQ(check(pointer, 101), XHAL_ERROR_OUT_OF_RANGE);
+  }
+  EXPECT_EQ(check(pinned, 100, 1), XHAL_SUCCESS);
+  EXPECT_EQ(check(device, 0, 1), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(check(device, 100, 1), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_TRUE(memory->set_peer(1, 0, true));
+  EXPECT_FALSE(memory->set_peer(1, 0, true));
+  EXPECT_EQ(check(device, 0, 1), XHAL_SUCCESS);
+  EXPECT_EQ(check(device, 100, 1), XHAL_SUCCESS);
+  EXPECT_EQ(check(at(device, 40 * static_cast<int64_t>(kMiB))), XHAL_ERROR_INVALID_POINTER) << "no device's";
+  memory->new_epoch(0);
+  for (void* pointer : {device, pinned})
+    EXPECT_EQ(check(pointer), XHAL_ERROR_INVALID_POINTER) << "of before the reset";
+  EXPECT_EQ(check(nullptr), XHAL_SUCCESS);
+}
+
+TEST_F(MemoryManager, MemoryOfTheNativeAllocatorIsFreedByItsOwnCall) {
+  void* pointer = nullptr;
+  ASSERT_EQ(memory->allocate_native(1, 1000, ++ids, &pointer, why), XHAL_SUCCESS) << why;
+  const Allocation found = memory->find(at(pointer, 999));
+  EXPECT_EQ(found.kind, static_cast<uint32_t>(XHAL_MEMORY_DEVICE));
+  EXPECT_TRUE(found.has(Allocation::kImported));
+  EXPECT_EQ(found.device, 1u);
+  EXPECT_EQ(resolve(at(pointer, 1), 999), XHAL_SUCCESS);
+  EXPECT_EQ(resolve(pointer, 1001), XHAL_ERROR_OUT_OF_RANGE);
+  EXPECT_EQ(free(pointer, 1), XHAL_ERROR_INVALID_POINTER);
+  Memory::Share share;
+  EXPECT_EQ(memory->share(1, pointer, share, why), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_FALSE(memory->free_native(0, pointer));
+  EXPECT_FALSE(memory->free_native(1, at(pointer, 1)));
+  EXPECT_FALSE(memory->free_native(1, allocate(10, XHAL_MEMORY_DEVICE)));
+  EXPECT_EQ(memory->held(1), 4096u);
+  EXPECT_TRUE(memory->free_native(1, pointer));
+  EXPECT_FALSE(memory->free_native(1, pointer));
+  EXPECT_EQ(memory->find(pointer).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
+  EXPECT_EQ(memory->held(1), 0u);
+}
+
+TEST_F(MemoryManager, WhatIsBorrowedIsTheLatestThatItsOwnerSaid) {
+  const std::optional<Interval> theirs = window.take_slice(Window::kSliceAlignment);
+  ASSERT_TRUE(theirs.has_value());
+  Allocation owners;
+  owners.base = theirs->begin;
+  owners.size = 9000;
+  const auto find = [&](uint64_t offset) {
+    return memory->find(reinterpret_cast<void*>(owners.base + offset));
+  };
+  ASSERT_EQ(memory->import_native(0, owners, ++ids, why), XHAL_SUCCESS) << why;
+  const uint64_t id = find(8999).id;
+  ASSERT_EQ(memory->import_native(0, owners, ++ids, why), XHAL_SUCCESS) << why;
+  EXPECT_EQ(find(8999).id, id) << "the same";
+  owners.size = 100;
+  ASSERT_EQ(memory->import_native(0, owners, ++ids, why), XHAL_SUCCESS) << why;
+  EXPECT_EQ(find(99).size, 100u);
+  EXPECT_EQ(find(4096).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
+  EXPECT_EQ(free(reinterpret_cast<void*>(owners.base)), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(memory->info(0).free_bytes, memory->info(0).total_bytes);
+  owners.base = reinterpret_cast<uint64_t>(allocate(100));
+  EXPECT_EQ(memory->import_native(0, owners, ++ids, why), XHAL_ERROR_INVALID_POINTER) << "its own";
+  window.give_slice(*theirs);
+}
+
+TEST_F(MemoryManager, WhatIsSharedShowsItselfAlone) {
+  auto bytes_of = [&](const void* pointer) {
+    return reinterpret_cast<char*>(reinterpret_cast<uint64_t>(pointer) + window.distance());
+  };
+  void* stale = allocate(8000);
+  std::fill_n(bytes_of(stale), 8000, 's');
+  ASSERT_EQ(free(stale), XHAL_SUCCESS);
+  void* pointer = allocate(5000);
+  std::fill_n(bytes_of(pointer), 5000, 'p');
+  Memory::Share share;
+  ASSERT_EQ(memory->share(0, pointer, share, why), XHAL_SUCCESS) << why;
+  EXPECT_EQ(share.bytes, 8192u);
+  EXPECT_EQ(share.size, 5000u);
+  std::vector<char> seen(share.bytes);
+  ASSERT_EQ(pread(share.file, seen.data(), share.bytes, static_cast<off_t>(share.offset)), 8192);
+  EXPECT_EQ(std::count(seen.begin(), seen.begin() + 5000, 'p'), 5000);
+  EXPECT_EQ(std::count(seen.begin() + 5000, seen.end(), 0), 3192) << "nothing behind its end";
+
+  EXPECT_EQ(memory->share(0, at(pointer, 4096), share, why), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(memory->share(1, pointer, share, why), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(memory->share(0, allocate(10, XHAL_MEMORY_PINNED), share, why), XHAL_ERROR_INVALID_POINTER);
+
+  // The other side, here in the same process.
+  void* other = nullptr;
+  ASSERT_EQ(memory->import_shared(1, share, ++ids, &other, why), XHAL_SUCCESS) << why;
+  EXPECT_NE(other, pointer);
+  EXPECT_EQ(memory->find(other).size, 5000u);
+  EXPECT_TRUE(memory->find(other).has(Allocation::kImported));
+  EXPECT_EQ(memory->share(1, other, share, why), XHAL_ERROR_INVALID_POINTER) << "not its own";
+  EXPECT_EQ(free(other, 1), XHAL_ERROR_INVALID_POINTER);
+  bytes_of(other)[4999] = 'o';
+  EXPECT_EQ(bytes_of(pointer)[4999], 'o');
+
+  // Freed memory is nobody else's while the other side has it, and shows nothing of theirs afterwards.
+  const uint64_t before = memory->info(0).free_bytes;
+  ASSERT_EQ(free(pointer), XHAL_SUCCESS);
+  EXPECT_EQ(memory->info(0).free_bytes, before);
+  EXPECT_EQ(bytes_of(other)[0], 'p');
+  EXPECT_EQ(memory->close_shared(0, other, why), XHAL_ERROR_INVALID_POINTER) << "another device's";
+  ASSERT_EQ(memory->close_shared(1, other, why), XHAL_SUCCESS) << why;
+  EXPECT_EQ(memory->close_shared(1, other, why), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(memory->find(other).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
+  memory->end_share(reinterpret_cast<uint64_t>(pointer), share.id);
+  EXPECT_EQ(memory->info(0).free_bytes, before + 8192);
+  void* again = allocate(4 * kMiB);
+  EXPECT_EQ(std::count(bytes_of(again), bytes_of(again) + 4 * kMiB, 'p'), 0);
+}
+
+TEST_F(MemoryManager, AShareMayEndBeforeTheFree) {
+  void* pointer = allocate(5000);
+  Memory::Share share;
+  ASSERT_EQ(memory->share(0, pointer, share, why), XHAL_SUCCESS);
+  memory->end_share(reinterpret_cast<uint64_t>(pointer), share.id);
+  ASSERT_EQ(free(pointer), XHAL_SUCCESS);
+  EXPECT_EQ(memory->info(0).free_bytes, 4 * kMiB);
+}
+
+TEST_F(MemoryManager, SharesThatAreNoneAreRefused) {
+  Memory::Share share;
+  ASSERT_EQ(memory->share(0, allocate(5000), share, why), XHAL_SUCCESS);
+  void* out = nullptr;
+  const auto import = [&](auto&& change) {
+    Memory::Share changed = share;
+    change(changed);
+    return memory->import_shared(1, changed, ++ids, &out, why);
+  };
+  EXPECT_EQ(import([](auto& s) { s.size = 0; }), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(import([](auto& s) { s.size = s.bytes + 1; }), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(import([](auto& s) { s.offset += 1; }), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(import([](auto& s) { s.bytes = UINT64_MAX / 4096 * 4096; }), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(import([](auto& s) { s.offset = UINT64_MAX / 4096 * 4096; }), XHAL_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(import([](auto& s) { s.file = -1; }), XHAL_ERROR_INVALID_ARGUMENT);
+  const int unsealed = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  ASSERT_EQ(ftruncate(unsealed, 1 << 20), 0);
+  EXPECT_EQ(import([&](auto& s) {
+              s.file = unsealed;
+              s.offset = 0;
+            }),
+            XHAL_ERROR_INVALID_ARGUMENT);
+  close(unsealed);
+  EXPECT_EQ(out, nullptr);
 }
 
 TEST(Staging, KeepsToItsBudgetAndGivesItBack) {

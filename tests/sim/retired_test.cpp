@@ -15,10 +15,11 @@ class Retired : public testing::Test {
   // Submits one operation to the stream.
   void submit(size_t stream) { streams[stream].submit(streams[stream].submitted() + 1); }
   void finish(size_t stream) { streams[stream].retire(streams[stream].submitted()); }
-  void add(uint64_t name) { retired.add({RetiredRange::What::kDevice, 0, {name, name + 1}, 0}); }
+  void add(uint64_t name) { retired.add({RetiredRange::What::kDevice, 0, {name, name + 1}, 0, false}); }
   PendingWork pending() {
     ++snapshots_taken;
     PendingWork work;
+    work.streams = streams.size();
     for (const Progress& stream : streams) {
       if (!stream.reached(stream.submitted())) work.push_back({&stream, stream.submitted()});
     }
@@ -113,7 +114,7 @@ TEST_F(Retired, NothingIsReleasedTooEarly) {
         random() % 2 == 0 ? retired.reclaim() : retired.reclaim_known();
     }
     for (const uint64_t name : released) {
-      for (const Position& position : owed[name])
+      for (const Position& position : owed[name].positions)
         ASSERT_TRUE(position.progress->reached(position.number)) << name;
     }
     released.clear();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // xhal-info as its users meet it, over a driver that misbehaves where it is told to.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -87,26 +88,27 @@ TEST_P(XhalInfoOnBadDriver, IsALineInTheTableAndExitCodeOne) {
   EXPECT_EQ(report["drivers"][0]["status"], GetParam().status);
   const std::string message = report["drivers"][0]["message"];
   EXPECT_NE(message.find(GetParam().says), std::string::npos) << message;
+  EXPECT_NE(message.find("ask whoever made it"), std::string::npos) << "what to do? " << message;
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryStep, XhalInfoOnBadDriver,
-                         testing::Values(Misbehaviour{"crash:load", "crashed", "SIGSEGV in load"},
-                                         Misbehaviour{"crash:negotiate", "crashed", "SIGSEGV in load"},
-                                         Misbehaviour{"crash:open", "crashed", "SIGSEGV in load"},
-                                         Misbehaviour{"crash:enumerate", "crashed", "SIGSEGV in"},
-                                         Misbehaviour{"crash:properties", "crashed", "SIGSEGV in properties"},
-                                         Misbehaviour{"crash:close", "crashed", "SIGSEGV in close"},
-                                         Misbehaviour{"hang:load", "timed_out", "in load"},
-                                         Misbehaviour{"hang:enumerate", "timed_out", "did not answer within"},
-                                         Misbehaviour{"hang:close", "timed_out", "in close"},
-                                         Misbehaviour{"exit:open", "failed", "exited with code 7 in load"},
-                                         Misbehaviour{"exit:properties", "failed",
-                                                      "exited with code 7 in properties"}),
-                         [](const auto& info_of) {
-                           std::string name = info_of.param.mode;
-                           std::replace(name.begin(), name.end(), ':', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    EveryStep, XhalInfoOnBadDriver,
+    testing::Values(Misbehaviour{"crash:load", "crashed", "SIGSEGV in load"},
+                    Misbehaviour{"crash:negotiate", "crashed", "SIGSEGV in load"},
+                    Misbehaviour{"crash:open", "crashed", "SIGSEGV in load, open or enumeration"},
+                    Misbehaviour{"crash:enumerate", "crashed", "SIGSEGV in load, open or enumeration"},
+                    Misbehaviour{"crash:properties", "crashed", "SIGSEGV in properties"},
+                    Misbehaviour{"crash:close", "crashed", "SIGSEGV in close"},
+                    Misbehaviour{"hang:load", "timed_out", "in load"},
+                    Misbehaviour{"hang:enumerate", "timed_out", "did not answer within"},
+                    Misbehaviour{"hang:close", "timed_out", "in close"},
+                    Misbehaviour{"exit:open", "failed", "exited with code 7 in load, open or enumeration"},
+                    Misbehaviour{"exit:properties", "failed", "exited with code 7 in properties"}),
+    [](const auto& info_of) {
+      std::string name = info_of.param.mode;
+      std::replace(name.begin(), name.end(), ':', '_');
+      return name;
+    });
 
 TEST(XhalInfo, ADriverThatLiesAboutItsCountHarmsNobody) {
   const ProgramResult result = info_on_fake("many", {"--json", "--timeout", "60"});
@@ -158,10 +160,97 @@ TEST(XhalInfoJson, WhyOfASearchThatFailsIsJsonAndOneLine) {
 }
 
 TEST(XhalInfoJson, OneDeviceKeepsTheDecisionsThatWereAskedFor) {
-  const json device = json::parse(info_on_fake("", {"--json", "--why", "--device", "0"}).out);
-  EXPECT_EQ(device["architecture"], "fake-1");
-  EXPECT_FALSE(device["candidates"].empty());
-  EXPECT_FALSE(json::parse(info_on_fake("", {"--json", "--device", "0"}).out).contains("candidates"));
+  const ProgramResult with_why = info_on_fake("", {"--json", "--why", "--device", "0"});
+  expect_valid(with_why.out);
+  const json report = json::parse(with_why.out);
+  EXPECT_EQ(report["drivers"][0]["devices"][0]["architecture"], "fake-1");
+  EXPECT_FALSE(report["candidates"].empty());
+  const ProgramResult plain = info_on_fake("", {"--json", "--device", "0"});
+  expect_valid(plain.out);
+  EXPECT_FALSE(json::parse(plain.out).contains("candidates"));
+}
+
+// One document, whatever is asked for: the second device of two is the only one in it, with its own number.
+TEST(XhalInfoJson, OneDeviceIsTheOnlyOneOfTheSameDocument) {
+  const ProgramResult result = info({"--json", "--backend", "sim", "--device", "1"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  expect_valid(result.out);
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report["drivers"].size(), 1U);
+  ASSERT_EQ(report["drivers"][0]["devices"].size(), 1U);
+  EXPECT_EQ(report["drivers"][0]["devices"][0]["index"], 1);
+}
+
+TEST(XhalInfoJson, FeaturesAreTheTablesRows) {
+  const ProgramResult result = info({"--json", "--features"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  expect_valid(result.out);
+  const json report = json::parse(result.out);
+  const std::string table = info({"--features"}).out;
+  EXPECT_EQ(report["features"].size(), static_cast<size_t>(std::count(table.begin(), table.end(), '\n')) - 1);
+  EXPECT_EQ(report["features"][0]["name"], "core");
+  EXPECT_EQ(report["features"][0]["state"], "settled");
+}
+
+TEST(XhalInfo, OptionsThatWouldBeIgnoredAreRefused) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"--device", "0", "--topology"},
+                                             {"--memory", "--topology"},
+                                             {"--features", "--device", "0"},
+                                             {"--features", "--topology"},
+                                             {"--features", "--why"},
+                                             {"--features", "--memory"},
+                                             {"--features", "--backend", "sim"},
+                                             {"--features", "--driver", kFake}}) {
+    const ProgramResult result = info(words);
+    EXPECT_EQ(result.exit_code, 2) << words[0] << words[1] << result.out;
+    EXPECT_TRUE(is_one_line(result.err)) << result.err;
+    EXPECT_EQ(result.out, "") << words[0] << words[1];
+  }
+}
+
+TEST(XhalInfo, MemoryIsInTheTable) {
+  EXPECT_EQ(info({"--backend", "sim"}).out.find(" free"), std::string::npos);
+  const ProgramResult result = info({"--backend", "sim", "--memory"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find(" free"), std::string::npos) << result.out;
+}
+
+// The matrix tells of the drivers that are not in it, as the table does.
+TEST(XhalInfo, TopologyTellsOfADriverThatCrashed) {
+  const ProgramOptions crashes = {.environment = {{"FAKE_DRIVER_MODE", "crash:load"}}};
+  const ProgramResult alone = info({"--topology", "--driver", kFake, "--timeout", "60"}, crashes);
+  EXPECT_EQ(alone.exit_code, 1);
+  EXPECT_NE(alone.out.find("no devices\n\nfake: crashed with SIGSEGV"), std::string::npos) << alone.out;
+  const ProgramResult beside =
+      info({"--topology", "--backend", "sim", "--driver", kFake, "--timeout", "60"}, crashes);
+  EXPECT_EQ(beside.exit_code, 1);
+  EXPECT_NE(beside.out.find("dev1"), std::string::npos) << beside.out;
+  EXPECT_NE(beside.out.find("\nfake: crashed with SIGSEGV"), std::string::npos) << beside.out;
+}
+
+TEST(XhalInfo, BadManifestsOfTheSearchAreALineEachAndHarmNobody) {
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / ("search" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "a_broken.json") << "{ \"xhal_manifest\": ";
+  std::ofstream(folder / "b_nested.json") << std::string(40, '[');
+  std::filesystem::copy_file(kFake, folder / "c_lost.json");
+  ASSERT_EQ(mkfifo((folder / "d_pipe.json").c_str(), 0600), 0);
+  std::ofstream(folder / "e_zero.json") << "{\"xhal_manifest\": 0}";
+  const ProgramResult result =
+      info({}, {.environment = {{"XHAL_DRIVER_PATH", folder.string()}, {"XDG_DATA_HOME", folder.string()}}});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_NE(result.out.find("sim"), std::string::npos) << result.out;
+  for (const char* name : {"a_broken.json", "b_nested.json", "c_lost.json", "d_pipe.json", "e_zero.json"}) {
+    const size_t at = result.err.find(std::string(name) + "' was left out: ");
+    ASSERT_NE(at, std::string::npos) << name << result.err;
+    const std::string line = result.err.substr(at, result.err.find('\n', at) - at);
+    EXPECT_NE(line.find("; "), std::string::npos) << "what to do? " << line;
+  }
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 5) << result.err;
+  EXPECT_EQ(info({"--backend", "sim"}, {.environment = {{"XHAL_DRIVER_PATH", folder.string()}}}).err, "");
+  std::filesystem::remove_all(folder);
 }
 
 // A library without a manifest has no name until it has answered.

@@ -180,6 +180,23 @@ json links(xhal_device_t device, const std::vector<xhal_device_t>& peers) {
 
 }  // namespace
 
+json describe_features() {
+  const auto lower_case = [](std::string text) {
+    for (char& letter : text)
+      letter = static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter + 32 : letter);
+    return text;
+  };
+  json features = json::array();
+#define XHAL_FEATURE(NAME, lower, bit, since, needs, maturity, text) \
+  features.push_back({{"name", #lower},                              \
+                      {"needs", lower_case(#needs)},                 \
+                      {"state", lower_case(#maturity)},              \
+                      {"description", text}});
+#include "xhal/features.def"
+#undef XHAL_FEATURE
+  return features;
+}
+
 json describe_driver(xhal_driver_t driver) {
   xhal_driver_properties_t p{};
   p.struct_size = sizeof(p);

@@ -19,6 +19,8 @@ struct Failure {
   std::string text;
 };
 
+// Of the contract this was built with: name, what each needs, settled or experimental, what it is.
+nlohmann::json describe_features();
 nlohmann::json describe_driver(xhal_driver_t driver);
 nlohmann::json describe_device(xhal_device_t device, const std::vector<xhal_device_t>& peers,
                                const DescribeOptions& options);

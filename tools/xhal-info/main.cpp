@@ -73,6 +73,14 @@ json empty_report() {
   };
 }
 
+// No driver is asked for it, so none is listed.
+json features_report() {
+  json report = empty_report();
+  report.erase("drivers");
+  report["features"] = xhal::info::describe_features();
+  return report;
+}
+
 struct Report {
   json content = empty_report();
   int exit_code = kExitNothing;
@@ -121,8 +129,9 @@ int print_one_device(const Options& options, const Report& found, const Look& lo
   for (const json& driver : report["drivers"]) {
     for (const json& device : driver["devices"]) {
       if (number++ != *options.device) continue;
-      json shown = device;
-      if (options.why) shown["candidates"] = report["candidates"];
+      json shown = report;
+      shown["drivers"] = json::array({driver});
+      shown["drivers"][0]["devices"] = json::array({device});
       print_text(options.as_json ? as_text(shown) : render_device(driver, device, look));
       // Nobody sees the table, which tells of the others.
       if (!failed.empty()) print_error(kTool, failed);
@@ -145,7 +154,8 @@ int print_one_device(const Options& options, const Report& found, const Look& lo
 int run(const Options& options) {
   const Look look{use_color(stdout) && !options.as_json, terminal_width(stdout, 160)};
   if (options.features) {
-    print_text(render_features(look));
+    const json report = features_report();
+    print_text(options.as_json ? as_text(report) : render_features(report["features"], look));
     return kExitOk;
   }
   const SearchResult search = search_drivers(options.selection);
@@ -176,18 +186,26 @@ int info(int argc, char** argv) {
       "Exit codes: 0 fine, 1 a driver misbehaved, 2 wrong input, 3 no device, 4 a defect of this tool.");
   app.set_version_flag("--version", version_text());
   app.add_flag("--json", options.as_json, "print JSON (schema: share/xhal/schemas/xhal-info.schema.json)");
-  app.add_flag("--why", options.why, "tell every decision of the search for drivers and layers");
-  app.add_flag("--topology", options.topology, "print the matrix of links between devices");
-  app.add_flag("--features", options.features, "print what the features mean");
-  app.add_flag("--memory", options.describe.memory, "ask for free memory too; this may open the device");
-  app.add_option("--device", options.device, "everything about one device, counted over all drivers");
-  app.add_option("--backend", options.selection.backends, "look at this driver only (repeatable)")
-      ->delimiter(',')
-      ->check(not_empty());
-  app.add_option("--driver", options.selection.driver_paths, "a driver's manifest or library (repeatable)")
-      ->check(not_empty());
-  app.add_option("--timeout", options.timeout_seconds, "seconds a driver may take to answer")
-      ->check(CLI::Range(0.01, 3600.0));
+  auto* why = app.add_flag("--why", options.why, "tell every decision of the search for drivers and layers");
+  auto* topology = app.add_flag("--topology", options.topology, "print the matrix of links between devices");
+  auto* features = app.add_flag("--features", options.features, "print what the features mean");
+  auto* memory =
+      app.add_flag("--memory", options.describe.memory, "ask for free memory too; this may open the device");
+  auto* device =
+      app.add_option("--device", options.device, "everything about one device, counted over all drivers");
+  auto* backend =
+      app.add_option("--backend", options.selection.backends, "look at this driver only (repeatable)")
+          ->delimiter(',')
+          ->check(not_empty());
+  auto* driver = app.add_option("--driver", options.selection.driver_paths,
+                                "a driver's manifest or library (repeatable)")
+                     ->check(not_empty());
+  auto* timeout = app.add_option("--timeout", options.timeout_seconds, "seconds a driver may take to answer")
+                      ->check(CLI::Range(0.01, 3600.0));
+  // What would be ignored is refused.
+  for (CLI::Option* option : {why, topology, memory, device, backend, driver, timeout})
+    features->excludes(option);
+  topology->excludes(device)->excludes(memory);
   app.add_option("--probe-worker", options.probe_worker)->group("")->check(not_empty());
   try {
     app.parse(argc, argv);

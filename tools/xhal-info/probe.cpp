@@ -62,7 +62,8 @@ json describe_all(xhal_instance_t instance, const DescribeOptions& options) {
 }  // namespace
 
 int run_probe_worker(const std::string& load_path, const DescribeOptions& options) {
-  tell_stage("load");
+  // One call does all three, so nobody outside of it can tell them apart.
+  tell_stage("load, open or enumeration");
   const char* path = load_path.c_str();
   xhal_instance_desc_t desc{};
   desc.struct_size = sizeof(desc);
@@ -146,8 +147,11 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
     driver["status"] = child.ending == Ending::kTimedOut    ? "timed_out"
                        : child.ending == Ending::kSignalled ? "crashed"
                                                             : "failed";
-    driver["message"] = fmt::format("{} in {}{}{}", tools::describe_ending(child, deadline), stage,
-                                    noise.empty() ? "" : "; it said: ", noise);
+    driver["message"] = fmt::format("{} in {}{}{}; {}", tools::describe_ending(child, deadline), stage,
+                                    noise.empty() ? "" : "; it said: ", noise,
+                                    child.ending == Ending::kTimedOut
+                                        ? "give it longer with --timeout, or ask whoever made it"
+                                        : "it is defective, ask whoever made it");
     entry = ending::Entry::kBroke;
   }
   return {driver, ending::exit_code_of(entry, result)};

@@ -46,6 +46,24 @@ std::string status_cell(const json& driver, const Look& look) {
   return styled(status, status == "ok" ? Style::kGreen : Style::kRed, look.color);
 }
 
+// A line for each driver that did not answer.
+std::string troubles_of(const json& report) {
+  std::string troubles;
+  for (const json& driver : report["drivers"]) {
+    if (driver["status"] == "ok") continue;
+    troubles +=
+        fmt::format("{}: {}\n", driver["name"].get<std::string>(), driver["message"].get<std::string>());
+  }
+  return troubles;
+}
+
+std::string memory_cell(const json& device) {
+  std::string text = human_bytes(device["memory_bytes"].get<uint64_t>());
+  if (device.contains("memory"))
+    text += fmt::format(", {} free", human_bytes(device["memory"]["free_bytes"].get<uint64_t>()));
+  return text;
+}
+
 size_t claimed_features(const json& device) {
   const json& features = device["features"];
   return static_cast<size_t>(std::count(features.begin(), features.end(), json(true)));
@@ -95,15 +113,13 @@ std::string render_overview(const json& report, const Look& look) {
   std::vector<std::vector<std::string>> rows;
   rows.push_back({styled("DEVICE", Style::kBold, look.color), "DRIVER", "NAME", "ARCH", "MEMORY", "UNITS",
                   "FEATURES", "STATE"});
-  std::string troubles;
   size_t number = 0;
   for (const json& driver : report["drivers"]) {
     const std::string name =
         driver["name"].get<std::string>() + (driver["emulated"].get<bool>() ? " (EMULATED)" : "");
     for (const json& device : driver["devices"]) {
       rows.push_back({std::to_string(number++), name, device["name"], device["architecture"],
-                      human_bytes(device["memory_bytes"].get<uint64_t>()),
-                      std::to_string(device["unit_count"].get<uint64_t>()),
+                      memory_cell(device), std::to_string(device["unit_count"].get<uint64_t>()),
                       std::to_string(claimed_features(device)), status_cell(driver, look)});
     }
     if (driver["devices"].empty() && driver["status"] == "ok") {
@@ -111,14 +127,13 @@ std::string render_overview(const json& report, const Look& look) {
     }
     if (driver["status"] != "ok") {
       rows.push_back({"-", name, "-", "-", "-", "-", "-", status_cell(driver, look)});
-      troubles +=
-          fmt::format("{}: {}\n", driver["name"].get<std::string>(), driver["message"].get<std::string>());
     }
   }
   if (report["drivers"].empty()) {
     return "no driver found; `xhal-info --why` tells where was looked and what was refused\n";
   }
   std::string result = render_columns(rows, look);
+  const std::string troubles = troubles_of(report);
   if (!troubles.empty()) result += "\n" + troubles;
   return result;
 }
@@ -172,22 +187,18 @@ std::string render_topology(const json& report, const Look& look) {
     result += render_columns(rows, look) + "\n";
     first += devices.size();
   }
-  return result.empty() ? "no devices\n" : result;
+  if (result.empty()) result = "no devices\n\n";
+  result += troubles_of(report);
+  // The blank line stands between a matrix and what is behind it.
+  if (result.ends_with("\n\n")) result.pop_back();
+  return result;
 }
 
-std::string render_features(const Look& look) {
+std::string render_features(const json& features, const Look& look) {
   std::vector<std::vector<std::string>> rows = {
       {styled("FEATURE", Style::kBold, look.color), "NEEDS", "STATE", "WHAT IT IS"}};
-#define XHAL_FEATURE(NAME, lower, bit, since, needs, maturity, description) \
-  rows.push_back({#lower, #needs, #maturity, description});
-#include "xhal/features.def"
-#undef XHAL_FEATURE
-  for (size_t i = 1; i < rows.size(); ++i) {
-    for (size_t column = 1; column <= 2; ++column) {
-      for (char& letter : rows[i][column])
-        letter = static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter + 32 : letter);
-    }
-  }
+  for (const json& feature : features)
+    rows.push_back({feature["name"], feature["needs"], feature["state"], feature["description"]});
   return render_columns(rows, look);
 }
 

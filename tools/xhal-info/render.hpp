@@ -22,7 +22,8 @@ std::string render_overview(const nlohmann::json& report, const Look& look);
 std::string render_why(const std::vector<tools::FoundCandidate>& candidates, const Look& look);
 std::string render_topology(const nlohmann::json& report, const Look& look);
 std::string render_device(const nlohmann::json& driver, const nlohmann::json& device, const Look& look);
-std::string render_features(const Look& look);
+// `features` as in the JSON.
+std::string render_features(const nlohmann::json& features, const Look& look);
 
 std::string human_bytes(uint64_t bytes);
 

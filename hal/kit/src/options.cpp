@@ -18,34 +18,49 @@ std::string known_keys(std::span<const OptionRule> rules) {
   return text;
 }
 
-xhal_result_t apply_one(const char* driver, const xhal_key_value_t& option,
+struct Owner {
+  const char* kind;
+  const char* name;
+};
+
+xhal_result_t apply_one(const Owner& owner, const xhal_key_value_t& option,
                         std::span<const OptionRule> rules) {
   const std::string_view key = option.key != nullptr ? option.key : "";
   const auto rule = std::ranges::find_if(rules, [&](const OptionRule& r) { return key == r.key; });
   if (rule == rules.end()) {
-    return fail(XHAL_ERROR_INVALID_ARGUMENT, "driver '%s' has no option '%.*s'; %s", driver,
+    return fail(XHAL_ERROR_INVALID_ARGUMENT, "%s '%s' has no option '%.*s'; %s", owner.kind, owner.name,
                 static_cast<int>(std::min<size_t>(key.size(), 64)), key.data(), known_keys(rules).c_str());
   }
   const std::string_view value = option.value != nullptr ? option.value : "";
   const std::string reason = rule->apply(value);
   if (reason.empty()) return XHAL_SUCCESS;
-  return fail(XHAL_ERROR_INVALID_ARGUMENT, "driver '%s', option %s=%.*s: %s (%s: %s)", driver, rule->key,
-              static_cast<int>(std::min<size_t>(value.size(), 64)), value.data(), reason.c_str(), rule->key,
-              rule->help);
+  return fail(XHAL_ERROR_INVALID_ARGUMENT, "%s '%s', option %s=%.*s: %s (%s: %s)", owner.kind, owner.name,
+              rule->key, static_cast<int>(std::min<size_t>(value.size(), 64)), value.data(), reason.c_str(),
+              rule->key, rule->help);
+}
+
+xhal_result_t apply_all(const Owner& owner, std::span<const xhal_key_value_t> options,
+                        std::span<const OptionRule> rules) {
+  try {
+    for (const xhal_key_value_t& option : options) {
+      if (const xhal_result_t result = apply_one(owner, option, rules); result < 0) return result;
+    }
+    return XHAL_SUCCESS;
+  } catch (const std::bad_alloc&) {
+    return XHAL_ERROR_OUT_OF_HOST_MEMORY;
+  }
 }
 
 }  // namespace
 
 xhal_result_t apply_options(const char* driver, std::span<const xhal_key_value_t> options,
                             std::span<const OptionRule> rules) {
-  try {
-    for (const xhal_key_value_t& option : options) {
-      if (const xhal_result_t result = apply_one(driver, option, rules); result < 0) return result;
-    }
-    return XHAL_SUCCESS;
-  } catch (const std::bad_alloc&) {
-    return XHAL_ERROR_OUT_OF_HOST_MEMORY;
-  }
+  return apply_all({"driver", driver}, options, rules);
+}
+
+xhal_result_t apply_layer_options(const char* layer, std::span<const xhal_key_value_t> options,
+                                  std::span<const OptionRule> rules) {
+  return apply_all({"layer", layer}, options, rules);
 }
 
 bool parse_bytes(std::string_view text, uint64_t& out_bytes) {

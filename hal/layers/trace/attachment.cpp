@@ -148,6 +148,14 @@ void Attachment::ensure_known(xhal_stream_t handle) {
   streams_[handle] = stream;
 }
 
+bool Attachment::is_capturing(xhal_stream_t handle) {
+  if (!captures_seen_.load(std::memory_order_relaxed)) return false;
+  xhal_capture_info_t info = {};
+  info.struct_size = sizeof(info);
+  return next_->stream_get_capture_info(handle, &info) == XHAL_SUCCESS &&
+         info.state == XHAL_CAPTURE_STATE_ACTIVE;
+}
+
 void Attachment::name_tracks(Stream& stream, std::string& problem) {
   if (stream.named_in_epoch == file_.epoch()) return;
   stream.named_in_epoch = file_.epoch();
@@ -189,7 +197,7 @@ void Attachment::submitted(const Submission& submission, const EventText& argume
     text.end();
     text.begin('X', submission.name, stream->track, begin);
     text.duration(end - begin);
-    text.category("submitted");
+    text.category(submission.captured ? "captured" : "submitted");
     text.arguments_of(arguments);
     text.end();
     if (submission.counts) {

@@ -5,6 +5,7 @@
 // driver, libxhal or the application runs, so that it cannot be part of a cycle. Events' texts are made before it is taken.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -80,7 +81,8 @@ class Attachment {
     std::string_view name;
     uint64_t correlation;
     uint64_t begin_ns, end_ns;
-    bool counts;  // a record of an event asks about work; it is none
+    bool counts;    // a record of an event asks about work; it is none
+    bool captured;  // became a node of a graph and does not run now
   };
   void submitted(const Submission& submission, const EventText& arguments);
 
@@ -95,6 +97,9 @@ class Attachment {
 
   // Asks the driver about a stream that was not seen before.
   void ensure_known(xhal_stream_t stream);
+  // Whether what is submitted to the stream becomes a node of a graph. Nobody is asked before the first capture.
+  bool is_capturing(xhal_stream_t stream);
+  void capture_began() { captures_seen_.store(true, std::memory_order_relaxed); }
   void record_begins(xhal_event_t event, xhal_stream_t stream);
   void record_ends(xhal_event_t event, bool accepted);
 
@@ -120,6 +125,7 @@ class Attachment {
   std::string driver_name_;
   void* host_context_;
   File& file_;
+  std::atomic<bool> captures_seen_{false};
   std::unordered_map<const void*, Stream> streams_;
   std::unordered_map<const void*, Event> events_;
   struct Kernel {

@@ -122,6 +122,33 @@ void in_argument(EventText& text, std::string_view /*key*/, const xhal_memory_de
   text.argument("size", desc.size);
 }
 
+void in_argument(EventText& text, std::string_view /*key*/, const xhal_copy_region_t* value) {
+  xhal_copy_region_t region;
+  if (kit::read_struct(value, region) != XHAL_SUCCESS) return;
+  text.argument("destination", static_cast<const void*>(region.destination));
+  text.argument("source", region.source);
+  text.argument("extent", std::to_string(region.extent[0]) + " x " + std::to_string(region.extent[1]) +
+                              " x " + std::to_string(region.extent[2]));
+}
+
+void in_argument(EventText& text, std::string_view /*key*/, const xhal_stream_desc_t* value) {
+  xhal_stream_desc_t desc;
+  if (kit::read_struct(value, desc) == XHAL_SUCCESS) text.argument("priority", desc.priority);
+}
+
+void in_argument(EventText& text, std::string_view /*key*/, const xhal_event_desc_t* value) {
+  xhal_event_desc_t desc;
+  if (kit::read_struct(value, desc) == XHAL_SUCCESS) text.argument("flags", desc.flags);
+}
+
+void in_argument(EventText& text, std::string_view /*key*/, const xhal_module_desc_t* value) {
+  xhal_module_desc_t desc;
+  if (kit::read_struct(value, desc) != XHAL_SUCCESS) return;
+  in_argument(text, "format", desc.format);
+  in_argument(text, "target", desc.target);
+  text.argument("image_size", desc.image_size);
+}
+
 // Function pointers tell nobody anything.
 template <class Result, class... Parameters>
 void in_argument(EventText& /*text*/, std::string_view /*key*/, Result (* /*function*/)(Parameters...)) {}
@@ -137,6 +164,32 @@ void in_argument(EventText& /*text*/, std::string_view /*key*/, Result (* /*func
 #define XHAL_TRACE_ARGUMENT_OUTHA(type, name, capacity, count)
 #define XHAL_TRACE_ARGUMENT_(kind, ...) XHAL_TRACE_ARGUMENT_##kind(__VA_ARGS__)
 #define XHAL_TRACE_ARGUMENT(tuple) XHAL_TRACE_ARGUMENT_ tuple
+
+// ---- What a call gave, once it has succeeded ------------------------------------------------------------------------------------
+
+inline void out_argument(EventText& text, std::string_view key, void* const* value) {
+  text.argument(key, *value);
+}
+template <std::integral T>
+void out_argument(EventText& text, std::string_view key, const T* value) {
+  text.argument(key, *value);
+}
+template <class T>
+void out_argument(EventText& /*text*/, std::string_view /*key*/, const T* /*value*/) {}
+
+#define XHAL_TRACE_GIVEN_H(type, name)
+#define XHAL_TRACE_GIVEN_V(ctype, name)
+#define XHAL_TRACE_GIVEN_A(ctype, name)
+#define XHAL_TRACE_GIVEN_IN(ctype, name)
+#define XHAL_TRACE_GIVEN_INO(ctype, name)
+#define XHAL_TRACE_GIVEN_OUT(ctype, name) \
+  if ((name) != nullptr) out_argument(out, #name, name);
+#define XHAL_TRACE_GIVEN_OUTO(ctype, name) XHAL_TRACE_GIVEN_OUT(ctype, name)
+#define XHAL_TRACE_GIVEN_OUTH(type, name) \
+  if ((name) != nullptr) out.argument(#name, static_cast<const void*>(*(name)));
+#define XHAL_TRACE_GIVEN_OUTHA(type, name, capacity, count)
+#define XHAL_TRACE_GIVEN_(kind, ...) XHAL_TRACE_GIVEN_##kind(__VA_ARGS__)
+#define XHAL_TRACE_GIVEN(tuple) XHAL_TRACE_GIVEN_ tuple
 
 // The argument of a type among all arguments.
 template <class Wanted, class First, class... Rest>
@@ -162,8 +215,11 @@ std::string_view result_name(xhal_result_t result) {
   }
 }
 
-void end_of_call(EventText& text, Attachment& attachment, xhal_result_t result, uint64_t correlation) {
+template <class Given>
+void end_of_call(EventText& text, Attachment& attachment, xhal_result_t result, uint64_t correlation,
+                 const Given& given_out) {
   text.argument("result", result_name(result));
+  if (result >= 0) given_out(text);
   if (correlation != 0) text.argument("correlation", correlation);
   text.argument("driver", attachment.driver_name());
 }
@@ -188,22 +244,24 @@ std::string operation_name(Attachment& attachment, std::string_view entry, Argum
   }
 }
 
-// `call` goes on to the next layer or the driver; `given` holds the arguments' text. What the layer itself asks the driver is asked
+// `call` goes on to the next layer or the driver; `given` holds the arguments' text, `given_out` adds what the call gave. What the layer itself asks the driver is asked
 // before the call, so that the thread's last error is the call's own.
-template <Entry kEntry, class Call, class... Arguments>
+template <Entry kEntry, class Call, class Given, class... Arguments>
 xhal_result_t traced(Attachment& attachment, std::string_view name, EventText& given, const Call& call,
-                     Arguments... arguments) {
+                     const Given& given_out, Arguments... arguments) {
   constexpr Role kRole = role_of(kEntry);
   constexpr bool kSubmits = kRole == Role::kSubmission || kRole == Role::kRecord;
   constexpr bool kAnswers = kRole == Role::kAnswer || kRole == Role::kWait;
   const Track track = calling_thread();
   uint64_t correlation = 0;
   std::string operation;
+  bool captured = false;
   std::vector<Promise> promises;
   if constexpr (kSubmits) {
     correlation = kit::services().next_id();
     operation = operation_name<kEntry>(attachment, name.substr(sizeof("xhal_") - 1), arguments...);
     attachment.ensure_known(pick<xhal_stream_t>(arguments...));
+    captured = attachment.is_capturing(pick<xhal_stream_t>(arguments...));
   }
   if constexpr (kRole == Role::kRecord) {
     attachment.record_begins(pick<xhal_event_t>(arguments...), pick<xhal_stream_t>(arguments...));
@@ -232,22 +290,25 @@ xhal_result_t traced(Attachment& attachment, std::string_view name, EventText& g
     text.category("call");
     text.arguments_of(given);
   }
-  end_of_call(text, attachment, result, correlation);
+  end_of_call(text, attachment, result, correlation, given_out);
   text.end();
   attachment.write(text, end, result < 0 ? Flush::kNow : Flush::kWhenDue);
 
   if constexpr (kSubmits) {
     if constexpr (kRole == Role::kRecord)
-      attachment.record_ends(pick<xhal_event_t>(arguments...), result >= 0);
+      attachment.record_ends(pick<xhal_event_t>(arguments...), result >= 0 && !captured);
     if (result >= 0) {
       given.argument("correlation", correlation);
-      attachment.submitted(
-          {pick<xhal_stream_t>(arguments...), operation, correlation, begin, end, kRole != Role::kRecord},
-          given);
+      attachment.submitted({pick<xhal_stream_t>(arguments...), operation, correlation, begin, end,
+                            kRole != Role::kRecord && !captured, captured},
+                           given);
     }
   }
   if constexpr (kAnswers) {
     if (result == XHAL_SUCCESS) attachment.keep(promises, name, begin, end);
+  }
+  if constexpr (kEntry == Entry::stream_begin_capture) {
+    if (result >= 0) attachment.capture_began();
   }
   if constexpr (kEntry == Entry::stream_destroy) {
     if (result >= 0) attachment.destroyed(pick<xhal_stream_t>(arguments...), end);
@@ -271,14 +332,18 @@ Attachment& attachment_of(Handle handle) {
   return *static_cast<Attachment*>(XHAL_LAYER_STATE(handle, layer_slot));
 }
 
-#define XHAL_ENTRY(feature, since, name, ...)                                                       \
-  xhal_result_t trace_##name(XHAL_PARAMS(__VA_ARGS__)) {                                            \
-    Attachment& attachment = attachment_of(XHAL_FIRST_NAME(__VA_ARGS__));                           \
-    const auto call = [&] { return attachment.next().name(XHAL_ARGUMENTS(__VA_ARGS__)); };          \
-    if (!attachment.recording()) return call();                                                     \
-    EventText text;                                                                                 \
-    XHAL_PP_EACH(XHAL_TRACE_ARGUMENT, __VA_ARGS__)                                                  \
-    return traced<Entry::name>(attachment, "xhal_" #name, text, call, XHAL_ARGUMENTS(__VA_ARGS__)); \
+#define XHAL_ENTRY(feature, since, name, ...)                                              \
+  xhal_result_t trace_##name(XHAL_PARAMS(__VA_ARGS__)) {                                   \
+    Attachment& attachment = attachment_of(XHAL_FIRST_NAME(__VA_ARGS__));                  \
+    const auto call = [&] { return attachment.next().name(XHAL_ARGUMENTS(__VA_ARGS__)); }; \
+    if (!attachment.recording()) return call();                                            \
+    EventText text;                                                                        \
+    XHAL_PP_EACH(XHAL_TRACE_ARGUMENT, __VA_ARGS__)                                         \
+    const auto given_out = [&]([[maybe_unused]] EventText& out) {                          \
+      XHAL_PP_EACH(XHAL_TRACE_GIVEN, __VA_ARGS__)                                          \
+    };                                                                                     \
+    return traced<Entry::name>(attachment, "xhal_" #name, text, call, given_out,           \
+                               XHAL_ARGUMENTS(__VA_ARGS__));                               \
   }
 #include "xhal/entry_points.def"
 

@@ -51,7 +51,7 @@ xhal_result_t read_options(const xhal_layer_attach_t& params, FileSettings& sett
          return "";
        }},
   };
-  return kit::apply_options(kName, {params.options, params.option_count}, rules);
+  return kit::apply_layer_options(kName, {params.options, params.option_count}, rules);
 }
 
 xhal_result_t attach(const xhal_layer_attach_t* params, void** out_state) try {

@@ -2,7 +2,7 @@
 /*
  * A driver that is another driver with one defect. MUTANT_BASE is the library of that other one; MUTANT says what is wrong:
  *   (nothing)                     the other driver as it is
- *   <name>                        a lie of one entry, from mutants.def
+ *   <name>                        a lie of one entry, from mutants.def or mutants_optional.def
  *   <fault>:<entry>[:<trigger>]   crash, abort, exit, hang, block, gate, fork, nothing or refuse at every call of the entry; with a trigger: from the first
  *                                 call of that other entry in the process on. Beside the entries of the contract: load, negotiate, open, close.
  * `block` writes a byte into the FIFO that MUTANT_FIFO names, so that a test knows that it is here, and never returns. `gate` does the same, takes
@@ -144,6 +144,7 @@ static void install_faults(xhal_functions_t* functions) {
 
 static void install_mutant(xhal_functions_t* functions, const char* name) {
   const mutant_t* mutant = find_mutant(name);
+  if (mutant == NULL) mutant = find_optional_mutant(name);
   if (mutant == NULL) give_up("knows no mutant", name);
 #define XHAL_ENTRY(feature, since, name, ...) \
   if (mutant->slots.name != NULL) functions->name = mutant->slots.name;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two halves of the mutant driver share: faults for every entry (mutant.c), lies of single entries (mutants.c). */
+/*
+ * What the parts of the mutant driver share: faults for every entry (mutant.c), lies of single entries of core and kernel (mutants.c) and of
+ * optional features (mutants_optional.c).
+ */
 #ifndef XHAL_TEST_MUTANT_H_
 #define XHAL_TEST_MUTANT_H_
 
@@ -16,5 +19,8 @@ typedef struct mutant {
 
 /* Null when nobody has this name. */
 const mutant_t* find_mutant(const char* name);
+const mutant_t* find_optional_mutant(const char* name);
+/* The same of optional features' calls (feature_mutants.c). */
+const mutant_t* find_feature_mutant(const char* name);
 
 #endif

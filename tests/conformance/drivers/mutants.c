@@ -272,5 +272,5 @@ const mutant_t* find_mutant(const char* name) {
   for (size_t i = 0; i < sizeof(kMutants) / sizeof(kMutants[0]); ++i) {
     if (strcmp(kMutants[i].name, name) == 0) return &kMutants[i];
   }
-  return NULL;
+  return find_feature_mutant(name);
 }

@@ -25,6 +25,7 @@ struct Stream {
   Device* device;
   uint64_t id;
   bool is_default;
+  std::atomic<bool> captures = false;
 };
 struct Kernel {
   std::string name;
@@ -55,7 +56,7 @@ xhal_result_t wait() {
 }
 
 xhal_stream_t make_stream(Device* device, bool is_default) {
-  return kit::make_handle<xhal_stream_t>(new Stream{device, kit::services().next_id(), is_default});
+  return kit::make_handle<xhal_stream_t>(new Stream{device, kit::services().next_id(), is_default, false});
 }
 
 xhal_result_t get_devices(xhal_driver_t handle, uint32_t capacity, xhal_device_t* out, uint32_t* count) {
@@ -129,7 +130,7 @@ const xhal_functions_t kFunctions = [] {
   f.stream_synchronize = [](xhal_stream_t, uint64_t) { return wait(); };
   f.stream_wait_event = [](xhal_stream_t, xhal_event_t, uint32_t) { return submit(); };
   f.event_create = [](xhal_device_t device, const xhal_event_desc_t*, xhal_event_t* out) -> xhal_result_t {
-    *out = kit::make_handle<xhal_event_t>(new Stream{kit::object_of<Device>(device), 0, false});
+    *out = kit::make_handle<xhal_event_t>(new Stream{kit::object_of<Device>(device), 0, false, false});
     return XHAL_SUCCESS;
   };
   f.event_destroy = [](xhal_event_t event) -> xhal_result_t {
@@ -151,6 +152,22 @@ const xhal_functions_t kFunctions = [] {
   };
   f.module_get_kernel = [](xhal_module_t, const char* name, xhal_kernel_t* out) -> xhal_result_t {
     *out = kit::make_handle<xhal_kernel_t>(new Kernel{name});
+    return XHAL_SUCCESS;
+  };
+  f.stream_begin_capture = [](xhal_stream_t stream, uint32_t) -> xhal_result_t {
+    kit::object_of<Stream>(stream)->captures = true;
+    return XHAL_SUCCESS;
+  };
+  f.stream_end_capture = [](xhal_stream_t stream, xhal_graph_t* out) -> xhal_result_t {
+    kit::object_of<Stream>(stream)->captures = false;
+    *out = kit::make_handle<xhal_graph_t>(nullptr);
+    return XHAL_SUCCESS;
+  };
+  f.stream_get_capture_info = [](xhal_stream_t stream, xhal_capture_info_t* out) -> xhal_result_t {
+    xhal_capture_info_t info = {};
+    info.state =
+        kit::object_of<Stream>(stream)->captures ? XHAL_CAPTURE_STATE_ACTIVE : XHAL_CAPTURE_STATE_NONE;
+    kit::write_struct(info, out);
     return XHAL_SUCCESS;
   };
   f.kernel_get_info = kernel_get_info;

@@ -66,6 +66,9 @@ struct OptionRule {
 // Applies options in order; an unknown key is refused naming the known ones. [XHAL-INSTANCE-9]
 [[nodiscard]] xhal_result_t apply_options(const char* driver, std::span<const xhal_key_value_t> options,
                                           std::span<const OptionRule> rules);
+// The same for a layer, which is called one in what is refused.
+[[nodiscard]] xhal_result_t apply_layer_options(const char* layer, std::span<const xhal_key_value_t> options,
+                                                std::span<const OptionRule> rules);
 // "1g", "64m", "4096": bytes; false when it is no such number.
 [[nodiscard]] bool parse_bytes(std::string_view text, uint64_t& out_bytes);
 
