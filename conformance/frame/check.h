@@ -18,9 +18,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "element_oracles.h"
 #include "frame/context.h"
 #include "frame/trail.h"
-#include "element_oracles.h"
 
 namespace xhal::conformance {
 

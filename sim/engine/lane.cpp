@@ -65,7 +65,8 @@ void Lane::give_back(Scheduler& scheduler) {
 
 bool Lane::try_retire() {
   uint64_t word = word_.load(std::memory_order_relaxed);
-  while ((word & (kStateMask | kSignalled)) == kIdle) {
+  // Pushed to and not woken yet: somebody will run it.
+  while ((word & (kStateMask | kSignalled)) == kIdle && word >> kCountShift == taken()) {
     if (word_.compare_exchange_weak(word, with_state(word, kRetired), std::memory_order_acq_rel,
                                     std::memory_order_relaxed))
       return true;

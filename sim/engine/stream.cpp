@@ -86,7 +86,7 @@ xhal_result_t Stream::record(Event& event, bool external) {
   if (event.timed) {
     if (!may_capture()) {
       const auto fill = [&](Op& op) {
-        op.body.emplace<StampOp>(&event, event.publish({&progress(), op.number}));
+        op.body.emplace<StampOp>(StampOp{&event, event.publish({&progress(), op.number})});
         event.hold();
       };
       return submit("xhal_event_record", 0, fill);
@@ -131,7 +131,7 @@ xhal_result_t Stream::wait(const Position& position) {
     const std::lock_guard lock(submit_lock_);
     return refusal();
   }
-  return submit("xhal_stream_wait_event", 0, [&](Op& op) { op.body.emplace<WaitOp>(position); });
+  return submit("xhal_stream_wait_event", 0, [&](Op& op) { op.body.emplace<WaitOp>(WaitOp{position}); });
 }
 
 xhal_result_t Stream::launch_graph(GraphExec& exec) {
@@ -157,7 +157,7 @@ xhal_result_t Stream::launch_graph(GraphExec& exec) {
       if (node.kind == GraphNode::Kind::kRecord)
         *generation++ = node.event.get()->publish({end.progress, ++number});
     }
-    op.body.emplace<GraphOp>(run.get());
+    op.body.emplace<GraphOp>(GraphOp{run.get()});
     op.attachment = std::move(run);
   };
   const xhal_result_t result = submit("xhal_graph_exec_launch", 0, fill, &end.number, numbers);

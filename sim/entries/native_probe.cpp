@@ -116,7 +116,7 @@ xhal_result_t stream_fill(xhal_device_t device, const xhal_native_t* stream, voi
         reinterpret_cast<uint64_t>(destination) % sizeof(value) != 0)
       return kit::fail(XHAL_ERROR_INVALID_POINTER, "destination %p is no word that kernels reach",
                        destination);
-    const auto fill = [&](Op& op) { op.body.emplace<FillOp>(range.host, value, size, uint32_t{4}); };
+    const auto fill = [&](Op& op) { op.body.emplace<FillOp>(FillOp{range.host, value, size, uint32_t{4}}); };
     return told(s, s.submit("native fill", 0, fill));
   });
 }

@@ -115,7 +115,7 @@ struct RegionCall {
     const bool is_packed = copy->staged.data() != nullptr;
     copy->region = region(target, is_packed ? copy->staged.data() : origin, is_packed ? packed() : from);
     copy->direction = direction;
-    op.body.emplace<RegionOp>(copy);
+    op.body.emplace<RegionOp>(RegionOp{copy});
   }
 };
 

@@ -163,7 +163,7 @@ xhal_result_t host_function(xhal_stream_t stream, xhal_host_fn function, void* u
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (function == nullptr) return refuse_null("function");
   return guarded([&] {
-    const auto fill = [&](Op& op) { op.body.emplace<HostFunctionOp>(function, user); };
+    const auto fill = [&](Op& op) { op.body.emplace<HostFunctionOp>(HostFunctionOp{function, user}); };
     return told(s, s.submit("xhal_stream_host_function", 0, fill));
   });
 }

@@ -160,7 +160,8 @@ TEST(Report, AFilterLeavesTheVerdictOpen) {
 TEST(Report, WithoutKernelImagesIsInconclusive) {
   const TemporaryFolder nothing;
   const Ending ending =
-      judge({"--backend", "sim", "--filter", "kernel.ids/*", "--kernels", nothing.file(".")});
+      judge({"--backend", "sim", "--filter", "kernel.ids/*", "--kernels", nothing.file(".")},
+            {{"XHAL_SIM", "features=-builtin_kernels"}});
   EXPECT_EQ(ending.exit_code, 1) << ending.out;
   EXPECT_EQ(ending.report.at("verdict"), "not conformant");
   EXPECT_EQ(tests_with(ending.report, "inconclusive").size(), ending.report.at("tests").size());
@@ -200,14 +201,15 @@ TEST(Report, ContainmentThatWasTriedIsObserved) {
 }
 #endif
 
-// The id says graph_exec_launch, and a device without graphs has no graph_exec to ask with.
+// The id says stream_signal_semaphore, and a device without semaphores has none to ask with.
 TEST(Report, WhatPassedBySubstituteIsCounted) {
   const auto [ending, junit] =
       judge_in_both_forms({"--backend", "sim", "--level", "core", "--filter", "abi.foreign_handle/*"});
   expect_valid(ending.report_text);
   expect_consistent(ending.report);
   expect_same(ending.report, junit);
-  EXPECT_NE(find_test(ending.report, "abi.foreign_handle/entry=graph_exec_launch")->at("substitute"), "");
+  EXPECT_NE(find_test(ending.report, "abi.foreign_handle/entry=stream_signal_semaphore")->at("substitute"),
+            "");
   EXPECT_EQ(find_test(ending.report, "abi.foreign_handle/entry=event_record")->at("substitute"), "");
   const auto count = ending.report.at("levels").at(0).at("by_substitute").get<size_t>();
   EXPECT_GT(count, 0U);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// One thread's random work and what it must come to.
+#pragma once
+
+#include <xhal/xhal.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace xhal::soak {
+
+// Ends the program with the call, its result and where the thread was.
+struct Trouble {
+  std::string text;
+};
+
+void check(const char* call, xhal_result_t result, xhal_result_t expected = XHAL_SUCCESS);
+#define SOAK_OK(call) ::xhal::soak::check(#call, (call))
+
+// What all threads share on one device.
+struct SharedDevice {
+  xhal_device_t device = nullptr;
+  xhal_driver_t driver = nullptr;
+  xhal_module_t module = nullptr;
+  xhal_kernel_t fold = nullptr;
+  xhal_kernel_t fold2 = nullptr;
+  std::vector<xhal_stream_t> streams;
+  xhal_pool_t pool = nullptr;  // null: not claimed
+  bool has_graph = false;
+  bool has_value_wait = false;
+};
+
+class ThreadSoak {
+ public:
+  ThreadSoak(const SharedDevice& shared, uint64_t seed);
+  ThreadSoak(const ThreadSoak&) = delete;
+  ThreadSoak& operator=(const ThreadSoak&) = delete;
+  ~ThreadSoak();
+
+  // One random operation.
+  void step();
+  // Waits for all and compares every cell.
+  void verify();
+  [[nodiscard]] uint64_t operations() const { return operations_; }
+
+ private:
+  static constexpr size_t kCells = 16;
+  struct Cell {
+    uint64_t expected = 0;
+    xhal_event_t event = nullptr;    // behind the latest work on it
+    xhal_stream_t stream = nullptr;  // where that was
+  };
+
+  uint64_t random(uint64_t bound);
+  xhal_stream_t any_stream();
+  uint64_t* place(size_t cell) const { return cells_memory_ + cell; }
+  // The stream is behind all work on the cell.
+  void order(size_t cell, xhal_stream_t stream);
+  void worked(size_t cell, xhal_stream_t stream);
+  void launch_fold(size_t cell, xhal_stream_t stream);
+
+  void fold();
+  void fold_two();
+  void read_back();
+  void write_anew();
+  void short_lived_memory();
+  void short_lived_event();
+  void short_lived_stream();
+  void host_function();
+  void ask();
+  void pool();
+  void graph();
+  void word();
+
+  const SharedDevice& shared_;
+  uint64_t state_;
+  uint64_t operations_ = 0;
+  uint64_t* cells_memory_ = nullptr;
+  uint64_t* pinned_ = nullptr;  // the first word: values; the second: read back
+  uint64_t word_ = 0;
+  std::array<Cell, kCells> cells_;
+  std::atomic<uint64_t> host_calls_{0};
+  uint64_t expected_host_calls_ = 0;
+};
+
+}  // namespace xhal::soak
