@@ -70,9 +70,10 @@ class Records : public testing::Test {
     EXPECT_EQ(call().stream_get_info(on, &info), XHAL_SUCCESS);
     return info.id;
   }
-  void fill(xhal_stream_t on, int times = 1) {
+  void fill(xhal_stream_t on, int times = 1, size_t offset = 0) {
     for (int i = 0; i < times; ++i)
-      ASSERT_EQ(call().memory_fill(on, memory, 1, 1, 64), XHAL_SUCCESS) << last_text;
+      ASSERT_EQ(call().memory_fill(on, static_cast<char*>(memory) + offset, 1, 1, 64), XHAL_SUCCESS)
+          << last_text;
   }
   uint64_t exchange(xhal_driver_t driver, uint64_t id) {
     uint64_t former = 0;
@@ -211,7 +212,7 @@ TEST_F(Records, CallsOfOneSubscriptionTakeTurns) {
   std::vector<xhal_stream_t> streams;
   for (int i = 0; i < 4; ++i) streams.push_back(make_stream(device));
   for (int round = 0; round < 50; ++round) {
-    for (const xhal_stream_t one : streams) fill(one);
+    for (size_t i = 0; i < streams.size(); ++i) fill(streams[i], 1, i * 64);
   }
   for (const xhal_stream_t one : streams) expect_synchronized(one);
   EXPECT_EQ(watcher.records().size(), 200u);
