@@ -7,26 +7,26 @@
 
 namespace xhal::sim {
 
-constinit thread_local ThreadCorrelations::Entry ThreadCorrelations::entries_[kMost] = {};
+constinit thread_local ThreadCorrelations::Entry ThreadCorrelations::entries[kMost] = {};
 
 uint64_t ThreadCorrelations::of(uint64_t instance) {
-  for (const Entry& entry : std::span(entries_).first(count_)) {
+  for (const Entry& entry : std::span(entries).first(count)) {
     if (entry.instance == instance) return entry.id;
   }
   return 0;
 }
 
 bool ThreadCorrelations::exchange(uint64_t instance, uint64_t id, uint64_t& out_former) {
-  const auto used = std::span(entries_).first(count_);
+  const auto used = std::span(entries).first(count);
   const auto entry = std::ranges::find(used, instance, &Entry::instance);
   if (entry == used.end()) {
-    if (id != 0 && count_ == kMost) return false;
-    if (id != 0) entries_[count_++] = {instance, id};
+    if (id != 0 && count == kMost) return false;
+    if (id != 0) entries[count++] = {instance, id};
     out_former = 0;
     return true;
   }
   out_former = std::exchange(entry->id, id);
-  if (id == 0) *entry = entries_[--count_];
+  if (id == 0) *entry = entries[--count];
   return true;
 }
 

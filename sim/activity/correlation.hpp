@@ -9,7 +9,7 @@ namespace xhal::sim {
 class ThreadCorrelations {
  public:
   // Whether the thread has any, which every submission asks.
-  [[nodiscard]] static bool any() { return count_ != 0; }
+  [[nodiscard]] static bool any() { return count != 0; }
   // 0 when it has none for that instance.
   [[nodiscard]] static uint64_t of(uint64_t instance);
   // Id 0 ends it. False, and nothing has changed, when the thread has ids for kMost other instances.
@@ -23,10 +23,10 @@ class ThreadCorrelations {
   };
   // Initial-exec: one load instead of a call into the dynamic linker. Costs a few bytes of the static TLS block that glibc keeps for
   // libraries opened later.
-  [[gnu::tls_model("initial-exec")]] static constinit thread_local uint32_t count_;
-  [[gnu::tls_model("initial-exec")]] static constinit thread_local Entry entries_[kMost];
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local uint32_t count;
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local Entry entries[kMost];
 };
 
-inline constinit thread_local uint32_t ThreadCorrelations::count_ = 0;
+inline constinit thread_local uint32_t ThreadCorrelations::count = 0;
 
 }  // namespace xhal::sim

@@ -18,8 +18,9 @@ template <class Body>
 xhal_result_t on_device(xhal_device_t device, Body&& body) {
   return guarded([&] {
     xhal_result_t answer = XHAL_SUCCESS;
-    if (!LiveInstances::of_process().with_device(device, [&](Device& d) { answer = body(d); }))
-      return kit::fail(XHAL_ERROR_INVALID_HANDLE, "device is no live device of the simulator");
+    const bool is_live =
+        LiveInstances::of_process().with_device(device, [&](Device& d) { answer = body(d); });
+    if (!is_live) return kit::fail(XHAL_ERROR_INVALID_HANDLE, "device is no live device of the simulator");
     return answer;
   });
 }
@@ -39,9 +40,8 @@ xhal_result_t on_stream(xhal_device_t device, const xhal_native_t* native, Body&
     return refuse_unknown("stream", given.value);
   return on_device(device, [&](Device& d) {
     xhal_result_t answer = XHAL_SUCCESS;
-    if (!d.with_native_stream(given.value, [&](Stream& stream) { answer = body(stream); }))
-      return refuse_unknown("stream", given.value);
-    return answer;
+    const bool is_live = d.with_native_stream(given.value, [&](Stream& stream) { answer = body(stream); });
+    return is_live ? answer : refuse_unknown("stream", given.value);
   });
 }
 
