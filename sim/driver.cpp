@@ -51,7 +51,9 @@ const xhal_functions_t& table() {
     add_region_entries(functions);
     add_managed_entries(functions);
     add_peer_entries(functions);
-    if ((simulated_features() & bit_of(XHAL_FEATURE_NATIVE_HANDLES)) != 0) add_external_entries(functions);
+    add_native_entries(functions);
+    add_activity_entries(functions);
+    add_telemetry_entries(functions);
     add_vmm_entries(functions);
     add_pool_entries(functions);
     return functions;

@@ -70,6 +70,21 @@ std::unique_ptr<Object> take_out(std::unordered_map<Object*, std::unique_ptr<Obj
 
 DeviceEvent::DeviceEvent(Device& owner, bool takes_time) : Event(owner.epoch(), takes_time), device(owner) {}
 
+uint64_t DeviceEvent::native_id() {
+  uint64_t id = native_id_.load(std::memory_order_acquire);
+  if (id != 0) return id;
+  const uint64_t fresh = kit::services().next_id();
+  return native_id_.compare_exchange_strong(id, fresh, std::memory_order_acq_rel) ? fresh : id;
+}
+
+bool EventList::has_native(uint64_t id) const {
+  if (id == 0) return false;
+  for (const DeviceEvent* event = first_; event != nullptr; event = event->next_) {
+    if (event->native_id_.load(std::memory_order_acquire) == id) return true;
+  }
+  return false;
+}
+
 void EventList::add(DeviceEvent& event) {
   event.next_ = first_;
   if (first_ != nullptr) first_->former_ = &event;
@@ -82,11 +97,17 @@ void EventList::remove(DeviceEvent& event) {
 }
 
 Device::Device(Instance& machine, uint32_t number)
-    : instance(machine), index(number), scheduler_(std::make_unique<WorkerPool>(machine.options.units)) {
+    : instance(machine),
+      index(number),
+      native_id(kit::services().next_id()),
+      activity_(number, machine.id),
+      own_context_(kit::services().next_id()),
+      context_(own_context_),
+      scheduler_(std::make_unique<WorkerPool>(machine.options.units)) {
   auto stream = std::make_unique<Stream>(*this, kit::services().next_id(), Stream::Kind{true, 0});
-  default_handle_ = handle_for<xhal_stream_t>(stream.get());
+  default_handle_ = stream->handle = handle_for<xhal_stream_t>(stream.get());
   handle = handle_for<xhal_device_t>(this);
-  streams_.emplace(stream.get(), nullptr);
+  streams_.emplace(stream.get(), StreamHandles{});
   default_stream_ = stream.release();
 }
 
@@ -108,6 +129,7 @@ Device::~Device() {
 xhal_result_t Device::activate() {
   if (is_active()) return XHAL_SUCCESS;
   if (const xhal_result_t result = instance.activate(); result < 0) return result;
+  const std::lock_guard lock(activate_mutex_);  // a context is given wholly before or not at all
   active_.store(true, std::memory_order_release);
   return XHAL_SUCCESS;
 }
@@ -119,25 +141,35 @@ uint32_t Device::epoch() const { return instance.memory.epoch(index); }
 xhal_stream_t Device::make_stream(int32_t priority) {
   auto stream = std::make_unique<Stream>(*this, kit::services().next_id(), Stream::Kind{false, priority});
   const std::lock_guard lock(streams_mutex_);
-  const auto it = streams_.emplace(stream.get(), nullptr).first;
+  const auto it = streams_.emplace(stream.get(), StreamHandles{}).first;
   try {
-    it->second = handle_for<xhal_stream_t>(stream.get());
+    it->second.own = stream->handle = handle_for<xhal_stream_t>(stream.get());
   } catch (...) {
     streams_.erase(it);
     throw;
   }
   if (const Fault* loss = lost(); loss != nullptr) stream->drop_all(loss);
-  static_cast<void>(stream.release());  // the list owns it
-  return it->second;
+  return stream.release()->handle;  // the list owns it
 }
 
 void Device::destroy(Stream& stream) {
   const std::lock_guard lock(streams_mutex_);
-  const auto it = streams_.find(&stream);
-  kit::free_handle(std::exchange(it->second, nullptr));
-  if (stream.leave()) return;
+  destroy_locked(streams_.find(&stream));
+}
+
+void Device::destroy_locked(Streams::iterator it) {
+  Stream* const stream = it->first;
+  it->second.free();
+  if (stream->leave()) return;
   streams_.erase(it);
-  delete &stream;
+  delete stream;
+}
+
+void Device::StreamHandles::free() {
+  if (own != nullptr) kit::free_handle(std::exchange(own, nullptr));
+  for (const xhal_stream_t wrapper : wrappers) kit::free_handle(wrapper);
+  wrappers.clear();
+  is_native = false;
 }
 
 xhal_event_t Device::make_event(bool timed) {
@@ -158,7 +190,8 @@ void Device::destroy(DeviceEvent& event) {
 }
 
 xhal_module_t Device::make_module(std::shared_ptr<const Image> image) {
-  std::unique_ptr<Module> module(new Module{*this, epoch(), std::move(image), nullptr, {}, {}});
+  std::unique_ptr<Module> module(
+      new Module{*this, epoch(), std::move(image), kit::services().next_id(), nullptr, {}, {}});
   const std::lock_guard lock(objects_mutex_);
   return keep<xhal_module_t>(modules_, std::move(module));
 }
@@ -230,13 +263,78 @@ xhal_kernel_t Device::kernel_of(Module& module, std::string_view name) {
   return module.kernels.back()->handle;
 }
 
+// ---- Native handles ------------------------------------------------------------------------------------------------------------
+
+bool Device::set_context(uint64_t id) {
+  const std::lock_guard lock(activate_mutex_);
+  if (is_active()) return false;
+  context_.store(id, std::memory_order_release);
+  return true;
+}
+
+Stream* Device::find_stream(uint64_t id) const {
+  for (const auto& [stream, handles] : streams_) {
+    if (stream->id == id && (handles.own != nullptr || handles.is_native)) return stream;
+  }
+  return nullptr;
+}
+
+xhal_stream_t Device::wrap_locked(Stream& stream) {
+  auto& wrappers = streams_.at(&stream).wrappers;
+  wrappers.reserve(wrappers.size() + 1);
+  return wrappers.emplace_back(handle_for<xhal_stream_t>(&stream));
+}
+
+xhal_stream_t Device::wrap(uint64_t stream_id) {
+  const std::lock_guard lock(streams_mutex_);
+  Stream* const stream = find_stream(stream_id);
+  return stream != nullptr ? wrap_locked(*stream) : nullptr;
+}
+
+xhal_stream_t Device::wrap_default() {
+  const std::lock_guard lock(streams_mutex_);
+  return wrap_locked(*default_stream_);
+}
+
+void Device::destroy_wrapper(Stream& stream, xhal_stream_t wrapper) {
+  const std::lock_guard lock(streams_mutex_);
+  std::erase(streams_.at(&stream).wrappers, wrapper);
+  kit::free_handle(wrapper);
+}
+
+uint64_t Device::make_native_stream() {
+  auto stream = std::make_unique<Stream>(*this, kit::services().next_id(), Stream::Kind{});
+  const std::lock_guard lock(streams_mutex_);
+  streams_.emplace(stream.get(), StreamHandles{nullptr, true, {}});
+  if (const Fault* loss = lost(); loss != nullptr) stream->drop_all(loss);
+  return stream.release()->id;  // the list owns it
+}
+
+bool Device::destroy_native_stream(uint64_t id) {
+  const std::lock_guard lock(streams_mutex_);
+  const auto it = streams_.find(find_stream(id));
+  if (it == streams_.end() || !it->second.is_native) return false;
+  destroy_locked(it);
+  return true;
+}
+
+bool Device::has_native_event(uint64_t id) {
+  const std::lock_guard lock(objects_mutex_);
+  return events_.has_native(id);
+}
+
+bool Device::has_native_module(uint64_t id) {
+  const std::lock_guard lock(objects_mutex_);
+  return std::ranges::any_of(modules_, [&](const auto& entry) { return entry.first->native_id == id; });
+}
+
 // ---- Waiting and failing -------------------------------------------------------------------------------------------------------
 
 std::vector<Position> Device::submitted() {
   std::vector<Position> positions;
   const std::lock_guard lock(streams_mutex_);
   positions.reserve(streams_.size());
-  for (const auto& [stream, stream_handle] : streams_) {
+  for (const auto& [stream, handles] : streams_) {
     const Progress& progress = stream->progress();
     positions.push_back({&progress, progress.submitted()});
   }
@@ -246,7 +344,7 @@ std::vector<Position> Device::submitted() {
 void Device::add_pending(Memory::Pending& out) {
   const std::lock_guard lock(streams_mutex_);
   out.streams += streams_.size();
-  for (const auto& [stream, stream_handle] : streams_) {
+  for (const auto& [stream, handles] : streams_) {
     const Progress& progress = stream->progress();
     const uint64_t number = progress.submitted();
     if (!progress.reached(number)) out.push_back({&progress, number});
@@ -277,7 +375,7 @@ void Device::lose() {
   const std::lock_guard lock(streams_mutex_);
   // From here on calls refuse; what got past them before is dropped by the streams.
   lost_.store(loss, std::memory_order_release);
-  for (const auto& [stream, stream_handle] : streams_) stream->drop_all(loss);
+  for (const auto& [stream, handles] : streams_) stream->drop_all(loss);
   failed(loss);
 }
 
@@ -288,7 +386,7 @@ void Device::reset() {
     const std::lock_guard lock(streams_mutex_);
     dropped.reserve(streams_.size());  // nothing below fails
     instance.memory.new_epoch(index);
-    for (const auto& [stream, stream_handle] : streams_) {
+    for (const auto& [stream, handles] : streams_) {
       stream->abandon(device_was_reset());
       dropped.push_back({&stream->progress(), stream->progress().submitted()});
     }
@@ -308,8 +406,8 @@ void Device::reset() {
 void Device::stop() {
   const std::lock_guard lock(streams_mutex_);
   for (auto it = streams_.begin(); it != streams_.end();) {
-    auto& [stream, stream_handle] = *it;
-    if (stream_handle != nullptr) kit::free_handle(std::exchange(stream_handle, nullptr));
+    auto& [stream, handles] = *it;
+    handles.free();
     stream->abandon(instance_was_destroyed());
     if (stream->leave()) {
       ++it;

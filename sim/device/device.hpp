@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "activity/activity.hpp"
 #include "engine/event.hpp"
 #include "engine/stream.hpp"
 #include "graph/graph.hpp"
@@ -31,8 +32,12 @@ class DeviceEvent final : public Event {
   Device& device;
   xhal_event_t handle = nullptr;
 
+  // Made when it is first asked for: events are many, and few are ever shown to others.
+  [[nodiscard]] uint64_t native_id();
+
  private:
   friend class EventList;
+  std::atomic<uint64_t> native_id_{0};
   DeviceEvent* former_ = nullptr;
   DeviceEvent* next_ = nullptr;
 };
@@ -43,6 +48,7 @@ class EventList {
   void add(DeviceEvent& event);
   void remove(DeviceEvent& event);
   [[nodiscard]] DeviceEvent* first() const { return first_; }
+  [[nodiscard]] bool has_native(uint64_t id) const;
 
  private:
   DeviceEvent* first_ = nullptr;
@@ -60,6 +66,7 @@ struct Module {
   Device& device;
   const uint32_t epoch;
   const std::shared_ptr<const Image> image;
+  const uint64_t native_id;
   xhal_module_t handle = nullptr;
   std::mutex mutex;
   std::vector<std::unique_ptr<Kernel>> kernels;  // those that were asked for
@@ -74,6 +81,7 @@ class Device final : public StreamHost {
 
   Instance& instance;
   const uint32_t index;
+  const uint64_t native_id;
   xhal_device_t handle = nullptr;
 
   [[nodiscard]] bool is_active() const { return active_.load(std::memory_order_acquire); }
@@ -97,6 +105,34 @@ class Device final : public StreamHost {
   xhal_graph_exec_t make_graph_exec(const Graph& graph);
   void destroy(GraphExec& exec);
 
+  // ---- Native handles: ids, so that nothing is ever followed that somebody made up. 0 is no id.
+
+  // The context in which the device works: its own one, or the one that it was given.
+  [[nodiscard]] uint64_t context() const { return context_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool owns_context(uint64_t id) const { return id == own_context_; }
+  // False when the device is active.
+  [[nodiscard]] bool set_context(uint64_t id);
+  // Another handle of a stream, by the id of one that has not been destroyed, or of the default stream. Null when there is no such stream.
+  // It ends with the stream.
+  xhal_stream_t wrap(uint64_t stream_id);
+  xhal_stream_t wrap_default();
+  void destroy_wrapper(Stream& stream, xhal_stream_t wrapper);
+  // A stream that no handle was made of, as another library of the application's makes one.
+  uint64_t make_native_stream();
+  // body(stream) for that stream or, with id 0, the default one; false when there is none.
+  template <class Body>
+  [[nodiscard]] bool with_native_stream(uint64_t id, Body&& body) {
+    const std::lock_guard lock(streams_mutex_);
+    Stream* const stream = id == 0 ? default_stream_ : find_stream(id);
+    if (stream == nullptr) return false;
+    body(*stream);
+    return true;
+  }
+  // False when it is none that make_native_stream() made.
+  [[nodiscard]] bool destroy_native_stream(uint64_t id);
+  [[nodiscard]] bool has_native_event(uint64_t id);
+  [[nodiscard]] bool has_native_module(uint64_t id);
+
   // ---- Waiting and failing.
   xhal_result_t synchronize(uint64_t timeout_ns);
   [[nodiscard]] const Fault* fault() const { return fault_.load(std::memory_order_acquire); }
@@ -119,15 +155,35 @@ class Device final : public StreamHost {
   Scheduler& scheduler() override { return *scheduler_; }
   ProgressPool& progresses() override;
   FaultLog& faults() override;
+  Activity& activity() override { return activity_; }
   void failed(const Fault* fault) override;
   void went_idle() override;
   void forget(Stream& stream) override;
   Window window() const override;
 
  private:
+  // A stream's handles; none when it was destroyed and finishes its work.
+  struct StreamHandles {
+    xhal_stream_t own = nullptr;  // null also of the default stream and of native ones
+    bool is_native = false;
+    std::vector<xhal_stream_t> wrappers;
+
+    void free();
+  };
+  using Streams = std::unordered_map<Stream*, StreamHandles>;
+
+  // Under streams_mutex_.
+  Stream* find_stream(uint64_t id) const;
+  xhal_stream_t wrap_locked(Stream& stream);
+  void destroy_locked(Streams::iterator it);
+
   // Positions of everything submitted to the streams that exist.
   [[nodiscard]] std::vector<Position> submitted();
 
+  Activity activity_;
+  const uint64_t own_context_;
+  std::mutex activate_mutex_;
+  std::atomic<uint64_t> context_;
   std::atomic<bool> active_{false};
   std::atomic<const Fault*> fault_{nullptr};
   std::atomic<const Fault*> lost_{nullptr};
@@ -135,8 +191,7 @@ class Device final : public StreamHost {
 
   std::mutex streams_mutex_;
   std::condition_variable stream_left_;
-  std::unordered_map<Stream*, xhal_stream_t>
-      streams_;  // null: destroyed and finishing its work, or the default one
+  Streams streams_;
   Stream* default_stream_ = nullptr;
   xhal_stream_t default_handle_ = nullptr;
 

@@ -9,7 +9,8 @@
 namespace xhal::sim {
 
 Instance::Instance(const Options& wanted, void* context)
-    : options(wanted),
+    : id(kit::services().next_id()),
+      options(wanted),
       host_context(context),
       window(Window::of_process()),
       staging(options.staging_bytes),

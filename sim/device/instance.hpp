@@ -27,6 +27,7 @@ class Instance {
   // Stops everything: work that has not run is dropped, work that runs is waited for.
   ~Instance();
 
+  const uint64_t id;
   const Options options;
   void* const host_context;
   xhal_driver_t handle = nullptr;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The instances that are open: for calls whose handles libxhal has not checked.
+// The instances that are open, for calls whose handles libxhal has not checked, and what they share: contexts, which have ids of their own
+// in the process.
 #pragma once
 
 #include <mutex>
 #include <vector>
 
+#include "memory/allocation.hpp"
 #include "xhal/driver.h"
 
 namespace xhal::sim {
@@ -31,6 +33,17 @@ class LiveInstances {
     return true;
   }
 
+  // ---- Contexts: where the memory of one device lies. Each device of an instance has its own and may work in another one's.
+
+  // One that no instance has. 0 is no id.
+  uint64_t create_context(uint32_t device_index);
+  // False when it is none that create_context() made.
+  [[nodiscard]] bool destroy_context(uint64_t id);
+  // Whether somebody has such a context for devices of that index.
+  [[nodiscard]] bool has_context(uint64_t id, uint32_t device_index);
+  // The allocation around an address that another instance made in the context in which `device` works; kind UNMANAGED when there is none.
+  [[nodiscard]] Allocation find_shared(const Device& device, const void* pointer);
+
  private:
   friend struct LiveInstancesFork;
 
@@ -39,6 +52,11 @@ class LiveInstances {
   // Held around what a device does in with_device: before every other lock of the simulator, also in a fork.
   std::mutex mutex_;
   std::vector<Instance*> instances_;
+  struct Context {
+    uint64_t id;
+    uint32_t device_index;
+  };
+  std::vector<Context> contexts_;
 };
 
 }  // namespace xhal::sim

@@ -29,6 +29,7 @@ struct CopyOp {
   std::byte* destination;
   const std::byte* source;
   uint64_t size;
+  uint32_t direction;  // an XHAL_COPY_ bit
 };
 
 // Large and rare: the operation's attachment.
@@ -81,7 +82,8 @@ struct ValueWriteOp {
 
 struct RegionCopy final : Attachment {
   Region region;
-  StagedBytes staged;  // region.source points into it when it holds bytes
+  uint32_t direction = 0;  // an XHAL_COPY_ bit
+  StagedBytes staged;      // region.source points into it when it holds bytes
 };
 
 struct GraphRun;
@@ -91,9 +93,10 @@ struct GraphOp {
 };
 
 struct Op {
-  uint64_t number = 0;     // in its stream; the last one of several
-  const char* entry = "";  // the call that submitted it
-  uint64_t correlation_id = 0;
+  uint64_t number = 0;                // in its stream; the last one of several
+  const char* entry = "";             // the call that submitted it
+  uint64_t correlation_id = 0;        // the launch's own
+  uint64_t external_correlation = 0;  // what the submitting thread had exchanged
   std::unique_ptr<Attachment> attachment;
   // Bodies are plain values: slots are used again without being cleared.
   std::variant<std::monostate, CopyOp, RegionOp, FillOp, HostFunctionOp, StampOp, WaitOp, ValueWaitOp,

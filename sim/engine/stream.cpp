@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "engine/move_bytes.hpp"
 #include "engine/worker_pool.hpp"
@@ -55,6 +56,7 @@ Stream::Stream(StreamHost& host, uint64_t number, const Kind& kind)
       is_default(kind.is_default),
       priority(kind.priority),
       host_(host),
+      activity_(host.activity()),
       progress_(host.progresses().take()) {}
 
 // ---- Submission ----------------------------------------------------------------------------------------------------------------
@@ -84,7 +86,7 @@ xhal_result_t Stream::record(Event& event, bool external) {
   if (event.timed) {
     if (!may_capture()) {
       const auto fill = [&](Op& op) {
-        op.body.emplace<StampOp>(&event, event.publish({&progress(), op.number}));
+        op.body.emplace<StampOp>(StampOp{&event, event.publish({&progress(), op.number})});
         event.hold();
       };
       return submit("xhal_event_record", 0, fill);
@@ -131,7 +133,7 @@ xhal_result_t Stream::wait(const Position& position) {
     const std::lock_guard lock(submit_lock_);
     return refusal();
   }
-  return submit("xhal_stream_wait_event", 0, [&](Op& op) { op.body.emplace<WaitOp>(position); });
+  return submit("xhal_stream_wait_event", 0, [&](Op& op) { op.body.emplace<WaitOp>(WaitOp{position}); });
 }
 
 xhal_result_t Stream::launch_graph(GraphExec& exec) {
@@ -157,7 +159,7 @@ xhal_result_t Stream::launch_graph(GraphExec& exec) {
       if (node.kind == GraphNode::Kind::kRecord)
         *generation++ = node.event.get()->publish({end.progress, ++number});
     }
-    op.body.emplace<GraphOp>(run.get());
+    op.body.emplace<GraphOp>(GraphOp{run.get()});
     op.attachment = std::move(run);
   };
   const xhal_result_t result = submit("xhal_graph_exec_launch", 0, fill, &end.number, numbers);
@@ -231,6 +233,53 @@ std::shared_ptr<Capture> Stream::capture() const {
   return capture_ != nullptr && capture_->state() != XHAL_CAPTURE_STATE_NONE ? capture_ : nullptr;
 }
 
+// ---- Records -------------------------------------------------------------------------------------------------------------------
+
+Stream::Deed Stream::deed_of(const Op& op) {
+  if (const auto* launch = std::get_if<LaunchOp>(&op.body))
+    return {XHAL_ACTIVITY_KERNEL, 0, 0, launch->launch.kernel->name.c_str(), op.correlation_id};
+  if (const auto* copy = std::get_if<CopyOp>(&op.body))
+    return {XHAL_ACTIVITY_COPY, copy->direction, copy->size};
+  if (const auto* region = std::get_if<RegionOp>(&op.body)) {
+    const auto& extent = region->copy->region.extent;
+    return {XHAL_ACTIVITY_COPY, region->copy->direction, extent[0] * extent[1] * extent[2]};
+  }
+  if (const auto* fill = std::get_if<FillOp>(&op.body)) return {XHAL_ACTIVITY_FILL, 0, fill->size};
+  if (std::holds_alternative<HostFunctionOp>(op.body)) return {XHAL_ACTIVITY_HOST_FUNCTION};
+  if (std::holds_alternative<WaitOp>(op.body) || std::holds_alternative<ValueWaitOp>(op.body))
+    return {XHAL_ACTIVITY_WAIT};
+  if (std::holds_alternative<GraphOp>(op.body)) return {XHAL_ACTIVITY_GRAPH};
+  return {};
+}
+
+template <class Run>
+void Stream::observe(const Deed& deed, const bool& pending, Run&& run) {
+  uint64_t& begin = deed.kind == XHAL_ACTIVITY_GRAPH ? watch_.graph_begin_ns : watch_.begin_ns;
+  if ((activity_.wanted() & deed.kind) == 0) {
+    run();
+    if (!pending) begin = 0;
+    return;
+  }
+  watch_.in_use = true;
+  if (begin == 0) begin = host_.scheduler().now_ns();
+  run();
+  if (pending) return;
+  // Nodes of a graph belong to the submission that launched it.
+  if (watch_.correlation_id == 0) watch_.correlation_id = kit::services().next_id();
+  const uint64_t external = queue_.front().external_correlation;
+  xhal_activity_record_t record = {};
+  record.kind = deed.kind;
+  record.detail = deed.detail;
+  record.stream_id = id;
+  record.correlation_id = watch_.correlation_id;
+  record.external_correlation = external != 0 ? external : deed.launch_correlation;
+  record.begin_ns = std::exchange(begin, 0);
+  record.end_ns = host_.scheduler().now_ns();
+  record.bytes = deed.bytes;
+  record.name = deed.name;
+  activity_.deliver(record);
+}
+
 // ---- Execution, by the lane's thread -------------------------------------------------------------------------------------------
 
 Lane::End Stream::run(Place& place) {
@@ -271,6 +320,8 @@ bool Stream::run_one(Op& op, Place& place) {
   } else {
     skip(op, place, fault);
   }
+  if (watch_.in_use) [[unlikely]]
+    watch_ = {};
   const uint64_t number = op.number;
   op.release();
   queue_.pop();
@@ -281,7 +332,10 @@ bool Stream::run_one(Op& op, Place& place) {
 
 // What is left of an operation that is not executed: host functions run all the same, and a wait is given up.
 void Stream::skip(const Op& op, Place& place, const Fault* fault) {
-  if (const auto* function = std::get_if<HostFunctionOp>(&op.body)) call(*function, place, fault->code);
+  if (const auto* function = std::get_if<HostFunctionOp>(&op.body)) {
+    const bool pending = false;
+    observe(deed_of(op), pending, [&] { call(*function, place, fault->code); });
+  }
   if (const auto* graph = std::get_if<GraphOp>(&op.body)) {
     for (GraphRun& run = *graph->run; run.next < run.nodes->size(); ++run.next) {
       const GraphNode& node = (*run.nodes)[run.next];
@@ -299,6 +353,14 @@ void Stream::call(const HostFunctionOp& op, Place& place, xhal_result_t status) 
 }
 
 const Fault* Stream::execute(const Op& op, Place& place, bool& pending) {
+  if (!is_observed()) [[likely]]
+    return perform(op, place, pending);
+  const Fault* fault = nullptr;
+  observe(deed_of(op), pending, [&] { fault = perform(op, place, pending); });
+  return fault;
+}
+
+const Fault* Stream::perform(const Op& op, Place& place, bool& pending) {
   const auto unless_dropped = [&](bool done) { return done ? nullptr : drop_reason(); };
   if (std::holds_alternative<LaunchOp>(op.body)) return execute_launch(op, place);
   if (const auto* copy = std::get_if<CopyOp>(&op.body))
@@ -361,7 +423,7 @@ const Fault* Stream::execute_graph(const Op& op, Place& place, bool& pending) {
         fault = execute(node.work->op, place, pending);
         break;
       case GraphNode::Kind::kWait:
-        fault = wait_for(run.waits[run.next_wait], pending);
+        observe({XHAL_ACTIVITY_WAIT}, pending, [&] { fault = wait_for(run.waits[run.next_wait], pending); });
         if (!pending) ++run.next_wait;
         break;
       case GraphNode::Kind::kRecord: {

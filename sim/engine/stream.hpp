@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "activity/activity.hpp"
 #include "engine/op_queue.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/spin_lock.hpp"
@@ -25,6 +26,7 @@ class StreamHost {
   virtual Scheduler& scheduler() = 0;
   virtual ProgressPool& progresses() = 0;
   virtual FaultLog& faults() = 0;
+  virtual Activity& activity() = 0;
   // A failure that the stream is the first to see; not called for work that was merely dropped.
   virtual void failed(const Fault* fault) = 0;
   // Nothing is queued: frees that waited for the stream may go ahead.
@@ -52,6 +54,7 @@ class Stream final : public Lane, private Waiter {
   const uint64_t id;
   const bool is_default;
   const int32_t priority;
+  xhal_stream_t handle = nullptr;  // the one that it was made with; set before anybody has it
 
   // ---- Submission: SUCCESS, or why the stream takes nothing: the code of the failure that poisons it, INVALID_HANDLE when it is
   // ---- stale, OUT_OF_HOST_MEMORY when it can have no thread.
@@ -79,6 +82,11 @@ class Stream final : public Lane, private Waiter {
   };
   [[nodiscard]] bool begin_here(Here& out);
   void end_here(const Here& here);
+  // Healthy, and nothing is submitted that is not done.
+  [[nodiscard]] bool is_idle() const {
+    const Progress& progress = this->progress();
+    return progress.fault() == nullptr && progress.reached(progress.submitted());
+  }
 
   // ---- Captures. They are left, without a graph, by drop_all(), abandon() and leave().
 
@@ -122,8 +130,9 @@ class Stream final : public Lane, private Waiter {
   void drop_all_locked(const Fault* reason);
   // False when the operation must be tried again.
   bool run_one(Op& op, Place& place);
-  // Null when done, the failure when it failed. Sets `pending` when it must be tried again.
+  // Null when done, the failure when it failed. Sets `pending` when it must be tried again. Gives a record to who wants one.
   const Fault* execute(const Op& op, Place& place, bool& pending);
+  const Fault* perform(const Op& op, Place& place, bool& pending);
   const Fault* execute_launch(const Op& op, Place& place);
   const Fault* execute_graph(const Op& op, Place& place, bool& pending);
   const Fault* wait_for(const Position& position, bool& pending);
@@ -132,6 +141,19 @@ class Stream final : public Lane, private Waiter {
   const Fault* drop_reason() const;
   bool wait_is_over(const Position& position);
   void skip(const Op& op, Place& place, const Fault* fault);
+
+  // run(), between its times when somebody wants a record of it; delivers that unless `pending`, which run() may set.
+  struct Deed {
+    uint32_t kind = 0;  // 0: there are no records of it
+    uint32_t detail = 0;
+    uint64_t bytes = 0;
+    const char* name = "";
+    uint64_t launch_correlation = 0;
+  };
+  static Deed deed_of(const Op& op);
+  template <class Run>
+  void observe(const Deed& deed, const bool& pending, Run&& run);
+  [[nodiscard]] bool is_observed() const { return activity_.wanted() != 0 || watch_.in_use; }
 
   template <class Fill>
   static xhal_result_t fill_with(Fill& fill, Op& op) {
@@ -149,6 +171,7 @@ class Stream final : public Lane, private Waiter {
   static GraphNode work_node(Op op);
 
   StreamHost& host_;
+  Activity& activity_;
   mutable SpinLock submit_lock_;
   std::atomic<Progress*> progress_;
   std::atomic<bool> stale_{false};
@@ -163,6 +186,13 @@ class Stream final : public Lane, private Waiter {
   OpQueue queue_;
   // Of whoever runs the lane.
   const Progress* waits_for_ = nullptr;
+  // What records say of the operation under way, which may be tried several times.
+  struct {
+    bool in_use = false;
+    uint64_t begin_ns = 0;
+    uint64_t graph_begin_ns = 0;
+    uint64_t correlation_id = 0;
+  } watch_;
 };
 
 template <class Fill>
@@ -182,6 +212,7 @@ xhal_result_t Stream::submit(const char* entry, uint64_t correlation_id, Fill&& 
     Op& op = queue_.next_slot();
     op.entry = entry;
     op.correlation_id = correlation_id;
+    op.external_correlation = activity_.external_correlation();
     Progress& progress = this->progress();
     op.number = progress.submitted() + numbers;
     if (const xhal_result_t result = fill_with(fill, op); result < 0) return result;

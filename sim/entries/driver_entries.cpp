@@ -4,8 +4,10 @@
 
 #include "device/live_instances.hpp"
 #include "entries/entry.hpp"
+#include "entries/native_entries.hpp"
 #include "version.hpp"
 #include "xhal/ext/lose_device.h"
+#include "xhal/ext/native_probe.h"
 
 namespace xhal::sim {
 namespace {
@@ -42,11 +44,17 @@ xhal_result_t lose(xhal_device_t device) {
 
 constexpr xhal_lose_device_t kLoseDevice = {sizeof(kLoseDevice), 0, lose};
 
-xhal_result_t get_extension(xhal_driver_t, const char* name, uint32_t version, const void** out_table) {
+xhal_result_t get_extension(xhal_driver_t driver, const char* name, uint32_t version,
+                            const void** out_table) {
   if (name == nullptr) return refuse_null("name");
   if (out_table == nullptr) return refuse_null("out_table");
   if (std::strcmp(name, XHAL_LOSE_DEVICE_NAME) == 0 && version == XHAL_LOSE_DEVICE_VERSION) {
     *out_table = &kLoseDevice;
+    return XHAL_SUCCESS;
+  }
+  if (std::strcmp(name, XHAL_NATIVE_PROBE_NAME) == 0 && version == XHAL_NATIVE_PROBE_VERSION &&
+      claims(*instance_of(driver).devices.front(), XHAL_FEATURE_NATIVE_HANDLES)) {
+    *out_table = native_probe();
     return XHAL_SUCCESS;
   }
   return kit::fail(XHAL_ERROR_NOT_FOUND, "the simulator has no extension '%.64s' version %u", name, version);

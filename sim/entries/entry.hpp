@@ -27,7 +27,9 @@ void add_value_entries(xhal_functions_t& functions);
 void add_region_entries(xhal_functions_t& functions);
 void add_managed_entries(xhal_functions_t& functions);
 void add_peer_entries(xhal_functions_t& functions);
-void add_external_entries(xhal_functions_t& functions);
+void add_native_entries(xhal_functions_t& functions);
+void add_activity_entries(xhal_functions_t& functions);
+void add_telemetry_entries(xhal_functions_t& functions);
 void add_vmm_entries(xhal_functions_t& functions);
 void add_pool_entries(xhal_functions_t& functions);
 

@@ -114,9 +114,9 @@ struct CopyCall {
   [[nodiscard]] std::unique_ptr<Attachment> attachment(StagedBytes staged) const {
     return staged.data() != nullptr ? std::make_unique<StagedCopy>(std::move(staged)) : nullptr;
   }
-  void fill(Op& op, std::byte* to, const std::byte* from) const {
+  void fill(Op& op, std::byte* to, const std::byte* from, uint32_t direction) const {
     const auto* staged = static_cast<const StagedCopy*>(op.attachment.get());
-    op.body.emplace<CopyOp>(to, staged != nullptr ? staged->bytes.data() : from, size);
+    op.body.emplace<CopyOp>(CopyOp{to, staged != nullptr ? staged->bytes.data() : from, size, direction});
   }
 };
 
@@ -156,7 +156,9 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
                        "destination %p is pageable memory; fill device, pinned or registered memory",
                        destination);
     }
-    const auto make = [&](Op& op) { op.body.emplace<FillOp>(range.host, pattern, size, pattern_size); };
+    const auto make = [&](Op& op) {
+      op.body.emplace<FillOp>(FillOp{range.host, pattern, size, pattern_size});
+    };
     return told(s, s.submit("xhal_memory_fill", 0, make));
   });
 }

@@ -110,11 +110,12 @@ struct RegionCall {
     copy->staged = std::move(staged);
     return copy;
   }
-  void fill(Op& op, std::byte* target, const std::byte* origin) const {
+  void fill(Op& op, std::byte* target, const std::byte* origin, uint32_t direction) const {
     auto* const copy = static_cast<RegionCopy*>(op.attachment.get());
     const bool is_packed = copy->staged.data() != nullptr;
     copy->region = region(target, is_packed ? copy->staged.data() : origin, is_packed ? packed() : from);
-    op.body.emplace<RegionOp>(copy);
+    copy->direction = direction;
+    op.body.emplace<RegionOp>(RegionOp{copy});
   }
 };
 

@@ -81,12 +81,17 @@ xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_
 xhal_result_t destroy(xhal_stream_t stream) {
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   Stream& s = stream_of(stream);
-  if (s.is_default) {
+  const bool is_wrapper = stream != s.handle;
+  if (s.is_default && !is_wrapper) {
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
                      "the default stream belongs to its device and is not destroyed");
   }
   return guarded([&] {
-    device_of(s).destroy(s);
+    if (is_wrapper) {
+      device_of(s).destroy_wrapper(s, stream);
+    } else {
+      device_of(s).destroy(s);
+    }
     return XHAL_SUCCESS;
   });
 }
@@ -95,7 +100,8 @@ xhal_result_t get_info(xhal_stream_t stream, xhal_stream_info_t* out) {
   if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
   const Stream& s = stream_of(stream);
   xhal_stream_info_t info = {};
-  info.is_default = s.is_default ? 1 : 0;
+  info.is_foreign = stream != s.handle ? 1 : 0;
+  info.is_default = s.is_default && info.is_foreign == 0 ? 1 : 0;
   info.priority = s.priority;
   info.device_index = device_of(s).index;
   info.id = s.id;
@@ -150,7 +156,7 @@ xhal_result_t host_function(xhal_stream_t stream, xhal_host_fn function, void* u
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (function == nullptr) return refuse_null("function");
   return guarded([&] {
-    const auto fill = [&](Op& op) { op.body.emplace<HostFunctionOp>(function, user); };
+    const auto fill = [&](Op& op) { op.body.emplace<HostFunctionOp>(HostFunctionOp{function, user}); };
     return told(s, s.submit("xhal_stream_host_function", 0, fill));
   });
 }

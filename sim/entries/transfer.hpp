@@ -19,6 +19,21 @@ inline xhal_result_t refuse_range(const char* name, const void* pointer, uint64_
 
 inline bool is_pageable(const Resolved& range) { return range.allocation.kind == XHAL_MEMORY_UNMANAGED; }
 
+inline bool is_on_device(const Resolved& range) {
+  return range.allocation.kind == XHAL_MEMORY_DEVICE || range.allocation.kind == XHAL_MEMORY_MANAGED;
+}
+
+// An XHAL_COPY_ bit. Managed memory counts as its device's, registered memory as pinned.
+inline uint32_t direction_of(const Resolved& to, const Resolved& from) {
+  if (is_on_device(to) && is_on_device(from)) {
+    return to.allocation.device == from.allocation.device ? XHAL_COPY_DEVICE_TO_DEVICE
+                                                          : XHAL_COPY_DEVICE_TO_PEER;
+  }
+  if (is_on_device(to)) return is_pageable(from) ? XHAL_COPY_PAGEABLE_TO_DEVICE : XHAL_COPY_PINNED_TO_DEVICE;
+  if (is_on_device(from)) return is_pageable(to) ? XHAL_COPY_DEVICE_TO_PAGEABLE : XHAL_COPY_DEVICE_TO_PINNED;
+  return XHAL_COPY_HOST_TO_HOST;
+}
+
 // Both ranges, with a text when they are refused.
 template <class Call>
 xhal_result_t resolve_both(const Memory& memory, uint32_t device, const Call& call, Resolved& to,
@@ -43,7 +58,7 @@ xhal_result_t resolve_both(const Memory& memory, uint32_t device, const Call& ca
 //   stage(budget)                       its source, packed; empty when there is no room
 //   move(to, from)                      moves the bytes now
 //   attachment(staged)                  what its operation owns; `staged` may be empty; null when it owns nothing
-//   fill(op, to, from)                  makes the operation, whose attachment is set
+//   fill(op, to, from, direction)       makes the operation, whose attachment is set
 template <class Call>
 xhal_result_t transfer(Stream& stream, const char* entry, const Call& call) {
   Instance& instance = device_of(stream).instance;
@@ -57,8 +72,12 @@ xhal_result_t transfer(Stream& stream, const char* entry, const Call& call) {
     return kit::fail(XHAL_ERROR_CAPTURE_UNSUPPORTED,
                      "the stream captures: copies of pageable memory cannot be captured; use pinned memory");
   }
+  // Records tell of what workers do. With a subscriber the worker does what this thread would do otherwise, and this thread waits for it
+  // where there is no room to stage: the same calls succeed.
+  const bool observed = (stream.host().activity().wanted() & XHAL_ACTIVITY_COPY) != 0;
+  bool waits = is_pageable(to);
   Stream::Here here;
-  if (pageable && stream.begin_here(here)) {
+  if (pageable && !observed && stream.begin_here(here)) {
     call.move(to.host, from.host);
     stream.end_here(here);
     return XHAL_SUCCESS;
@@ -66,7 +85,8 @@ xhal_result_t transfer(Stream& stream, const char* entry, const Call& call) {
   StagedBytes staged;
   if (is_pageable(from)) {
     staged = call.stage(instance.staging);
-    if (staged.data() == nullptr) {
+    waits = waits || staged.data() == nullptr;
+    if (staged.data() == nullptr && !(observed && stream.is_idle())) {
       return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY,
                        "no room to stage %" PRIu64 " bytes of a pageable source: %" PRIu64 " of %" PRIu64
                        " bytes wait in streams; synchronise, or copy from pinned memory",
@@ -78,11 +98,11 @@ xhal_result_t transfer(Stream& stream, const char* entry, const Call& call) {
   const auto fill = [&](Op& op) {
     position.progress = &stream.progress();
     op.attachment = std::move(attachment);
-    call.fill(op, to.host, from.host);
+    call.fill(op, to.host, from.host, direction_of(to, from));
   };
   if (const xhal_result_t result = told(stream, stream.submit(entry, 0, fill, &position.number)); result < 0)
     return result;
-  if (!is_pageable(to)) return XHAL_SUCCESS;
+  if (!waits) return XHAL_SUCCESS;
   const xhal_result_t arrived = await(*position.progress, position.number, kNever, stream.host().scheduler());
   return arrived < 0 ? kit::fail(arrived, "%s", position.progress->fault()->text.c_str()) : arrived;
 }

@@ -64,9 +64,15 @@ xhal_result_t Memory::prepare(std::string& why) {
 
 xhal_result_t Memory::allocate(uint32_t device, uint32_t kind, uint64_t size, uint64_t alignment, uint64_t id,
                                void** out_pointer, std::string& why) {
+  return allocate_as({0, size, kind, device, epoch(device), id, 0, 0, 0}, alignment, out_pointer, why);
+}
+
+xhal_result_t Memory::allocate_as(Allocation allocation, uint64_t alignment, void** out_pointer,
+                                  std::string& why) {
+  const uint32_t kind = allocation.kind;
+  const uint64_t size = allocation.size;
   if (const xhal_result_t result = prepare(why); result < 0) return result;
   retired_.reclaim_known();
-  Allocation allocation = {0, size, kind, device, epoch(device), id, 0, 0, 0};
   if (kind == XHAL_MEMORY_PINNED) {
     std::optional<uint64_t> base = pinned_.allocate(size, alignment, why);
     if (!base.has_value() && !retired_.is_empty()) {
@@ -76,7 +82,7 @@ xhal_result_t Memory::allocate(uint32_t device, uint32_t kind, uint64_t size, ui
     if (!base.has_value()) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
     allocation.base = *base;
   } else {
-    const xhal_result_t result = allocate_device(device, size, alignment, allocation.base, why);
+    const xhal_result_t result = allocate_device(allocation.device, size, alignment, allocation.base, why);
     if (result < 0) return result;
     // The host, too, reaches managed memory: where its bytes are, which no kernel moves.
     if (kind == XHAL_MEMORY_MANAGED) allocation.base += window_.distance();
@@ -138,7 +144,9 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& wh
       why = text("%p is reserved or mapped, not allocated; use xhal_vmm_unmap and xhal_vmm_release", pointer);
     } else if (found.has(Allocation::kOfPool)) {
       why = text("%p belongs to a pool that lives; use xhal_pool_free", pointer);
-    } else if (found.has(Allocation::kImported) && found.kind == XHAL_MEMORY_DEVICE) {
+    } else if (found.has(Allocation::kNative) || found.has(Allocation::kBorrowed)) {
+      why = text("%p is borrowed; its owner frees it", pointer);
+    } else if (found.has(Allocation::kImported)) {
       why = text("%p is another process's; use xhal_ipc_close_memory", pointer);
     } else if (found.device != device) {
       why = text("%p belongs to device %u, not to device %u", pointer, found.device, device);
@@ -158,7 +166,7 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& wh
     }
   }
   if (is_gone) {
-    if (!gone.has(Allocation::kImported)) retired_.add(range_of(gone));
+    retired_.add(range_of(gone));
     return XHAL_SUCCESS;
   }
   if (why.empty()) {
@@ -209,11 +217,14 @@ void Memory::give_back(const RetiredRange& range) {
 
 // ---- Registered and imported ---------------------------------------------------------------------------------------------------
 
-xhal_result_t Memory::add_host_range(const Allocation& range, const char* what, std::string& why) {
+xhal_result_t Memory::add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id,
+                                     std::string& why) {
+  const Allocation range = {
+      reinterpret_cast<uint64_t>(pointer), size, XHAL_MEMORY_REGISTERED, device, epoch(device), id, 0, 0, 0};
   const uint64_t begin = range.base;
   const auto refuse = [&](const char* problem) {
-    why = text("0x%" PRIx64 " with %" PRIu64 " bytes %s; only host memory is %s", begin, range.size, problem,
-               what);
+    why = text("0x%" PRIx64 " with %" PRIu64 " bytes %s; only host memory is registered", begin, range.size,
+               problem);
     return XHAL_ERROR_INVALID_POINTER;
   };
   if (begin < kFirstAddress || begin > kLastAddress || range.size > kLastAddress - begin)
@@ -226,18 +237,43 @@ xhal_result_t Memory::add_host_range(const Allocation& range, const char* what, 
   return XHAL_SUCCESS;
 }
 
-xhal_result_t Memory::add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id,
-                                     std::string& why) {
-  return add_host_range(
-      {reinterpret_cast<uint64_t>(pointer), size, XHAL_MEMORY_REGISTERED, device, epoch(device), id, 0, 0, 0},
-      "registered", why);
+xhal_result_t Memory::allocate_native(uint32_t device, uint64_t size, uint64_t id, void** out_pointer,
+                                      std::string& why) {
+  constexpr uint32_t kFlags = Allocation::kImported | Allocation::kNative;
+  return allocate_as({0, size, XHAL_MEMORY_DEVICE, device, epoch(device), id, kFlags, 0, 0}, 0, out_pointer,
+                     why);
 }
 
-xhal_result_t Memory::import_native(uint32_t device, void* pointer, uint64_t size, uint64_t id,
+bool Memory::free_native(uint32_t device, const void* pointer) {
+  Allocation gone;
+  if (!map_.erase(reinterpret_cast<uint64_t>(pointer), gone, [&](const Allocation& found) {
+        return found.has(Allocation::kNative) && found.device == device;
+      }))
+    return false;
+  retired_.add(range_of(gone));
+  return true;
+}
+
+xhal_result_t Memory::import_native(uint32_t device, const Allocation& owners, uint64_t id,
                                     std::string& why) {
-  return add_host_range({reinterpret_cast<uint64_t>(pointer), size, XHAL_MEMORY_PINNED, device, epoch(device),
-                         id, Allocation::kImported, 0, 0},
-                        "imported", why);
+  if (const xhal_result_t result = prepare(why); result < 0) return result;
+  const std::lock_guard lock(imports_mutex_);
+  for (;;) {
+    const Allocation known = map_.first_in(owners.base, owners.end());
+    if (known.kind == XHAL_MEMORY_UNMANAGED) break;
+    if (known.has(Allocation::kBorrowed) && known.base == owners.base && known.size == owners.size &&
+        known.device == device && known.epoch == epoch(device))
+      return XHAL_SUCCESS;
+    Allocation gone;
+    if (!map_.erase(known.base, gone, [](const Allocation& a) { return a.has(Allocation::kBorrowed); })) {
+      why = text("0x%" PRIx64 " with %" PRIu64 " bytes overlaps what the instance has there", owners.base,
+                 owners.size);
+      return XHAL_ERROR_INVALID_POINTER;
+    }
+  }
+  constexpr uint32_t kFlags = Allocation::kImported | Allocation::kBorrowed;
+  map_.insert({owners.base, owners.size, XHAL_MEMORY_DEVICE, device, epoch(device), id, kFlags, 0, 0});
+  return XHAL_SUCCESS;
 }
 
 xhal_result_t Memory::remove_registered(uint32_t device, const void* pointer, std::string& why) {
@@ -339,6 +375,12 @@ Memory::Info Memory::info(uint32_t device) {
   const std::lock_guard lock(arenas_mutex_);
   const Arena* arena = arenas_[device].get();
   return {config_.device_bytes - (arena != nullptr ? arena->used() : 0), config_.device_bytes};
+}
+
+uint64_t Memory::held(uint32_t device) {
+  const std::lock_guard lock(arenas_mutex_);
+  const Arena* arena = arenas_[device].get();
+  return arena != nullptr ? arena->used() : 0;
 }
 
 bool Memory::set_peer(uint32_t device, uint32_t peer, bool enabled) {

@@ -71,14 +71,18 @@ class Memory {
   // ---- Allocation. `id` names it for ever and is not 0. On an error `why` has a text.
   xhal_result_t allocate(uint32_t device, uint32_t kind, uint64_t size, uint64_t alignment, uint64_t id,
                          void** out_pointer, std::string& why);
-  // The allocation is gone at once; its memory is used again when the work is done that is pending now. Imported memory is forgotten
-  // and stays its owner's.
+  // The allocation is gone at once; its memory is used again when the work is done that is pending now.
   xhal_result_t free(uint32_t device, const void* pointer, std::string& why);
 
   xhal_result_t add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id, std::string& why);
   xhal_result_t remove_registered(uint32_t device, const void* pointer, std::string& why);
-  // Host memory that another library allocated.
-  xhal_result_t import_native(uint32_t device, void* pointer, uint64_t size, uint64_t id, std::string& why);
+
+  // Device memory for who uses the simulator without the contract: known as imported, and freed by its own call alone.
+  xhal_result_t allocate_native(uint32_t device, uint64_t size, uint64_t id, void** out_pointer,
+                                std::string& why);
+  [[nodiscard]] bool free_native(uint32_t device, const void* pointer);
+  // Device memory of another instance: known from now on, and its owner's. What was imported at these addresses before is forgotten.
+  xhal_result_t import_native(uint32_t device, const Allocation& owners, uint64_t id, std::string& why);
 
   // ---- Questions.
 
@@ -115,6 +119,9 @@ class Memory {
     uint64_t free_bytes = 0, total_bytes = 0;
   };
   [[nodiscard]] Info info(uint32_t device);
+
+  // Bytes of the device that the instance holds, those included that are freed and wait for work. Looks at no work.
+  [[nodiscard]] uint64_t held(uint32_t device);
 
   // Gives back what waited for work that is done by now. Cheap when nothing waits.
   void reclaim() { retired_.reclaim(); }
@@ -176,9 +183,9 @@ class Memory {
 
  private:
   Arena* arena_of(uint32_t device, std::string& why);
+  xhal_result_t allocate_as(Allocation allocation, uint64_t alignment, void** out_pointer, std::string& why);
   xhal_result_t allocate_device(uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base,
                                 std::string& why);
-  xhal_result_t add_host_range(const Allocation& range, const char* what, std::string& why);
   // What the memory of an allocation is once it is nobody's.
   [[nodiscard]] RetiredRange range_of(const Allocation& allocation) const;
   void give_back(const RetiredRange& range);
@@ -198,6 +205,8 @@ class Memory {
   HostMemory pinned_;
   RetiredMemory retired_;
   VirtualMemory virtual_memory_;
+
+  std::mutex imports_mutex_;  // imports take turns
 
   std::mutex pools_mutex_;
   std::unordered_map<DevicePool*, std::unique_ptr<DevicePool>> pools_;

@@ -18,6 +18,7 @@ class FakeHost final : public StreamHost {
   WorkerPool& scheduler() override { return scheduler_; }
   ProgressPool& progresses() override { return progresses_; }
   FaultLog& faults() override { return faults_; }
+  Activity& activity() override { return activity_; }
   void failed(const Fault*) override { failures.fetch_add(1); }
   void went_idle() override { idles.fetch_add(1); }
   void forget(Stream&) override {
@@ -33,6 +34,7 @@ class FakeHost final : public StreamHost {
  private:
   ProgressPool progresses_;
   FaultLog faults_;
+  Activity activity_{0, 1};
   WorkerPool scheduler_;  // last: its threads end first
 };
 
@@ -61,7 +63,9 @@ class Streams {
 };
 
 inline xhal_result_t call(Stream& stream, xhal_host_fn function, void* user) {
-  return stream.submit("test", 0, [&](Op& op) { op.body.emplace<HostFunctionOp>(function, user); });
+  return stream.submit("test", 0, [&](Op& op) {
+    op.body.emplace<HostFunctionOp>(HostFunctionOp{function, user});
+  });
 }
 
 inline xhal_result_t synchronize(Stream& stream, Scheduler& scheduler) {

@@ -210,23 +210,50 @@ TEST_F(MemoryManager, ArgumentsOfLaunchesAreOnesThatTheDeviceReaches) {
   EXPECT_EQ(check(nullptr), XHAL_SUCCESS);
 }
 
-TEST_F(MemoryManager, WhatAnotherLibraryAllocatedIsKnownUntilItIsFreed) {
-  std::vector<char> foreign(1000);
-  ASSERT_EQ(memory->import_native(1, foreign.data(), 1000, ++ids, why), XHAL_SUCCESS) << why;
-  const Allocation found = memory->find(foreign.data() + 999);
-  EXPECT_EQ(found.kind, static_cast<uint32_t>(XHAL_MEMORY_PINNED));
+TEST_F(MemoryManager, MemoryOfTheNativeAllocatorIsFreedByItsOwnCall) {
+  void* pointer = nullptr;
+  ASSERT_EQ(memory->allocate_native(1, 1000, ++ids, &pointer, why), XHAL_SUCCESS) << why;
+  const Allocation found = memory->find(at(pointer, 999));
+  EXPECT_EQ(found.kind, static_cast<uint32_t>(XHAL_MEMORY_DEVICE));
   EXPECT_TRUE(found.has(Allocation::kImported));
   EXPECT_EQ(found.device, 1u);
-  EXPECT_EQ(resolve(foreign.data() + 1, 999), XHAL_SUCCESS);
-  EXPECT_EQ(resolved.host, reinterpret_cast<std::byte*>(foreign.data() + 1));
-  EXPECT_EQ(resolve(foreign.data(), 1001), XHAL_ERROR_OUT_OF_RANGE);
-  EXPECT_EQ(memory->import_native(0, foreign.data() + 10, 10, ++ids, why), XHAL_ERROR_INVALID_POINTER);
-  EXPECT_EQ(memory->add_registered(0, foreign.data() + 10, 10, ++ids, why), XHAL_ERROR_INVALID_POINTER);
-  EXPECT_EQ(memory->remove_registered(1, foreign.data(), why), XHAL_ERROR_INVALID_POINTER);
-  std::fill(foreign.begin(), foreign.end(), 'x');
-  EXPECT_EQ(free(foreign.data(), 1), XHAL_SUCCESS);
-  EXPECT_EQ(memory->find(foreign.data()).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
-  EXPECT_EQ(foreign[0], 'x') << "its owner's";
+  EXPECT_EQ(resolve(at(pointer, 1), 999), XHAL_SUCCESS);
+  EXPECT_EQ(resolve(pointer, 1001), XHAL_ERROR_OUT_OF_RANGE);
+  EXPECT_EQ(free(pointer, 1), XHAL_ERROR_INVALID_POINTER);
+  Memory::Share share;
+  EXPECT_EQ(memory->share(1, pointer, share, why), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_FALSE(memory->free_native(0, pointer));
+  EXPECT_FALSE(memory->free_native(1, at(pointer, 1)));
+  EXPECT_FALSE(memory->free_native(1, allocate(10, XHAL_MEMORY_DEVICE)));
+  EXPECT_EQ(memory->held(1), 4096u);
+  EXPECT_TRUE(memory->free_native(1, pointer));
+  EXPECT_FALSE(memory->free_native(1, pointer));
+  EXPECT_EQ(memory->find(pointer).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
+  EXPECT_EQ(memory->held(1), 0u);
+}
+
+TEST_F(MemoryManager, WhatIsBorrowedIsTheLatestThatItsOwnerSaid) {
+  const std::optional<Interval> theirs = window.take_slice(Window::kSliceAlignment);
+  ASSERT_TRUE(theirs.has_value());
+  Allocation owners;
+  owners.base = theirs->begin;
+  owners.size = 9000;
+  const auto find = [&](uint64_t offset) {
+    return memory->find(reinterpret_cast<void*>(owners.base + offset));
+  };
+  ASSERT_EQ(memory->import_native(0, owners, ++ids, why), XHAL_SUCCESS) << why;
+  const uint64_t id = find(8999).id;
+  ASSERT_EQ(memory->import_native(0, owners, ++ids, why), XHAL_SUCCESS) << why;
+  EXPECT_EQ(find(8999).id, id) << "the same";
+  owners.size = 100;
+  ASSERT_EQ(memory->import_native(0, owners, ++ids, why), XHAL_SUCCESS) << why;
+  EXPECT_EQ(find(99).size, 100u);
+  EXPECT_EQ(find(4096).kind, static_cast<uint32_t>(XHAL_MEMORY_UNMANAGED));
+  EXPECT_EQ(free(reinterpret_cast<void*>(owners.base)), XHAL_ERROR_INVALID_POINTER);
+  EXPECT_EQ(memory->info(0).free_bytes, memory->info(0).total_bytes);
+  owners.base = reinterpret_cast<uint64_t>(allocate(100));
+  EXPECT_EQ(memory->import_native(0, owners, ++ids, why), XHAL_ERROR_INVALID_POINTER) << "its own";
+  window.give_slice(*theirs);
 }
 
 TEST_F(MemoryManager, WhatIsSharedShowsItselfAlone) {

@@ -24,7 +24,7 @@ class AtTheEnd final : public Attachment {
 };
 xhal_result_t submit_work(Stream& stream, std::function<void()> work) {
   return stream.submit("test", 0, [&](Op& op) {
-    op.body.emplace<WaitOp>(Position{});
+    op.body.emplace<WaitOp>(WaitOp{Position{}});
     op.attachment = std::make_unique<AtTheEnd>(std::move(work));
   });
 }
