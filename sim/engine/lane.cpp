@@ -63,12 +63,12 @@ void Lane::give_back(Scheduler& scheduler) {
   }
 }
 
+// Pushed to and not woken yet: somebody will run it.
 bool Lane::try_retire() {
-  uint64_t word = word_.load(std::memory_order_relaxed);
-  // Pushed to and not woken yet: somebody will run it.
+  uint64_t word = word_.load(std::memory_order_acquire);
   while ((word & (kStateMask | kSignalled)) == kIdle && word >> kCountShift == taken()) {
     if (word_.compare_exchange_weak(word, with_state(word, kRetired), std::memory_order_acq_rel,
-                                    std::memory_order_relaxed))
+                                    std::memory_order_acquire))
       return true;
   }
   return false;

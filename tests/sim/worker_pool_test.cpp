@@ -82,9 +82,9 @@ TEST(WorkerPool, TheMostUrgentLaneThatWaitsGoesFirst) {
 }
 
 TEST(WorkerPool, ABlockedOperationGivesItsUnitAway) {
+  std::vector<std::unique_ptr<Hold>> holds;  // their functions return before the streams have left
   FakeHost host(1);
   Streams streams(host);
-  std::vector<std::unique_ptr<Hold>> holds;
   for (int i = 0; i < 8; ++i) {
     holds.push_back(std::make_unique<Hold>());
     ASSERT_EQ(call(streams.make(), &Hold::wait, holds.back().get()), XHAL_SUCCESS);
@@ -116,9 +116,9 @@ TEST(WorkerPool, WhoKeepsAUnitWithoutTellingStopsNobodyForLong) {
 }
 
 TEST(WorkerPool, ThreadsThatAreNotNeededLeave) {
+  std::vector<std::unique_ptr<Hold>> holds;  // their functions return before the streams have left
   FakeHost host(2);
   Streams streams(host);
-  std::vector<std::unique_ptr<Hold>> holds;
   for (int i = 0; i < 64; ++i) {
     holds.push_back(std::make_unique<Hold>());
     ASSERT_EQ(call(streams.make(), &Hold::wait, holds.back().get()), XHAL_SUCCESS);
