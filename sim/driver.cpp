@@ -54,6 +54,7 @@ const xhal_functions_t& table() {
     if ((simulated_features() & bit_of(XHAL_FEATURE_NATIVE_HANDLES)) != 0) add_external_entries(functions);
     add_vmm_entries(functions);
     add_pool_entries(functions);
+    add_ipc_entries(functions);
     return functions;
   }();
   return kTable;
@@ -68,6 +69,7 @@ XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
   // Sets up what a fork must find whole before there is anything to fork with. A fork locks in the opposite order.
   sim::Window::of_process();
   sim::LiveInstances::of_process();
+  sim::Descriptor::prepare_for_fork();
   return kit::negotiate(host, interface_out,
                         {sim::kDriverName, sim::kDriverVersion, sim::open, sim::close, &sim::table()});
 }

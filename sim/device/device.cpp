@@ -68,7 +68,9 @@ std::unique_ptr<Object> take_out(std::unordered_map<Object*, std::unique_ptr<Obj
 
 }  // namespace
 
-DeviceEvent::DeviceEvent(Device& owner, bool takes_time) : Event(owner.epoch(), takes_time), device(owner) {}
+DeviceEvent::DeviceEvent(Device& owner, bool takes_time, std::shared_ptr<SharedEvent> with_others,
+                         bool imported)
+    : Event(owner.epoch(), takes_time, std::move(with_others)), device(owner), is_imported(imported) {}
 
 void EventList::add(DeviceEvent& event) {
   event.next_ = first_;
@@ -93,6 +95,7 @@ Device::Device(Instance& machine, uint32_t number)
 Device::~Device() {
   while (DeviceEvent* event = events_.first()) {
     events_.remove(*event);
+    instance.withdraw(*event);
     kit::free_handle(event->handle);
     event->release();
   }
@@ -140,8 +143,8 @@ void Device::destroy(Stream& stream) {
   delete &stream;
 }
 
-xhal_event_t Device::make_event(bool timed) {
-  auto event = std::make_unique<DeviceEvent>(*this, timed);
+xhal_event_t Device::make_event(bool timed, std::shared_ptr<SharedEvent> with_others, bool imported) {
+  auto event = std::make_unique<DeviceEvent>(*this, timed, std::move(with_others), imported);
   event->handle = handle_for<xhal_event_t>(event.get());
   const std::lock_guard lock(objects_mutex_);
   events_.add(*event);
@@ -150,6 +153,7 @@ xhal_event_t Device::make_event(bool timed) {
 
 void Device::destroy(DeviceEvent& event) {
   kit::free_handle(event.handle);
+  instance.withdraw(event);
   {
     const std::lock_guard lock(objects_mutex_);
     events_.remove(event);

@@ -14,6 +14,7 @@
 #include "engine/event.hpp"
 #include "engine/stream.hpp"
 #include "graph/graph.hpp"
+#include "ipc/handle.hpp"
 #include "kernels/image.hpp"
 #include "memory/memory.hpp"
 #include "xhal/driver.h"
@@ -27,8 +28,11 @@ struct Module;
 // What a handle of an event points to.
 class DeviceEvent final : public Event {
  public:
-  DeviceEvent(Device& owner, bool takes_time);
+  DeviceEvent(Device& owner, bool takes_time, std::shared_ptr<SharedEvent> with_others, bool imported);
   Device& device;
+  const bool is_imported;
+  uint64_t export_key = 0;  // 0: was not exported
+  ShareHandle export_handle = {};
   xhal_event_t handle = nullptr;
 
  private:
@@ -85,7 +89,8 @@ class Device final : public StreamHost {
   xhal_stream_t make_stream(int32_t priority);
   void destroy(Stream& stream);
   [[nodiscard]] xhal_stream_t default_stream() const { return default_handle_; }
-  xhal_event_t make_event(bool timed);
+  xhal_event_t make_event(bool timed, std::shared_ptr<SharedEvent> with_others = nullptr,
+                          bool imported = false);
   void destroy(DeviceEvent& event);
   xhal_module_t make_module(std::shared_ptr<const Image> image);
   void destroy(Module& module);

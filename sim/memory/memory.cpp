@@ -48,9 +48,9 @@ Memory::Memory(Window& window, const Config& config, std::function<Pending()> pe
 
 Memory::~Memory() {
   retired_.release_all();
-  for (const auto& [base, slice] : imported_) {
-    window_.clear_backing(slice);
-    window_.give_slice(slice);
+  for (const auto& [base, import] : imported_) {
+    window_.clear_backing(import.slice);
+    window_.give_slice(import.slice);
   }
 }
 
@@ -201,9 +201,20 @@ void Memory::give_back(const RetiredRange& range) {
       pinned_.release(range.addresses.begin, range.size);
       return;
     case RetiredRange::What::kUnmapped:
-    case RetiredRange::What::kSlice:
       virtual_memory_.clear(range);
       return;
+    case RetiredRange::What::kSlice: {
+      Descriptor hold;
+      {
+        const std::lock_guard lock(shared_mutex_);
+        if (const auto it = closing_.find(range.addresses.begin); it != closing_.end()) {
+          hold = std::move(it->second);
+          closing_.erase(it);
+        }
+      }
+      virtual_memory_.clear(range);
+      return;
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/progress.hpp"
+#include "ipc/descriptor.hpp"
 #include "memory/address_map.hpp"
 #include "memory/arena.hpp"
 #include "memory/host_memory.hpp"
@@ -153,6 +154,7 @@ class Memory {
     uint64_t bytes = 0;  // whole pages
     uint64_t size = 0;   // of the allocation
     uint64_t id = 0;
+    uint64_t skip = 0;  // bytes of the first page that are not shown
   };
   // Of the base of a device allocation that is neither a pool's nor imported nor mapped. Its memory is withheld after its free until
   // end_share(), and what others wrote is gone before it is used again. Bytes behind its end, in its last page, are cleared.
@@ -160,9 +162,9 @@ class Memory {
   // Nobody else has the allocation of that base and id any more, which may be freed by now.
   void end_share(uint64_t base, uint64_t id);
   // Maps what another process shared. The file is duplicated by the mapping and stays the caller's. INVALID_ARGUMENT for a file that may
-  // shrink or a range beyond its end.
-  xhal_result_t import_shared(uint32_t device, const Share& share, uint64_t id, void** out_pointer,
-                              std::string& why);
+  // shrink or a range beyond its end. `hold` is closed when no work can touch the memory any more.
+  xhal_result_t import_shared(uint32_t device, const Share& share, uint64_t id, Descriptor hold,
+                              void** out_pointer, std::string& why);
   xhal_result_t close_shared(uint32_t device, const void* pointer, std::string& why);
 
   // ---- Resets. Everything of the device that exists now can only be freed from here on.
@@ -204,7 +206,12 @@ class Memory {
 
   std::mutex shared_mutex_;
   std::unordered_map<uint64_t, RetiredRange> withheld_;  // by id: freed here, and another process may have it
-  std::unordered_map<uint64_t, Interval> imported_;      // by base: the slice that backs it
+  struct Import {
+    Interval slice;  // that backs it
+    Descriptor hold;
+  };
+  std::unordered_map<uint64_t, Import> imported_;     // by base
+  std::unordered_map<uint64_t, Descriptor> closing_;  // by begin of the slice: holds of what work may still touch
 };
 
 }  // namespace xhal::sim

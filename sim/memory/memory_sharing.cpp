@@ -19,7 +19,8 @@ xhal_result_t Memory::share(uint32_t device, const void* pointer, Share& out, st
   const std::lock_guard lock(shared_mutex_);
   const Allocation found = map_.find(base);
   const bool whole = found.kind == XHAL_MEMORY_DEVICE && found.base == base && found.device == device;
-  if (!whole || (found.flags & (Allocation::kImported | Allocation::kMapped | Allocation::kOfPool)) != 0 ||
+  if (!whole || (found.flags & (Allocation::kImported | Allocation::kMapped | Allocation::kOfPool |
+                                   Allocation::kOfGraph)) != 0 ||
       found.epoch != epoch(device)) {
     why = text("%p is not the base of memory that xhal_memory_allocate gave for device %u", pointer, device);
     return XHAL_ERROR_INVALID_POINTER;
@@ -28,7 +29,7 @@ xhal_result_t Memory::share(uint32_t device, const void* pointer, Share& out, st
   const uint64_t bytes = Arena::charge_of(found.size);
   std::memset(reinterpret_cast<void*>(found.end() + window_.distance()), 0, bytes - found.size);
   map_.change_flags(base, Allocation::kShared | Allocation::kTouched, 0);
-  out = {arena->file(), arena->offset_of(base), bytes, found.size, found.id};
+  out = {arena->file(), arena->offset_of(base), bytes, found.size, found.id, 0};
   return XHAL_SUCCESS;
 }
 
@@ -47,15 +48,16 @@ void Memory::end_share(uint64_t base, uint64_t id) {
   retired_.add(range);
 }
 
-xhal_result_t Memory::import_shared(uint32_t device, const Share& share, uint64_t id, void** out_pointer,
-                                    std::string& why) {
+xhal_result_t Memory::import_shared(uint32_t device, const Share& share, uint64_t id, Descriptor hold,
+                                    void** out_pointer, std::string& why) {
   if (const xhal_result_t result = prepare(why); result < 0) return result;
   const auto refuse = [&](const char* problem) {
     why = text("a file with %" PRIu64 " bytes from %" PRIu64 " on %s", share.bytes, share.offset, problem);
     return XHAL_ERROR_INVALID_ARGUMENT;
   };
   constexpr uint64_t kPage = Arena::kGranule;
-  if (share.size == 0 || share.size > share.bytes || share.bytes % kPage != 0 || share.offset % kPage != 0 ||
+  if (share.size == 0 || share.skip >= kPage || share.skip > share.bytes ||
+      share.size > share.bytes - share.skip || share.bytes % kPage != 0 || share.offset % kPage != 0 ||
       share.bytes > window_.size())
     return refuse("is no allocation's");
   // Whoever shrank it would end this process with its next access.
@@ -81,18 +83,23 @@ xhal_result_t Memory::import_shared(uint32_t device, const Share& share, uint64_
   if (mmap(backing, share.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, share.file,
            static_cast<off_t>(share.offset)) == MAP_FAILED ||
       madvise(backing, share.bytes, MADV_DONTFORK) != 0) {
-    why = std::string("the system maps no more: ") + std::strerror(errno);
+    // A descriptor that may not write, or whose file is sealed against it.
+    const bool is_refused = errno == EACCES || errno == EPERM;
+    why = std::string(is_refused ? "the descriptor does not allow to map it for reading and writing: "
+                                 : "the system maps no more: ") +
+          std::strerror(errno);
     give_up();
-    return XHAL_ERROR_OUT_OF_HOST_MEMORY;
+    return is_refused ? XHAL_ERROR_INVALID_ARGUMENT : XHAL_ERROR_OUT_OF_HOST_MEMORY;
   }
+  const uint64_t base = slice->begin + share.skip;
   try {
     const std::lock_guard lock(shared_mutex_);
-    imported_.emplace(slice->begin, *slice);
+    imported_.emplace(base, Import{*slice, std::move(hold)});
     try {
-      map_.insert({slice->begin, share.size, XHAL_MEMORY_DEVICE, device, epoch(device), id,
+      map_.insert({base, share.size, XHAL_MEMORY_DEVICE, device, epoch(device), id,
                    Allocation::kImported, 0, 0});
     } catch (...) {
-      imported_.erase(slice->begin);
+      imported_.erase(base);
       throw;
     }
   } catch (...) {
@@ -100,7 +107,7 @@ xhal_result_t Memory::import_shared(uint32_t device, const Share& share, uint64_
     throw;
   }
   map_.set_owner(*slice, AddressMap::kLookUp);
-  *out_pointer = reinterpret_cast<void*>(slice->begin);
+  *out_pointer = reinterpret_cast<void*>(base);
   return XHAL_SUCCESS;
 }
 
@@ -116,7 +123,8 @@ xhal_result_t Memory::close_shared(uint32_t device, const void* pointer, std::st
       why = text("%p is not the base of memory that device %u has from another process", pointer, device);
       return XHAL_ERROR_INVALID_POINTER;
     }
-    range.addresses = it->second;
+    range.addresses = it->second.slice;
+    if (it->second.hold) closing_.emplace(range.addresses.begin, std::move(it->second.hold));
     imported_.erase(it);
   }
   map_.set_owner(range.addresses, AddressMap::kNobody);
