@@ -55,6 +55,7 @@ const xhal_functions_t& table() {
     add_vmm_entries(functions);
     add_pool_entries(functions);
     add_ipc_entries(functions);
+    add_external_memory_entries(functions);
     return functions;
   }();
   return kTable;

@@ -257,6 +257,25 @@ void Device::add_pending(Memory::Pending& out) {
   }
 }
 
+bool Device::begin_idle() {
+  streams_mutex_.lock();
+  for (const auto& [busy, busy_handle] : streams_) {
+    if (busy->begin_idle()) continue;
+    for (const auto& [stream, stream_handle] : streams_) {
+      stream->end_idle();
+      if (stream == busy) break;
+    }
+    streams_mutex_.unlock();
+    return false;
+  }
+  return true;
+}
+
+void Device::end_idle() {
+  for (const auto& [stream, stream_handle] : streams_) stream->end_idle();
+  streams_mutex_.unlock();
+}
+
 // Waits for all streams even when one has failed: a caller that was told of the failure finds the device at rest.
 xhal_result_t Device::synchronize(uint64_t timeout_ns) {
   const uint64_t deadline = deadline_after(scheduler(), timeout_ns);

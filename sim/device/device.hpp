@@ -111,6 +111,9 @@ class Device final : public StreamHost {
   void lose();
   void reset();
   void add_pending(Memory::Pending& out);
+  // Keeps all streams from taking work, and new ones from being made. False, and nothing is held, when one has work.
+  [[nodiscard]] bool begin_idle();
+  void end_idle();
 
   // Unloads what was destroyed while work that used it was in flight, and is not any more. Cheap when there is nothing.
   void unload_retired();

@@ -49,10 +49,9 @@ xhal_result_t Instance::export_event(DeviceEvent& event, ShareHandle& out, std::
   const std::lock_guard lock(exports_mutex_);
   if (event.export_key == 0) {
     const uint64_t key = kit::services().next_id();
-    const xhal_result_t result =
-        shared_memory.exporter().offer(key, ShareKind::kEvent, event.device.index,
-                                       {{}, {event.shared->file(), event.shared->bell()}},
-                                       event.export_handle, why);
+    const xhal_result_t result = shared_memory.exporter().offer(
+        key, ShareKind::kEvent, event.device.index, {{}, {event.shared->file(), event.shared->bell()}},
+        event.export_handle, why);
     if (result < 0) return result;
     event.export_key = key;
   }

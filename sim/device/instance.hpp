@@ -49,6 +49,24 @@ class Instance {
   [[nodiscard]] bool is_active() const { return active_.load(std::memory_order_acquire); }
   // Positions of all work that is submitted and not done.
   [[nodiscard]] Memory::Pending pending();
+  // Runs body() while no work is under way and none can be submitted; false when there is some. Not for long.
+  template <class Body>
+  [[nodiscard]] bool while_idle(Body&& body) {
+    size_t held = 0;
+    const auto end = [&] {
+      while (held != 0) devices[--held]->end_idle();
+    };
+    while (held != devices.size() && devices[held]->begin_idle()) ++held;
+    const bool is_idle = held == devices.size();
+    try {
+      if (is_idle) body();
+    } catch (...) {
+      end();
+      throw;
+    }
+    end();
+    return is_idle;
+  }
   // Events that other processes are given, until they are destroyed.
   xhal_result_t export_event(DeviceEvent& event, ShareHandle& out, std::string& why);
   void withdraw(DeviceEvent& event);

@@ -79,6 +79,13 @@ class Stream final : public Lane, private Waiter {
   };
   [[nodiscard]] bool begin_here(Here& out);
   void end_here(const Here& here);
+  // True when it is idle; nothing can be submitted until end_idle(), which is owed either way.
+  [[nodiscard]] bool begin_idle() {
+    submit_lock_.lock();
+    const Progress& now = progress();
+    return now.reached(now.submitted());
+  }
+  void end_idle() { submit_lock_.unlock(); }
 
   // ---- Captures. They are left, without a graph, by drop_all(), abandon() and leave().
 

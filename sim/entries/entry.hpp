@@ -31,6 +31,7 @@ void add_external_entries(xhal_functions_t& functions);
 void add_vmm_entries(xhal_functions_t& functions);
 void add_pool_entries(xhal_functions_t& functions);
 void add_ipc_entries(xhal_functions_t& functions);
+void add_external_memory_entries(xhal_functions_t& functions);
 
 // No exception crosses the table.
 template <class Body>

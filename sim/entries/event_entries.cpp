@@ -32,8 +32,9 @@ xhal_result_t create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_e
       return result;
   }
   if (timed && shared) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED,
-                     "an event of several processes takes no times; leave XHAL_EVENT_TIMING or XHAL_EVENT_IPC away");
+    return kit::fail(
+        XHAL_ERROR_UNSUPPORTED,
+        "an event of several processes takes no times; leave XHAL_EVENT_TIMING or XHAL_EVENT_IPC away");
   }
   return guarded([&] {
     Device& d = device_of(device);

@@ -10,7 +10,9 @@
 namespace xhal::sim {
 namespace {
 
-xhal_result_t refuse(xhal_result_t code, const std::string& why) { return kit::fail(code, "%s", why.c_str()); }
+xhal_result_t refuse(xhal_result_t code, const std::string& why) {
+  return kit::fail(code, "%s", why.c_str());
+}
 
 // What all of them ask first.
 xhal_result_t check(const Device& device, uint32_t feature, const char* name) {

@@ -131,8 +131,8 @@ std::vector<EventWatcher::Watch> EventWatcher::take_over_ones() {
   over.assign(std::make_move_iterator(first), std::make_move_iterator(watches_.end()));
   watches_.erase(first, watches_.end());
   std::erase_if(recorders_, [&](const auto& recorder) {
-    return std::ranges::none_of(
-        watches_, [&](const Watch& watch) { return watch.recorder.word() == recorder.first; });
+    return std::ranges::none_of(watches_,
+                                [&](const Watch& watch) { return watch.recorder.word() == recorder.first; });
   });
   // Bells that nobody waits for are not heard.
   for (const Watch& watch : over) {

@@ -60,8 +60,8 @@ xhal_result_t Exporter::start(std::string& why) {
   std::array<uint8_t, 16> name = {};
   const bool is_named = fill_randomly(name.data(), name.size());
   const SocketName address(name);
-  if (!listener || !wake || !is_named ||
-      bind(listener.get(), address.address(), address.size()) != 0 || listen(listener.get(), 128) != 0) {
+  if (!listener || !wake || !is_named || bind(listener.get(), address.address(), address.size()) != 0 ||
+      listen(listener.get(), 128) != 0) {
     why = std::string("the system gives no socket to hand memory out: ") + std::strerror(errno);
     return XHAL_ERROR_OUT_OF_HOST_MEMORY;
   }
@@ -133,8 +133,7 @@ void Exporter::serve() {
   for (;;) {
     const uint64_t now = monotonic_ns();
     const uint64_t until = drop_late(now);
-    const int timeout =
-        until == kNever ? -1 : static_cast<int>((until - std::min(until, now)) / kNsOfMs + 1);
+    const int timeout = until == kNever ? -1 : static_cast<int>((until - std::min(until, now)) / kNsOfMs + 1);
     waited.clear();
     try {
       waited.reserve(connections_.size() + 2);

@@ -70,7 +70,8 @@ xhal_result_t read_handle(const void* bytes, uint64_t size, ShareKind kind, Shar
   std::memcpy(&out, bytes, sizeof(out));
   if (out.magic != kMagic) return refuse("the bytes are no handle of the simulator's");
   if (out.version != kVersion) return refuse("the handle is of another version of the simulator");
-  if (out.check != check_of(out)) return refuse("the handle's bytes are damaged; send them as they were exported");
+  if (out.check != check_of(out))
+    return refuse("the handle's bytes are damaged; send them as they were exported");
   if (out.kind == static_cast<uint32_t>(kind)) return XHAL_SUCCESS;
   return refuse(kind == ShareKind::kMemory ? "the handle is not one of memory"
                                            : "the handle is not one of an event");

@@ -35,7 +35,8 @@ static_assert(sizeof(ShareHandle) == 88);
                                ShareHandle& out);
 [[nodiscard]] bool fill_randomly(void* bytes, size_t size);
 // INVALID_ARGUMENT for bytes that are no handle of that kind. Whether the handle opens anything is the exporter's to say.
-xhal_result_t read_handle(const void* bytes, uint64_t size, ShareKind kind, ShareHandle& out, std::string& why);
+xhal_result_t read_handle(const void* bytes, uint64_t size, ShareKind kind, ShareHandle& out,
+                          std::string& why);
 // Takes the same time whatever differs.
 [[nodiscard]] bool same_handle(const ShareHandle& a, const ShareHandle& b);
 

@@ -136,7 +136,8 @@ uint64_t SharedEvent::record(Position position) {
       page_->current.compare_exchange_strong(former, generation, std::memory_order_acq_rel);
       continue;
     }
-    if (generation_of(slot) > generation && current() == former) return 0;  // nobody's doing who keeps the rules
+    if (generation_of(slot) > generation && current() == former)
+      return 0;  // nobody's doing who keeps the rules
     if (state_of(slot) == kPending) {
       const uint64_t owner = owner_of(slot);
       if (owner < kOwners && ProcessId(page_->owners[owner].load(std::memory_order_acquire)).is_alive())

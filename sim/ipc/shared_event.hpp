@@ -27,8 +27,8 @@ class EventWatcher;
 
 class SharedEvent : public std::enable_shared_from_this<SharedEvent> {
  public:
-  static constexpr uint64_t kSlots = 448;   // generations that may be pending at once
-  static constexpr uint64_t kOwners = 62;   // processes that record it
+  static constexpr uint64_t kSlots = 448;  // generations that may be pending at once
+  static constexpr uint64_t kOwners = 62;  // processes that record it
 
   // `watcher` lives longer. Null with a text when the system has no room; adopt() also for what is no page of an event's.
   static std::shared_ptr<SharedEvent> make(EventWatcher& watcher, std::string& why);

@@ -51,8 +51,7 @@ xhal_result_t SharedMemory::import_own(uint32_t device, const ShareHandle& handl
   }
   for (auto& [base, entry] : exported_) {
     if (entry.id != id) continue;
-    if (entry.device != device ||
-        memory_.find(reinterpret_cast<void*>(base)).epoch != memory_.epoch(device))
+    if (entry.device != device || memory_.find(reinterpret_cast<void*>(base)).epoch != memory_.epoch(device))
       break;
     ++entry.own_imports;
     *out_pointer = reinterpret_cast<void*>(base);
@@ -68,7 +67,8 @@ xhal_result_t SharedMemory::import_memory(uint32_t device, const void* bytes, ui
   if (const xhal_result_t result = read_handle(bytes, size, ShareKind::kMemory, handle, why); result < 0)
     return result;
   if (handle.device != device) {
-    why = text("the handle is one of device %u's memory, and is imported by device %u", handle.device, device);
+    why =
+        text("the handle is one of device %u's memory, and is imported by device %u", handle.device, device);
     return XHAL_ERROR_INVALID_ARGUMENT;
   }
   if (exporter_.is_own(handle)) return import_own(device, handle, out_pointer, why);

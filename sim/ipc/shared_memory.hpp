@@ -22,8 +22,8 @@ class SharedMemory {
 
   // ---- On an error `why` has a text.
   xhal_result_t export_memory(uint32_t device, const void* pointer, ShareHandle& out, std::string& why);
-  xhal_result_t import_memory(uint32_t device, const void* bytes, uint64_t size, uint64_t id, void** out_pointer,
-                              std::string& why);
+  xhal_result_t import_memory(uint32_t device, const void* bytes, uint64_t size, uint64_t id,
+                              void** out_pointer, std::string& why);
   xhal_result_t close(uint32_t device, const void* pointer, std::string& why);
   // In place of Memory::free(): the handle opens nothing from here on, and who has the memory keeps it.
   xhal_result_t free(uint32_t device, const void* pointer, std::string& why);

@@ -139,7 +139,7 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& wh
     } else if (found.has(Allocation::kOfPool)) {
       why = text("%p belongs to a pool that lives; use xhal_pool_free", pointer);
     } else if (found.has(Allocation::kImported) && found.kind == XHAL_MEMORY_DEVICE) {
-      why = text("%p is another process's; use xhal_ipc_close_memory", pointer);
+      why = text("%p is imported; use xhal_ipc_close_memory or xhal_memory_release_external", pointer);
     } else if (found.device != device) {
       why = text("%p belongs to device %u, not to device %u", pointer, found.device, device);
     } else {
@@ -192,6 +192,19 @@ void Memory::give_back(const RetiredRange& range) {
     case RetiredRange::What::kDevice: {
       std::string why;
       Arena* const arena = arena_of(range.device, why);
+      Descriptor own_file;
+      {
+        const std::lock_guard lock(shared_mutex_);
+        if (const auto it = own_files_.find(range.addresses.begin); it != own_files_.end()) {
+          own_file = std::move(it->second);
+          own_files_.erase(it);
+        }
+      }
+      // Whoever has the file keeps the bytes. Addresses that the arena cannot back again are nobody's from now on.
+      if (own_file && !arena->back(range.addresses)) {
+        arena->uncharge(range.size);
+        return;
+      }
       if (range.was_shared) arena->wipe(range.addresses);
       arena->give(range.addresses);
       arena->uncharge(range.size);
