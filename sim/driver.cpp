@@ -56,6 +56,8 @@ const xhal_functions_t& table() {
     add_telemetry_entries(functions);
     add_vmm_entries(functions);
     add_pool_entries(functions);
+    add_ipc_entries(functions);
+    add_external_memory_entries(functions);
     return functions;
   }();
   return kTable;
@@ -70,6 +72,7 @@ XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
   // Sets up what a fork must find whole before there is anything to fork with. A fork locks in the opposite order.
   sim::Window::of_process();
   sim::LiveInstances::of_process();
+  sim::Descriptor::prepare_for_fork();
   return kit::negotiate(host, interface_out,
                         {sim::kDriverName, sim::kDriverVersion, sim::open, sim::close, &sim::table()});
 }

@@ -22,7 +22,9 @@ std::unique_ptr<ExternalObject> pages(Context& t, bool as_dma_buf) {
   auto object = std::make_unique<ExternalObject>();
   object->fd = std::make_unique<Descriptor>(memfd_create("pages", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   const int file = object->fd->get();
-  if (file < 0 || ftruncate(file, kObjectBytes) != 0) Context::inconclusive("no memfd can be had");
+  // Sealed, since a device need not take pages that may vanish under its work.
+  if (file < 0 || ftruncate(file, kObjectBytes) != 0 || fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) != 0)
+    Context::inconclusive("no memfd can be had");
   void* host = mmap(nullptr, kObjectBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (host == MAP_FAILED) Context::inconclusive("a memfd cannot be mapped");
   t.at_end([host] { munmap(host, kObjectBytes); });
@@ -36,8 +38,7 @@ std::unique_ptr<ExternalObject> pages(Context& t, bool as_dma_buf) {
   create.memfd = static_cast<uint32_t>(file);
   create.flags = UDMABUF_FLAGS_CLOEXEC;
   create.size = kObjectBytes;
-  const bool sealed = fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) == 0;
-  const int buffer = sealed && maker.is_open() ? ioctl(maker.get(), UDMABUF_CREATE, &create) : -1;
+  const int buffer = maker.is_open() ? ioctl(maker.get(), UDMABUF_CREATE, &create) : -1;
   if (buffer < 0) return nullptr;
   object->fd = std::make_unique<Descriptor>(buffer);
   object->type = XHAL_EXTERNAL_DMA_BUF;

@@ -68,7 +68,9 @@ std::unique_ptr<Object> take_out(std::unordered_map<Object*, std::unique_ptr<Obj
 
 }  // namespace
 
-DeviceEvent::DeviceEvent(Device& owner, bool takes_time) : Event(owner.epoch(), takes_time), device(owner) {}
+DeviceEvent::DeviceEvent(Device& owner, bool takes_time, std::shared_ptr<SharedEvent> with_others,
+                         bool imported)
+    : Event(owner.epoch(), takes_time, std::move(with_others)), device(owner), is_imported(imported) {}
 
 uint64_t DeviceEvent::native_id() {
   uint64_t id = native_id_.load(std::memory_order_acquire);
@@ -114,6 +116,7 @@ Device::Device(Instance& machine, uint32_t number)
 Device::~Device() {
   while (DeviceEvent* event = events_.first()) {
     events_.remove(*event);
+    instance.withdraw(*event);
     kit::free_handle(event->handle);
     event->release();
   }
@@ -172,8 +175,8 @@ void Device::StreamHandles::free() {
   is_native = false;
 }
 
-xhal_event_t Device::make_event(bool timed) {
-  auto event = std::make_unique<DeviceEvent>(*this, timed);
+xhal_event_t Device::make_event(bool timed, std::shared_ptr<SharedEvent> with_others, bool imported) {
+  auto event = std::make_unique<DeviceEvent>(*this, timed, std::move(with_others), imported);
   event->handle = handle_for<xhal_event_t>(event.get());
   const std::lock_guard lock(objects_mutex_);
   events_.add(*event);
@@ -182,6 +185,7 @@ xhal_event_t Device::make_event(bool timed) {
 
 void Device::destroy(DeviceEvent& event) {
   kit::free_handle(event.handle);
+  instance.withdraw(event);
   {
     const std::lock_guard lock(objects_mutex_);
     events_.remove(event);
@@ -349,6 +353,25 @@ void Device::add_pending(Memory::Pending& out) {
     const uint64_t number = progress.submitted();
     if (!progress.reached(number)) out.push_back({&progress, number});
   }
+}
+
+bool Device::begin_idle() {
+  streams_mutex_.lock();
+  for (const auto& [busy, busy_handle] : streams_) {
+    if (busy->begin_idle()) continue;
+    for (const auto& [stream, stream_handle] : streams_) {
+      stream->end_idle();
+      if (stream == busy) break;
+    }
+    streams_mutex_.unlock();
+    return false;
+  }
+  return true;
+}
+
+void Device::end_idle() {
+  for (const auto& [stream, stream_handle] : streams_) stream->end_idle();
+  streams_mutex_.unlock();
 }
 
 // Waits for all streams even when one has failed: a caller that was told of the failure finds the device at rest.

@@ -15,6 +15,7 @@
 #include "engine/event.hpp"
 #include "engine/stream.hpp"
 #include "graph/graph.hpp"
+#include "ipc/handle.hpp"
 #include "kernels/image.hpp"
 #include "memory/memory.hpp"
 #include "xhal/driver.h"
@@ -28,8 +29,11 @@ struct Module;
 // What a handle of an event points to.
 class DeviceEvent final : public Event {
  public:
-  DeviceEvent(Device& owner, bool takes_time);
+  DeviceEvent(Device& owner, bool takes_time, std::shared_ptr<SharedEvent> with_others, bool imported);
   Device& device;
+  const bool is_imported;
+  uint64_t export_key = 0;  // 0: was not exported
+  ShareHandle export_handle = {};
   xhal_event_t handle = nullptr;
 
   // Made when it is first asked for: events are many, and few are ever shown to others.
@@ -93,7 +97,8 @@ class Device final : public StreamHost {
   xhal_stream_t make_stream(int32_t priority);
   void destroy(Stream& stream);
   [[nodiscard]] xhal_stream_t default_stream() const { return default_handle_; }
-  xhal_event_t make_event(bool timed);
+  xhal_event_t make_event(bool timed, std::shared_ptr<SharedEvent> with_others = nullptr,
+                          bool imported = false);
   void destroy(DeviceEvent& event);
   xhal_module_t make_module(std::shared_ptr<const Image> image);
   void destroy(Module& module);
@@ -142,6 +147,9 @@ class Device final : public StreamHost {
   void lose();
   void reset();
   void add_pending(Memory::Pending& out);
+  // Keeps all streams from taking work, and new ones from being made. False, and nothing is held, when one has work.
+  [[nodiscard]] bool begin_idle();
+  void end_idle();
 
   // Unloads what was destroyed while work that used it was in flight, and is not any more. Cheap when there is nothing.
   void unload_retired();

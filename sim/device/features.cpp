@@ -27,7 +27,8 @@ constexpr FeatureBits kAlways =
     bit_of(XHAL_FEATURE_REGISTER) | bit_of(XHAL_FEATURE_COPY_REGION) | bit_of(XHAL_FEATURE_MANAGED) |
     bit_of(XHAL_FEATURE_PEER) | bit_of(XHAL_FEATURE_VMM) | bit_of(XHAL_FEATURE_POOL) |
     bit_of(XHAL_FEATURE_STREAM_PRIORITY) | bit_of(XHAL_FEATURE_GRAPH) | bit_of(XHAL_FEATURE_VALUE_WAIT) |
-    bit_of(XHAL_FEATURE_NATIVE_HANDLES) | bit_of(XHAL_FEATURE_TELEMETRY) | bit_of(XHAL_FEATURE_ACTIVITY);
+    bit_of(XHAL_FEATURE_NATIVE_HANDLES) | bit_of(XHAL_FEATURE_TELEMETRY) | bit_of(XHAL_FEATURE_ACTIVITY) |
+    bit_of(XHAL_FEATURE_IPC_MEMORY) | bit_of(XHAL_FEATURE_IPC_EVENT) | bit_of(XHAL_FEATURE_EXTERNAL_MEMORY);
 // Only where some image format runs.
 constexpr FeatureBits kWithKernels = bit_of(XHAL_FEATURE_KERNEL) | bit_of(XHAL_FEATURE_ARGUMENT_CHECK) |
                                      bit_of(XHAL_FEATURE_POINTERS_IN_MEMORY) |

@@ -15,7 +15,9 @@ Instance::Instance(const Options& wanted, void* context)
       window(Window::of_process()),
       staging(options.staging_bytes),
       memory(window, {options.devices, options.memory_bytes, options.pinned_bytes},
-             [this] { return pending(); }) {
+             [this] { return pending(); }),
+      shared_memory(memory),
+      event_watcher(progresses, faults) {
   devices.reserve(options.devices);
   for (uint32_t i = 0; i < options.devices; ++i) devices.push_back(std::make_unique<Device>(*this, i));
 }
@@ -42,6 +44,25 @@ xhal_result_t Instance::activate() {
   if (!note.empty()) kit::services().log(host_context, XHAL_LOG_INFO, "sim", note.c_str());
   active_.store(true, std::memory_order_release);
   return XHAL_SUCCESS;
+}
+
+xhal_result_t Instance::export_event(DeviceEvent& event, ShareHandle& out, std::string& why) {
+  const std::lock_guard lock(exports_mutex_);
+  if (event.export_key == 0) {
+    const uint64_t key = kit::services().next_id();
+    const xhal_result_t result = shared_memory.exporter().offer(
+        key, ShareKind::kEvent, event.device.index, {{}, {event.shared->file(), event.shared->bell()}},
+        event.export_handle, why);
+    if (result < 0) return result;
+    event.export_key = key;
+  }
+  out = event.export_handle;
+  return XHAL_SUCCESS;
+}
+
+void Instance::withdraw(DeviceEvent& event) {
+  const std::lock_guard lock(exports_mutex_);
+  if (event.export_key != 0) shared_memory.exporter().withdraw(event.export_key);
 }
 
 Memory::Pending Instance::pending() {

@@ -10,6 +10,7 @@
 #include "device/device.hpp"
 #include "device/instance.hpp"
 #include "engine/worker_pool.hpp"
+#include "ipc/handle.hpp"
 #include "kernels/cpu_level.hpp"
 #include "kernels/launch.hpp"
 
@@ -112,6 +113,8 @@ xhal_device_properties_t properties_of(const Device& device) {
   properties.event_resolution_ns = claims(device, XHAL_FEATURE_EVENT_TIMING) ? 1 : 0;
   properties.max_allocation_bytes = properties.memory_bytes;
   properties.memory_alignment = Arena::kGranule;
+  if (claims(device, XHAL_FEATURE_IPC_MEMORY) || claims(device, XHAL_FEATURE_IPC_EVENT))
+    properties.ipc_handle_bytes = sizeof(ShareHandle);
   if (claims(device, XHAL_FEATURE_KERNEL)) set_kernel_limits(properties);
   return properties;
 }

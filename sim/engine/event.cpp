@@ -5,20 +5,31 @@
 #include <utility>
 
 #include "graph/capture.hpp"
+#include "ipc/shared_event.hpp"
 
 namespace xhal::sim {
 
-Event::Event(uint32_t device_epoch, bool takes_time) : epoch(device_epoch), timed(takes_time) {}
+Event::Event(uint32_t device_epoch, bool takes_time, std::shared_ptr<SharedEvent> with_others)
+    : epoch(device_epoch), timed(takes_time), shared(std::move(with_others)) {}
 
 Event::~Event() = default;
 
+uint64_t Event::shared_generation() const { return shared->current(); }
+Position Event::shared_position() const { return shared->position(); }
+
 uint64_t Event::publish(Position position) {
   const std::lock_guard lock(record_lock_);
-  const uint64_t generation = generation_.load(std::memory_order_relaxed) + 1;
-  Mark& mark = marks_[generation & 1];
-  mark.progress.store(position.progress, std::memory_order_release);
-  mark.number.store(position.number, std::memory_order_release);
-  generation_.store(generation, std::memory_order_release);
+  uint64_t generation = 0;
+  if (shared != nullptr) [[unlikely]] {
+    generation = shared->record(position);
+    if (generation == 0) return 0;
+  } else {
+    generation = generation_.load(std::memory_order_relaxed) + 1;
+    Mark& mark = marks_[generation & 1];
+    mark.progress.store(position.progress, std::memory_order_release);
+    mark.number.store(position.number, std::memory_order_release);
+    generation_.store(generation, std::memory_order_release);
+  }
   if (is_marked_.load(std::memory_order_relaxed)) {
     is_marked_.store(false, std::memory_order_relaxed);
     mark_.reset();
@@ -27,9 +38,9 @@ uint64_t Event::publish(Position position) {
 }
 
 void Event::mark(CaptureMark mark) {
-  auto shared = std::make_shared<const CaptureMark>(std::move(mark));
+  auto latest = std::make_shared<const CaptureMark>(std::move(mark));
   const std::lock_guard lock(record_lock_);
-  mark_.swap(shared);
+  mark_.swap(latest);
   is_marked_.store(true, std::memory_order_release);
 }
 
@@ -40,10 +51,15 @@ std::shared_ptr<const CaptureMark> Event::capture_mark() const {
 }
 
 void Event::stamp(uint64_t generation, uint64_t ns) {
+  if (shared != nullptr) return shared->finish(generation, XHAL_SUCCESS);
   const std::lock_guard lock(time_lock_);
   if (generation < time_generation_) return;
   time_generation_ = generation;
   time_ns_ = ns;
+}
+
+void Event::drop(uint64_t generation, xhal_result_t reason) {
+  if (shared != nullptr) shared->finish(generation, reason);
 }
 
 std::optional<uint64_t> Event::time() const {

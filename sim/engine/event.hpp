@@ -12,15 +12,18 @@
 
 #include "engine/progress.hpp"
 #include "engine/spin_lock.hpp"
+#include "xhal/base.h"
 
 namespace xhal::sim {
 
 // The point of a capture at which an event was recorded.
 struct CaptureMark;
+class SharedEvent;
 
 class Event {
  public:
-  Event(uint32_t device_epoch, bool takes_time);
+  // `with_others`: null when the event is this process's alone.
+  Event(uint32_t device_epoch, bool takes_time, std::shared_ptr<SharedEvent> with_others = nullptr);
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
   virtual ~Event();
@@ -33,9 +36,13 @@ class Event {
 
   const uint32_t epoch;  // of its device when it was made
   const bool timed;
+  // Its generations are those of the page then, also in what follows.
+  const std::shared_ptr<SharedEvent> shared;
 
-  // Position of the current generation; its progress is null when there was no record. Lock-free.
+  // Position of the current generation; its progress is null when there was no record. Lock-free, unless it is shared.
   [[nodiscard]] Position current() const {
+    if (shared != nullptr) [[unlikely]]
+      return shared_position();
     for (;;) {
       const uint64_t generation = generation_.load(std::memory_order_acquire);
       if (generation == 0) return {};
@@ -48,10 +55,15 @@ class Event {
         return position;
     }
   }
-  [[nodiscard]] uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+  [[nodiscard]] uint64_t generation() const {
+    return shared == nullptr ? generation_.load(std::memory_order_acquire) : shared_generation();
+  }
 
-  // The next generation is current from now on. Returns its number. Under the lock of the position's stream.
+  // The next generation is current from now on. Returns its number. Under the lock of the position's stream. 0 when the event is shared
+  // and too many of its generations are pending.
   uint64_t publish(Position position);
+  // Whether a record is an operation of its stream, which ends in stamp() or drop().
+  [[nodiscard]] bool needs_stamp() const { return timed || shared != nullptr; }
 
   // Recorded in a capture: the generations stay as they are. A record outside of captures ends it.
   void mark(CaptureMark mark);
@@ -61,10 +73,15 @@ class Event {
 
   // When a timed generation was reached. Generations may be reached in any order, on different streams; the latest counts.
   void stamp(uint64_t generation, uint64_t ns);
+  // A record that is not executed, because of a failure.
+  void drop(uint64_t generation, xhal_result_t reason);
   // The time of the current generation, once it is done.
   [[nodiscard]] std::optional<uint64_t> time() const;
 
  private:
+  [[nodiscard]] uint64_t shared_generation() const;
+  [[nodiscard]] Position shared_position() const;
+
   struct Mark {
     std::atomic<const Progress*> progress{nullptr};
     std::atomic<uint64_t> number{0};

@@ -83,11 +83,19 @@ xhal_result_t Stream::mark(Position& out_position) {
 }
 
 xhal_result_t Stream::record(Event& event, bool external) {
-  if (event.timed) {
-    if (!may_capture()) {
-      const auto fill = [&](Op& op) {
-        op.body.emplace<StampOp>(StampOp{&event, event.publish({&progress(), op.number})});
+  if (event.needs_stamp()) {
+    bool captures = false;
+    if (may_capture()) {
+      const std::lock_guard lock(submit_lock_);
+      captures = in_capture();
+    }
+    if (!captures) {
+      const auto fill = [&](Op& op) -> xhal_result_t {
+        const uint64_t generation = event.publish({&progress(), op.number});
+        if (generation == 0) return XHAL_ERROR_LIMIT_EXCEEDED;
+        op.body.emplace<StampOp>(StampOp{&event, generation});
         event.hold();
+        return XHAL_SUCCESS;
       };
       return submit("xhal_event_record", 0, fill);
     }
@@ -98,6 +106,7 @@ xhal_result_t Stream::record(Event& event, bool external) {
     event.publish({&progress(), progress().submitted()});
     return XHAL_SUCCESS;
   }
+  if (external && event.shared != nullptr) return XHAL_ERROR_CAPTURE_UNSUPPORTED;
   if (external) return add_to_capture({GraphNode::Kind::kRecord, nullptr, EventHold(event), {}});
   CaptureMark mark = {capture_, {}};
   if (const xhal_result_t result = capture_->front(*this, mark.front); result < 0) return result;
@@ -342,6 +351,7 @@ void Stream::skip(const Op& op, Place& place, const Fault* fault) {
       if (node.kind == GraphNode::Kind::kWork) skip(node.work->op, place, fault);
     }
   }
+  if (const auto* stamp = std::get_if<StampOp>(&op.body)) stamp->event->drop(stamp->generation, fault->code);
   if (waits_for_ != nullptr) std::exchange(waits_for_, nullptr)->remove(*this);
 }
 

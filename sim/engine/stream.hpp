@@ -87,6 +87,13 @@ class Stream final : public Lane, private Waiter {
     const Progress& progress = this->progress();
     return progress.fault() == nullptr && progress.reached(progress.submitted());
   }
+  // True when it is idle; nothing can be submitted until end_idle(), which is owed either way.
+  [[nodiscard]] bool begin_idle() {
+    submit_lock_.lock();
+    const Progress& now = progress();
+    return now.reached(now.submitted());
+  }
+  void end_idle() { submit_lock_.unlock(); }
 
   // ---- Captures. They are left, without a graph, by drop_all(), abandon() and leave().
 

@@ -32,6 +32,8 @@ void add_activity_entries(xhal_functions_t& functions);
 void add_telemetry_entries(xhal_functions_t& functions);
 void add_vmm_entries(xhal_functions_t& functions);
 void add_pool_entries(xhal_functions_t& functions);
+void add_ipc_entries(xhal_functions_t& functions);
+void add_external_memory_entries(xhal_functions_t& functions);
 
 // No exception crosses the table.
 template <class Body>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string>
+
 #include "entries/entry.hpp"
+#include "ipc/shared_event.hpp"
 
 namespace xhal::sim {
 namespace {
@@ -15,20 +18,34 @@ xhal_result_t create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_e
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, the defined bits are 0x%x",
                      given.flags, kEventFlags);
   }
-  if ((given.flags & XHAL_EVENT_IPC) != 0) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED,
-                     "the device does not claim ipc_event: make the event without XHAL_EVENT_IPC");
+  const bool timed = (given.flags & XHAL_EVENT_TIMING) != 0;
+  const bool shared = (given.flags & XHAL_EVENT_IPC) != 0;
+  if (shared) {
+    if (const xhal_result_t result = check_claimed(device_of(device), XHAL_FEATURE_IPC_EVENT, "ipc_event");
+        result < 0)
+      return result;
   }
-  if ((given.flags & XHAL_EVENT_TIMING) != 0) {
+  if (timed) {
     if (const xhal_result_t result =
             check_claimed(device_of(device), XHAL_FEATURE_EVENT_TIMING, "event_timing");
         result < 0)
       return result;
   }
+  if (timed && shared) {
+    return kit::fail(
+        XHAL_ERROR_UNSUPPORTED,
+        "an event of several processes takes no times; leave XHAL_EVENT_TIMING or XHAL_EVENT_IPC away");
+  }
   return guarded([&] {
     Device& d = device_of(device);
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
-    *out_event = d.make_event((given.flags & XHAL_EVENT_TIMING) != 0);
+    std::shared_ptr<SharedEvent> with_others;
+    if (shared) {
+      std::string why;
+      with_others = SharedEvent::make(d.instance.event_watcher, why);
+      if (with_others == nullptr) return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY, "%s", why.c_str());
+    }
+    *out_event = d.make_event(timed, std::move(with_others));
     return xhal_result_t{XHAL_SUCCESS};
   });
 }
@@ -66,9 +83,11 @@ xhal_result_t query(xhal_event_t event) {
   if (const xhal_result_t result = check_epoch(e.device, e.epoch, "event"); result < 0) return result;
   if (const xhal_result_t result = check_present(e.device); result < 0) return result;
   if (const xhal_result_t result = check_not_captured(e); result < 0) return result;
-  const Position position = e.current();
-  if (position.progress == nullptr) return XHAL_SUCCESS;
-  return failure_of(position, position.progress->status(position.number));
+  return guarded([&] {
+    const Position position = e.current();
+    if (position.progress == nullptr) return xhal_result_t{XHAL_SUCCESS};
+    return failure_of(position, position.progress->status(position.number));
+  });
 }
 
 xhal_result_t synchronize(xhal_event_t event, uint64_t timeout_ns) {

@@ -52,7 +52,7 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
     Device& d = device_of(device);
     if (const xhal_result_t result = check_no_capture_forbids(d, "freeing memory"); result < 0) return result;
     std::string why;
-    const xhal_result_t result = d.instance.memory.free(d.index, pointer, why);
+    const xhal_result_t result = d.instance.shared_memory.free(d.index, pointer, why);
     return result < 0 ? kit::fail(result, "%s", why.c_str()) : result;
   });
 }

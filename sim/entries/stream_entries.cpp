@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "entries/entry.hpp"
+#include "ipc/shared_event.hpp"
 
 namespace xhal::sim {
 
@@ -17,9 +18,18 @@ xhal_result_t tell_refusal(const Stream& stream, xhal_result_t result) {
     return kit::fail(result, "the stream's capture became invalid by an earlier call; end it and begin anew");
   }
   if (result == XHAL_ERROR_CAPTURE_UNSUPPORTED) {
-    return kit::fail(result,
-                     "the stream captures, and the event was recorded outside of that capture; wait with "
-                     "XHAL_EVENT_EXTERNAL, or record it in the capture");
+    return kit::fail(
+        result,
+        "the stream captures, and the event was recorded outside of that capture; wait with "
+        "XHAL_EVENT_EXTERNAL, or record it in the capture; an event of several processes is recorded "
+        "by no node of a graph");
+  }
+  if (result == XHAL_ERROR_LIMIT_EXCEEDED) {
+    return kit::fail(
+        result,
+        "%llu records of the shared event are pending, or %llu processes record it; synchronise first",
+        static_cast<unsigned long long>(SharedEvent::kSlots),
+        static_cast<unsigned long long>(SharedEvent::kOwners));
   }
   const Fault* fault = stream.progress().fault();
   return kit::fail(result, "%s", fault != nullptr ? fault->text.c_str() : "the stream has failed");

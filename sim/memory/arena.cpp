@@ -38,7 +38,7 @@ std::unique_ptr<Arena> Arena::create(Window& window, uint64_t limit, uint64_t ad
   std::unique_ptr<Arena> arena(new Arena(window, limit, *slice, fd));
   // Sealed: whoever gets the file cannot shrink it under those who have it mapped.
   if (fd >= 0 && ftruncate(fd, static_cast<off_t>(slice->size())) == 0 &&
-      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0 && arena->map())
+      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0 && arena->back(*slice))
     return arena;
   why = std::string("the system gives no file in memory: ") + std::strerror(errno);
   return nullptr;
@@ -47,13 +47,13 @@ std::unique_ptr<Arena> Arena::create(Window& window, uint64_t limit, uint64_t ad
 Arena::Arena(Window& window, uint64_t limit, Interval slice, int fd)
     : window_(window), limit_(limit), slice_(slice), fd_(fd), free_(slice) {}
 
-bool Arena::map() {
-  void* const backing = reinterpret_cast<void*>(slice_.begin + window_.distance());
-  if (mmap(backing, slice_.size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_, 0) ==
-      MAP_FAILED)
+bool Arena::back(Interval addresses) const {
+  void* const backing = reinterpret_cast<void*>(addresses.begin + window_.distance());
+  if (mmap(backing, addresses.size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_,
+           static_cast<off_t>(offset_of(addresses.begin))) == MAP_FAILED)
     return false;
   // A child shares the file: its writes would be the parent's.
-  return madvise(backing, slice_.size(), MADV_DONTFORK) == 0;
+  return madvise(backing, addresses.size(), MADV_DONTFORK) == 0;
 }
 
 Arena::~Arena() {

@@ -48,6 +48,8 @@ class Arena {
   void give(Interval addresses);
   // Nothing is left of what the bytes were; whole pages.
   void wipe(Interval addresses) const;
+  // Something else was mapped at their backing. False when the system maps no more.
+  [[nodiscard]] bool back(Interval addresses) const;
   // Returns to the system what is free.
   void trim();
 
@@ -63,7 +65,6 @@ class Arena {
 
  private:
   Arena(Window& window, uint64_t limit, Interval slice, int fd);
-  bool map();
   bool punch(Interval addresses) const;
   std::optional<uint64_t> take_locked(uint64_t addresses, uint64_t alignment);
   void trim_locked();

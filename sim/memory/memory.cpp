@@ -48,9 +48,9 @@ Memory::Memory(Window& window, const Config& config, std::function<Pending()> pe
 
 Memory::~Memory() {
   retired_.release_all();
-  for (const auto& [base, slice] : imported_) {
-    window_.clear_backing(slice);
-    window_.give_slice(slice);
+  for (const auto& [base, import] : imported_) {
+    window_.clear_backing(import.slice);
+    window_.give_slice(import.slice);
   }
 }
 
@@ -146,8 +146,8 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& wh
       why = text("%p belongs to a pool that lives; use xhal_pool_free", pointer);
     } else if (found.has(Allocation::kNative) || found.has(Allocation::kBorrowed)) {
       why = text("%p is borrowed; its owner frees it", pointer);
-    } else if (found.has(Allocation::kImported)) {
-      why = text("%p is another process's; use xhal_ipc_close_memory", pointer);
+    } else if (found.has(Allocation::kImported) && found.kind == XHAL_MEMORY_DEVICE) {
+      why = text("%p is imported; use xhal_ipc_close_memory or xhal_memory_release_external", pointer);
     } else if (found.device != device) {
       why = text("%p belongs to device %u, not to device %u", pointer, found.device, device);
     } else {
@@ -200,6 +200,19 @@ void Memory::give_back(const RetiredRange& range) {
     case RetiredRange::What::kDevice: {
       std::string why;
       Arena* const arena = arena_of(range.device, why);
+      Descriptor own_file;
+      {
+        const std::lock_guard lock(shared_mutex_);
+        if (const auto it = own_files_.find(range.addresses.begin); it != own_files_.end()) {
+          own_file = std::move(it->second);
+          own_files_.erase(it);
+        }
+      }
+      // Whoever has the file keeps the bytes. Addresses that the arena cannot back again are nobody's from now on.
+      if (own_file && !arena->back(range.addresses)) {
+        arena->uncharge(range.size);
+        return;
+      }
       if (range.was_shared) arena->wipe(range.addresses);
       arena->give(range.addresses);
       arena->uncharge(range.size);
@@ -209,9 +222,20 @@ void Memory::give_back(const RetiredRange& range) {
       pinned_.release(range.addresses.begin, range.size);
       return;
     case RetiredRange::What::kUnmapped:
-    case RetiredRange::What::kSlice:
       virtual_memory_.clear(range);
       return;
+    case RetiredRange::What::kSlice: {
+      Descriptor hold;
+      {
+        const std::lock_guard lock(shared_mutex_);
+        if (const auto it = closing_.find(range.addresses.begin); it != closing_.end()) {
+          hold = std::move(it->second);
+          closing_.erase(it);
+        }
+      }
+      virtual_memory_.clear(range);
+      return;
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/progress.hpp"
+#include "ipc/descriptor.hpp"
 #include "memory/address_map.hpp"
 #include "memory/arena.hpp"
 #include "memory/host_memory.hpp"
@@ -160,6 +161,7 @@ class Memory {
     uint64_t bytes = 0;  // whole pages
     uint64_t size = 0;   // of the allocation
     uint64_t id = 0;
+    uint64_t skip = 0;  // bytes of the first page that are not shown
   };
   // Of the base of a device allocation that is neither a pool's nor imported nor mapped. Its memory is withheld after its free until
   // end_share(), and what others wrote is gone before it is used again. Bytes behind its end, in its last page, are cleared.
@@ -167,10 +169,22 @@ class Memory {
   // Nobody else has the allocation of that base and id any more, which may be freed by now.
   void end_share(uint64_t base, uint64_t id);
   // Maps what another process shared. The file is duplicated by the mapping and stays the caller's. INVALID_ARGUMENT for a file that may
-  // shrink or a range beyond its end.
-  xhal_result_t import_shared(uint32_t device, const Share& share, uint64_t id, void** out_pointer,
-                              std::string& why);
-  xhal_result_t close_shared(uint32_t device, const void* pointer, std::string& why);
+  // shrink or a range beyond its end. `hold` is closed when no work can touch the memory any more.
+  xhal_result_t import_shared(uint32_t device, const Share& share, uint64_t id, Descriptor hold,
+                              void** out_pointer, std::string& why);
+  xhal_result_t close_shared(uint32_t device, const void* pointer, std::string& why) {
+    return forget_import(device, pointer, false, why);
+  }
+  // A descriptor of a file that holds this allocation alone: its bytes move there the first time, which BUSY refuses when processes have
+  // it by share(). No work runs meanwhile.
+  xhal_result_t export_file(uint32_t device, const void* pointer, int32_t& out_fd, std::string& why);
+  [[nodiscard]] bool has_own_file(const void* pointer);
+  // Bytes `offset` to `size` of an object, of whose kind nothing is known. INVALID_ARGUMENT also for files that can fail when touched.
+  xhal_result_t import_file(uint32_t device, int fd, uint64_t offset, uint64_t size, uint64_t id,
+                            void** out_pointer, std::string& why);
+  xhal_result_t release_file(uint32_t device, const void* pointer, std::string& why) {
+    return forget_import(device, pointer, true, why);
+  }
 
   // ---- Resets. Everything of the device that exists now can only be freed from here on.
   void new_epoch(uint32_t device) {
@@ -191,6 +205,11 @@ class Memory {
   void give_back(const RetiredRange& range);
   // Returns what pools do not use: `all` of it, or what a synchronise would.
   void settle_pools(uint32_t device, bool all);
+  // The base of an allocation that others may be given.
+  xhal_result_t find_whole(uint32_t device, const void* pointer, Allocation& out, std::string& why) const;
+  xhal_result_t map_import(uint32_t device, const Share& share, uint64_t id, Descriptor hold, bool is_file,
+                           void** out_pointer, std::string& why);
+  xhal_result_t forget_import(uint32_t device, const void* pointer, bool is_file, std::string& why);
   xhal_result_t resolve_mapped(uint64_t begin, uint64_t size, Use use, Resolved& out) const;
 
   Window& window_;
@@ -213,7 +232,16 @@ class Memory {
 
   std::mutex shared_mutex_;
   std::unordered_map<uint64_t, RetiredRange> withheld_;  // by id: freed here, and another process may have it
-  std::unordered_map<uint64_t, Interval> imported_;      // by base: the slice that backs it
+  struct Import {
+    Interval slice;  // that backs it
+    Descriptor hold;
+    bool is_file = false;
+  };
+  std::unordered_map<uint64_t, Descriptor>
+      own_files_;  // by base: allocations that were moved out of the arena's file
+  std::unordered_map<uint64_t, Import> imported_;  // by base
+  std::unordered_map<uint64_t, Descriptor>
+      closing_;  // by begin of the slice: holds of what work may still touch
 };
 
 }  // namespace xhal::sim

@@ -280,7 +280,7 @@ TEST_F(MemoryManager, WhatIsSharedShowsItselfAlone) {
 
   // The other side, here in the same process.
   void* other = nullptr;
-  ASSERT_EQ(memory->import_shared(1, share, ++ids, &other, why), XHAL_SUCCESS) << why;
+  ASSERT_EQ(memory->import_shared(1, share, ++ids, {}, &other, why), XHAL_SUCCESS) << why;
   EXPECT_NE(other, pointer);
   EXPECT_EQ(memory->find(other).size, 5000u);
   EXPECT_TRUE(memory->find(other).has(Allocation::kImported));
@@ -320,7 +320,7 @@ TEST_F(MemoryManager, SharesThatAreNoneAreRefused) {
   const auto import = [&](auto&& change) {
     Memory::Share changed = share;
     change(changed);
-    return memory->import_shared(1, changed, ++ids, &out, why);
+    return memory->import_shared(1, changed, ++ids, {}, &out, why);
   };
   EXPECT_EQ(import([](auto& s) { s.size = 0; }), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(import([](auto& s) { s.size = s.bytes + 1; }), XHAL_ERROR_INVALID_ARGUMENT);

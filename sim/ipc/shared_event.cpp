@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/shared_event.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "ipc/event_watcher.hpp"
+
+namespace xhal::sim {
+namespace {
+
+constexpr uint64_t kMagic = 0x31746e6576656d73;  // "smevent1"
+
+// A slot: the generation, its recorder's place among the owners, and what became of it.
+constexpr uint32_t kGenerationShift = 16;
+constexpr uint32_t kOwnerShift = 8;
+constexpr uint64_t kByte = 255;
+constexpr uint64_t kPending = 1;
+constexpr uint64_t kDone = 2;
+constexpr uint64_t kFailed = 128;  // and the code's amount
+
+constexpr uint64_t slot_of(uint64_t generation, uint64_t owner, uint64_t state) {
+  return generation << kGenerationShift | owner << kOwnerShift | state;
+}
+constexpr uint64_t generation_of(uint64_t slot) { return slot >> kGenerationShift; }
+constexpr uint64_t owner_of(uint64_t slot) { return slot >> kOwnerShift & kByte; }
+constexpr uint64_t state_of(uint64_t slot) { return slot & kByte; }
+
+uint64_t state_for(xhal_result_t result) {
+  if (result >= 0) return kDone;
+  const auto amount = static_cast<uint64_t>(-static_cast<int64_t>(result));
+  return kFailed | (amount < kFailed ? amount : static_cast<uint64_t>(-XHAL_ERROR_UNKNOWN));
+}
+
+}  // namespace
+
+std::shared_ptr<SharedEvent> SharedEvent::map(EventWatcher& watcher, Descriptor file, Descriptor bell,
+                                              std::string& why) {
+  void* const page = mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  if (page == MAP_FAILED) {
+    why = std::string("the page of the event cannot be mapped: ") + std::strerror(errno);
+    return nullptr;
+  }
+  madvise(page, sizeof(Page), MADV_DONTFORK);
+  return std::shared_ptr<SharedEvent>(
+      new SharedEvent(watcher, static_cast<Page*>(page), std::move(file), std::move(bell)));
+}
+
+std::shared_ptr<SharedEvent> SharedEvent::make(EventWatcher& watcher, std::string& why) {
+  Descriptor file(memfd_create("xhal-sim-event", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  Descriptor bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!file || !bell || ftruncate(file.get(), sizeof(Page)) != 0 ||
+      fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    why = std::string("the system gives no page for the event: ") + std::strerror(errno);
+    return nullptr;
+  }
+  auto event = map(watcher, std::move(file), std::move(bell), why);
+  if (event != nullptr) event->page_->magic.store(kMagic, std::memory_order_release);
+  return event;
+}
+
+std::shared_ptr<SharedEvent> SharedEvent::adopt(EventWatcher& watcher, Descriptor file, Descriptor bell,
+                                                std::string& why) {
+  struct stat status = {};
+  const int seals = fcntl(file.get(), F_GET_SEALS);
+  if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(file.get(), &status) != 0 ||
+      status.st_size != sizeof(Page)) {
+    why = "what the exporter gave is no page of an event";
+    return nullptr;
+  }
+  auto event = map(watcher, std::move(file), std::move(bell), why);
+  if (event != nullptr && event->page_->magic.load(std::memory_order_acquire) != kMagic) {
+    why = "what the exporter gave is no page of an event";
+    return nullptr;
+  }
+  return event;
+}
+
+SharedEvent::SharedEvent(EventWatcher& watcher, Page* page, Descriptor file, Descriptor bell)
+    : watcher_(watcher),
+      page_(page),
+      file_(std::move(file)),
+      bell_(std::move(bell)),
+      self_(ProcessId::own()) {}
+
+SharedEvent::~SharedEvent() { munmap(page_, sizeof(Page)); }
+
+// ---- Recording -----------------------------------------------------------------------------------------------------------------
+
+void SharedEvent::cancel_all_of(uint64_t owner) {
+  for (std::atomic<uint64_t>& place : page_->slots) {
+    uint64_t slot = place.load(std::memory_order_acquire);
+    if (owner_of(slot) != owner || state_of(slot) != kPending) continue;
+    const uint64_t cancelled = slot_of(generation_of(slot), owner, state_for(XHAL_ERROR_CANCELLED));
+    place.compare_exchange_strong(slot, cancelled, std::memory_order_acq_rel);
+  }
+}
+
+uint64_t SharedEvent::take_owner() {
+  for (uint64_t i = 0; i < kOwners; ++i) {
+    uint64_t word = page_->owners[i].load(std::memory_order_acquire);
+    if (word == self_.word()) return i;
+    if (word == 0 && page_->owners[i].compare_exchange_strong(word, self_.word(), std::memory_order_acq_rel))
+      return i;
+    if (word == self_.word()) return i;
+  }
+  // All are taken: by processes that are gone, perhaps. What those left pending is over before the place is another's.
+  for (uint64_t i = 0; i < kOwners; ++i) {
+    uint64_t word = page_->owners[i].load(std::memory_order_acquire);
+    if (ProcessId(word).is_alive()) continue;
+    cancel_all_of(i);
+    if (page_->owners[i].compare_exchange_strong(word, self_.word(), std::memory_order_acq_rel)) return i;
+  }
+  return kOwners;
+}
+
+uint64_t SharedEvent::record(Position position) {
+  const std::lock_guard lock(mutex_);
+  if (owner_ == kOwners) owner_ = take_owner();
+  if (owner_ == kOwners) return 0;
+  for (;;) {
+    uint64_t former = current();
+    const uint64_t generation = former + 1;
+    std::atomic<uint64_t>& place = page_->slots[generation % kSlots];
+    uint64_t slot = place.load(std::memory_order_acquire);
+    if (generation_of(slot) == generation) {
+      // Another one's, who has not come to say so.
+      page_->current.compare_exchange_strong(former, generation, std::memory_order_acq_rel);
+      continue;
+    }
+    if (generation_of(slot) > generation && current() == former)
+      return 0;  // nobody's doing who keeps the rules
+    if (state_of(slot) == kPending) {
+      const uint64_t owner = owner_of(slot);
+      if (owner < kOwners && ProcessId(page_->owners[owner].load(std::memory_order_acquire)).is_alive())
+        return 0;
+    }
+    if (!place.compare_exchange_strong(slot, slot_of(generation, owner_, kPending),
+                                       std::memory_order_acq_rel))
+      continue;
+    page_->current.compare_exchange_strong(former, generation, std::memory_order_acq_rel);
+    recorded_ = generation;
+    recorded_at_ = position;
+    return generation;
+  }
+}
+
+void SharedEvent::finish(uint64_t generation, xhal_result_t result) {
+  uint64_t owner = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    owner = owner_;
+  }
+  uint64_t pending = slot_of(generation, owner, kPending);
+  page_->slots[generation % kSlots].compare_exchange_strong(
+      pending, slot_of(generation, owner, state_for(result)), std::memory_order_acq_rel);
+  eventfd_write(bell_.get(), 1);
+}
+
+// ---- Waiting -------------------------------------------------------------------------------------------------------------------
+
+SharedEvent::State SharedEvent::state(uint64_t generation) const {
+  const uint64_t slot = page_->slots[generation % kSlots].load(std::memory_order_acquire);
+  if (generation == 0 || generation_of(slot) > generation) return {true, XHAL_SUCCESS, {}};
+  const uint64_t state = state_of(slot);
+  if (generation_of(slot) != generation || (state != kPending && state != kDone && state < kFailed))
+    return {true, XHAL_ERROR_CANCELLED, {}};
+  if (state == kDone) return {true, XHAL_SUCCESS, {}};
+  if (state != kPending) return {true, -static_cast<xhal_result_t>(state & ~kFailed), {}};
+  const uint64_t owner = owner_of(slot);
+  if (owner >= kOwners) return {true, XHAL_ERROR_CANCELLED, {}};
+  return {false, XHAL_SUCCESS, ProcessId(page_->owners[owner].load(std::memory_order_acquire))};
+}
+
+Position SharedEvent::position() {
+  const uint64_t generation = current();
+  if (generation == 0) return {};
+  const std::lock_guard lock(mutex_);
+  if (generation == recorded_) return recorded_at_;
+  if (const State now = state(generation); now.is_over && now.result >= 0) return {};
+  const auto known = std::ranges::find(watched_, generation, &Watched::generation);
+  if (known != watched_.end()) return known->position;
+  std::erase_if(watched_, [](const Watched& w) { return w.position.progress->reached(w.position.number); });
+  watched_.reserve(watched_.size() + 1);
+  const Position position = watcher_.watch(shared_from_this(), generation);
+  watched_.push_back({generation, position});
+  return position;
+}
+
+}  // namespace xhal::sim
