@@ -23,6 +23,7 @@ Open& open_ones() {
     pthread_atfork([] { open->mutex.lock(); }, [] { open->mutex.unlock(); },
                    [] {
                      for (const int fd : open->all) close(fd);
+                     open->all.clear();
                      open->mutex.unlock();
                    });
     return open;
@@ -51,8 +52,9 @@ void Descriptor::reset() {
   if (fd_ < 0) return;
   Open& open = open_ones();
   const std::lock_guard lock(open.mutex);
-  open.all.erase(fd_);
-  close(std::exchange(fd_, -1));
+  const int fd = std::exchange(fd_, -1);
+  // A child that was forked meanwhile closed its own, and the number may be another file's.
+  if (open.all.erase(fd) != 0) close(fd);
 }
 
 }  // namespace xhal::sim

@@ -166,8 +166,11 @@ TEST(SimEvent, FlagsThatAreNotOffered) {
   const Machine machine;
   xhal_event_t event = nullptr;
   auto desc = sized<xhal_event_desc_t>();
-  desc.flags = XHAL_EVENT_IPC;
+  desc.flags = XHAL_EVENT_IPC | XHAL_EVENT_TIMING;
   EXPECT_EQ(call().event_create(machine.device(), &desc, &event), XHAL_ERROR_UNSUPPORTED);
+  const Machine without("features=-ipc_event");
+  desc.flags = XHAL_EVENT_IPC;
+  EXPECT_EQ(call().event_create(without.device(), &desc, &event), XHAL_ERROR_UNSUPPORTED);
   desc.flags = 1u << 31;
   EXPECT_EQ(call().event_create(machine.device(), &desc, &event), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(event, nullptr);
