@@ -30,8 +30,8 @@ sweep() {
     grep -Eq "^xhal_$entry +[0-9]+ +[1-9][0-9]*  as it must be" "$scratch/out" || fail "xhal_$entry was not swept"
   done
 }
-# How many findings of each kind a file holds.
-kinds() { grep -o '"kind":"[a-z-]*"' "$1" | sort | uniq -c; }
+# How many findings of each kind a file holds. How often a driver refuses what cannot be had just now depends on other processes.
+kinds() { grep -o '"kind":"[a-z-]*"' "$1" | grep -v refused-call | sort | uniq -c; }
 
 case_conformant_under_validate() {
   export XHAL_VALIDATE="file=$scratch/findings,limit=1000000,backtrace=0"
