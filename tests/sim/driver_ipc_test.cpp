@@ -41,7 +41,13 @@ class Other {
   }
   Other(const Other&) = delete;
   Other& operator=(const Other&) = delete;
-  void signal(int number) const { ::kill(pid_, number); }
+  // All its threads have stopped when this returns.
+  void stop() const {
+    ::kill(pid_, SIGSTOP);
+    int status = 0;
+    EXPECT_EQ(waitpid(pid_, &status, WUNTRACED), pid_);
+    EXPECT_TRUE(WIFSTOPPED(status));
+  }
   void kill() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
@@ -206,7 +212,7 @@ TEST(DriverIpc, WhoAsksWithoutAHandleGetsNothingAndHoldsNobodyUp) {
 TEST(DriverIpc, AnExporterThatDoesNotAnswerIsGivenUp) {
   Other other(export_two_lives);
   const Bytes bytes = receive(other.line);
-  other.signal(SIGSTOP);
+  other.stop();
   Machine machine;
   void* pointer = nullptr;
   EXPECT_EQ(import_memory(machine.device(), bytes, pointer), XHAL_ERROR_IO);
