@@ -14,8 +14,7 @@ thread_local uint32_t thread_mode = XHAL_CAPTURE_GLOBAL;
 void merge(Capture::Front& front, const Capture::Front& other) {
   front.insert(front.end(), other.begin(), other.end());
   std::ranges::sort(front);
-  const auto [first, last] = std::ranges::unique(front);
-  front.erase(first, last);
+  front.erase(std::unique(front.begin(), front.end()), front.end());
 }
 
 }  // namespace
