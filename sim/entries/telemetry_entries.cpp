@@ -22,15 +22,17 @@ xhal_result_t read_metrics(xhal_device_t device, uint32_t count, uint32_t stride
   };
   // All are looked at before the first is written.
   for (uint32_t i = 0; i < count; ++i) {
+    // Before its tail is read, which may not be there.
+    if (element(i)->struct_size > stride) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "metrics[%u].struct_size is %u, above the stride %u", i,
+                       element(i)->struct_size, stride);
+    }
     xhal_metric_t asked = {};
     if (const xhal_result_t result = read("metrics[i]", element(i), asked); result < 0) return result;
-    if (asked.struct_size > stride) {
-      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "metrics[%u].struct_size is %u, above the stride %u", i,
-                       asked.struct_size, stride);
-    }
   }
   for (uint32_t i = 0; i < count; ++i) {
-    xhal_metric_t metric = *element(i);
+    xhal_metric_t metric = {};
+    static_cast<void>(kit::read_struct(element(i), metric));
     read_metric(d, d.scheduler().now_ns(), metric);
     kit::write_struct(metric, element(i));
   }

@@ -97,7 +97,8 @@ TEST(Telemetry, ABadElementLeavesAllUntouched) {
   EXPECT_EQ(call().device_read_metrics(device, 3, sizeof(xhal_metric_t), metrics),
             XHAL_ERROR_INVALID_ARGUMENT);
   metrics[2].struct_size = sizeof(xhal_metric_t) + 8;  // longer than the stride
-  EXPECT_NE(call().device_read_metrics(device, 3, sizeof(xhal_metric_t), metrics), XHAL_SUCCESS);
+  EXPECT_EQ(call().device_read_metrics(device, 3, sizeof(xhal_metric_t), metrics),
+            XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(metrics[0].value, 0);
   EXPECT_EQ(call().device_read_metrics(device, 3, 8, metrics), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(call().device_read_metrics(device, 3, sizeof(xhal_metric_t), nullptr),
