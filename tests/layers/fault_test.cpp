@@ -282,7 +282,8 @@ TEST(Fault, NaturalCodesAreLegal) {
   for (size_t i = 0; i < layers::kEntryCount; ++i) {
     const auto entry = static_cast<layers::Entry>(i);
     for (const bool pinned : {false, true}) {
-      for (const xhal_result_t code : fault::natural_codes(entry, pinned).all())
+      const auto codes = fault::natural_codes(entry, pinned);
+      for (const xhal_result_t code : codes.all())
         EXPECT_TRUE(fault::may_return(entry, code)) << layers::kEntries[i].name << " " << code;
     }
     for (const xhal_result_t never :
