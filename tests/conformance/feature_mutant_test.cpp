@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each lie of feature_mutants.def is noticed by the test that it names, where the base claims what this test needs.
+// Each lie of feature_mutants.def is noticed by the test that it names, on a base that claims what this test needs.
 #include <gtest/gtest.h>
 
 #include "conform.hpp"
@@ -27,11 +27,10 @@ TEST_P(KilledFeatureMutant, IsCaughtByItsTest) {
   const Ending clean = judge(driver(one.base) + std::vector<std::string>{"--filter", one.test, "--seed", "7"},
                              mutant(one.base));
   const std::string outcome = outcome_of(clean.report, one.test);
-  bool absent = outcome == "skipped";
 #ifndef XHAL_CONFORM_HAS_KERNELS
-  absent = absent || outcome == "inconclusive";
+  if (outcome == "skipped" || outcome == "inconclusive")
+    GTEST_SKIP() << "a build without kernels has nothing to show it by: " << clean.out;
 #endif
-  if (absent) GTEST_SKIP() << "the base has nothing to show it by: " << clean.out;
   ASSERT_EQ(outcome, "passed") << clean.out << clean.err;
   expect_killed(one.base, one.name, one.test);
 }
