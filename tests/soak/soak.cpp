@@ -60,8 +60,11 @@ bool read(int argc, char** argv, Settings& out) {
     const auto [read_to, error] = std::from_chars(argv[i + 1], end, *target);
     if (error != std::errc{} || read_to != end) return false;
   }
-  return out.threads != 0 && out.threads <= 256 && out.streams != 0 && out.streams <= 4096 &&
-         out.devices != 0;
+  const auto within = [](uint64_t value, uint64_t least, uint64_t most) {
+    return value >= least && value <= most;
+  };
+  return within(out.threads, 1, 256) && within(out.streams, 1, 4096) && within(out.devices, 1, 64) &&
+         within(out.seconds, 1, 1'000'000);
 }
 
 uint64_t resident_bytes() {
