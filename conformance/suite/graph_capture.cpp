@@ -283,6 +283,39 @@ XHAL_TEST(graph, earlier_events_are_no_part, .clauses = {"XHAL-GRAPH-3"},
   EXPECT_RESULT("XHAL-GRAPH-3", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS);
 }
 
+XHAL_TEST(graph, forked_streams_wait_as_before, .clauses = {"XHAL-GRAPH-3"},
+          .observes =
+              "a stream that was forked into a capture, and whose first call after its end is a wait for an "
+              "event that a held stream has recorded: taken, its fill behind the wait has not happened while "
+              "the gate is shut, and has after it",
+          .needs = {XHAL_FEATURE_GRAPH}) {
+  Stream origin(t);
+  Stream forked(t);
+  Stream holder(t);
+  Event fork(t);
+  Event join(t);
+  Event later(t);
+  Marker marker(t);
+  {
+    Capture capture(t, origin);
+    REQUIRE_OK(xhal_event_record(fork, origin, 0));
+    REQUIRE_OK(xhal_stream_wait_event(forked, fork, 0));
+    REQUIRE_OK(xhal_event_record(join, forked, 0));
+    REQUIRE_OK(xhal_stream_wait_event(origin, join, 0));
+    const Graph graph = capture.end();
+  }
+  Gate gate(t, holder);
+  REQUIRE_OK(xhal_event_record(later, holder, 0));
+  EXPECT_RESULT("XHAL-GRAPH-3", xhal_stream_wait_event(forked, later, 0), XHAL_SUCCESS,
+                "the first call after the capture");
+  marker.fill_on(t, forked);
+  if (t.witness(gate)) EXPECT_CLAUSE("XHAL-GRAPH-3", marker.untouched(), "{}", marker.shown());
+  marker.stamp(gate);
+  gate.open();
+  REQUIRE_OK(xhal_stream_synchronize(forked, t.patience()));
+  EXPECT_CLAUSE("XHAL-GRAPH-3", marker.filled(), "{}", marker.shown());
+}
+
 Cases open_forks() { return grid({{"open", {"never_joined", "work_behind_the_join"}}}); }
 
 XHAL_TEST_P(

@@ -118,10 +118,13 @@ xhal_result_t Stream::wait(const Event& event, bool external) {
   if (!event.may_be_marked() && !may_capture()) [[likely]]
     return wait(event.current());
   const auto mark = event.capture_mark();
-  if (mark == nullptr && !may_capture()) return wait(event.current());
-  const std::lock_guard lock(submit_lock_);
+  std::unique_lock lock(submit_lock_);
   if (const xhal_result_t result = refusal(); result < 0) return result;
-  const bool capturing = in_capture();
+  const bool capturing = in_capture();  // the stream's capture, too, may be over since
+  if (mark == nullptr && !capturing) {
+    lock.unlock();
+    return wait(event.current());
+  }
   if (external && capturing)
     return add_to_capture({GraphNode::Kind::kWait, nullptr, EventHold(const_cast<Event&>(event)), {}});
   if (mark == nullptr) {
