@@ -295,6 +295,9 @@ void WorkerPool::work(Worker& worker) {
     if (stopping_) return;
     --running_;
     crowded_.store(running_ > limit(), std::memory_order_relaxed);
+    // It leaves lanes behind when there are more workers than units, as after an operation that blocked: those that run take them, or
+    // the keeper sees to it.
+    wake(engage_for_ready());
     if (asleep_.size() >= kKeptAsleep) {
       const auto mine = std::ranges::find(workers_, &worker, &std::unique_ptr<Worker>::get);
       left_.push_back(std::move(*mine));

@@ -115,6 +115,35 @@ TEST(WorkerPool, WhoKeepsAUnitWithoutTellingStopsNobodyForLong) {
   silent.release();
 }
 
+// The worker that ends its blocked operation is one too many and goes to sleep; the lane that it has made ready must not be forgotten while
+// the only unit is kept by somebody who waits for that lane.
+TEST(WorkerPool, WhatAWorkerTooManyMadeReadyIsRun) {
+  Hold hold;
+  FakeHost host(1);
+  Streams streams(host);
+  Stream& first = streams.make();
+  ASSERT_EQ(call(first, &Hold::wait, &hold), XHAL_SUCCESS);
+  hold.entered.wait(false);
+  Position held;
+  ASSERT_EQ(first.mark(held), XHAL_SUCCESS);
+  Stream& second = streams.make();
+  ASSERT_EQ(second.wait(held), XHAL_SUCCESS);
+  Stream& keeper = streams.make();
+  std::atomic<bool> ran{false};
+  ASSERT_EQ(submit_work(second, [&] { ran.store(true); }), XHAL_SUCCESS);
+  std::atomic<bool> spins{false};
+  ASSERT_EQ(submit_work(keeper,
+                        [&] {
+                          spins.store(true);
+                          while (!ran.load()) std::this_thread::yield();
+                        }),
+            XHAL_SUCCESS);
+  while (!spins.load()) std::this_thread::yield();
+  hold.release();
+  EXPECT_EQ(synchronize(second, host.scheduler()), XHAL_SUCCESS);
+  EXPECT_EQ(synchronize(keeper, host.scheduler()), XHAL_SUCCESS);
+}
+
 TEST(WorkerPool, ThreadsThatAreNotNeededLeave) {
   std::vector<std::unique_ptr<Hold>> holds;  // their functions return before the streams have left
   FakeHost host(2);
