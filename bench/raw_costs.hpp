@@ -1,38 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-// The least that this machine's threads can do for what a stream does: the references of the simulator's benchmarks.
+// The least that this machine's threads and memory can do for what a stream does: the references of the simulator's benchmarks.
+// All give nanoseconds for one operation. Threads are started before, and joined after, what is counted.
 #pragma once
 
-#include <chrono>
+#include <cstdint>
+#include <functional>
 
 namespace xhal::bench {
 
-template <class Body>
-double nanoseconds_once(Body&& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
-}
+// ---- Handing 64-byte slots to a thread
 
-template <class Body>
-double nanoseconds_each(int times, Body&& body) {
-  return nanoseconds_once([&] {
-           for (int i = 0; i < times; ++i) body();
-         }) /
-         times;
-}
+// What the reader does while the slots that count are handed over.
+enum class Reader { kRuns, kIsHeld };
+// What is counted: the handing alone, or until the reader has seen the last one.
+enum class Until { kHanded, kTaken };
+// Through a ring of kRingSlots slots that has been round once. The one who hands looks at the reader's position before a slot is used again.
+inline constexpr int kRingSlots = 1024;
+double raw_ring(int slots, Reader reader, Until until);
+// Into a row of slots that is long enough for all: nobody ever looks at the reader, and no slot was ever in its cache.
+double raw_slot_row(int slots, Until until);
 
-// All give nanoseconds for one operation. Threads are started before, and joined after, what is counted.
+// ---- A word between two threads
 
-// Hands 64-byte slots to a thread that spins for them: the handing alone, and until the thread has seen the last one.
-double raw_ring_submit(int slots);
-double raw_ring_through(int slots);
-// A word to a thread that spins for it, and back; to one that sleeps on a futex, and back.
+// There and back, both spinning. Fewer trips than `times` when the threads share a processor, since each takes two time slices then.
 double raw_spin_round_trip(int times);
+// There and back, both sleeping on a futex.
 double raw_futex_round_trip(int times);
+// There by a futex on which the other thread sleeps, and back to one that sleeps, or spins. Before each trip `rest` is called, when the other one
+// sleeps or is about to.
+enum class Back { kAsleep, kSpinning };
+double raw_parked_round_trip(int times, Back back, const std::function<void()>& rest);
+// There, some work of the other thread, and back, both spinning.
+double raw_by_another_thread(int times, const std::function<void()>& work);
+// From the moment at which a running thread is told to wake a sleeping one until that one runs.
+double raw_wake(int times);
+
+// ---- What one thread does by itself
+
 // An uncontended mutex, locked and unlocked; an acquire load of a word that nobody changes.
 double raw_lock(int times);
 double raw_load(int times);
-// A fixed amount of arithmetic, split among `threads` threads.
-double raw_work(int threads);
+// A call through a pointer that lies in a node of 64 bytes, node after node.
+double raw_calls(int nodes);
+
+// ---- Work of several threads
+
+// Calls `share(0)`, `share(1)`, ... side by side, on threads that spin until all are there; of the whole.
+double raw_parallel(int threads, const std::function<void(int)>& share);
+// Multiplications and additions that wait for each other.
+void spin_arithmetic(uint64_t steps);
 
 }  // namespace xhal::bench

@@ -6,9 +6,10 @@
 #
 # makes the target <pack>_kernels and
 #   <OUTPUT_DIRECTORY>/<pack>_pack.<format>.<target>.so   the images, e.g. xhal_pack.native.x86-64-v3.so
-#   <OUTPUT_DIRECTORY>/manifest.json                      {"schema":1,"pack":...,"images":[{"file","format","target","kernels"}]}
+#   <OUTPUT_DIRECTORY>/manifest.json                      {"schema":1,"pack":...,"images":[{"file","format","target","kernels","globals"}]}
 # FORMATS is `native` unless given. A format whose tools are missing is left out with a line that names them, and then does not
-# stand in the manifest. COMPILE_OPTIONS go to the compiler of the OpenCL sources. OUTPUT_DIRECTORY is the current binary folder
+# stand in the manifest. COMPILE_OPTIONS go to the compiler of the OpenCL sources; what only one source needs, such as -cl-std=CL2.0 for
+# global variables, is its property COMPILE_OPTIONS. OUTPUT_DIRECTORY is the current binary folder
 # unless given. With DESTINATION all files are installed there. The target's property XHAL_IMAGE_FORMATS lists what was built.
 #
 # A recipe is one function, xhal_kernel_format_<name>(), see the contract above xhal_kernel_format_native() below; a project that has
@@ -177,9 +178,13 @@ function(xhal_kernel_format_native)
     get_filename_component(stem "${source}" NAME_WE)
     get_filename_component(file_name "${source}" NAME)
     set(base "${dir}/${stem}")
+    get_source_file_property(source_options "${source}" COMPILE_OPTIONS)
+    if(NOT source_options)
+      set(source_options)
+    endif()
     add_custom_command(OUTPUT "${base}.bc" "${base}.list"
       COMMAND "${XHAL_KERNEL_CLANG}" -x cl -cl-std=CL1.2 -cl-kernel-arg-info -DXHAL_FORMAT_NATIVE=1 ${front} ${source_includes}
-        ${PACK_COMPILE_OPTIONS} -MD -MT "${base}.bc" -MF "${base}.d" "${source}" -o "${base}.clang.ll"
+        ${PACK_COMPILE_OPTIONS} ${source_options} -MD -MT "${base}.bc" -MF "${base}.d" "${source}" -o "${base}.clang.ll"
       COMMAND xhal-kernelgen lift "${base}.clang.ll" "${base}.lifted.ll" "${file_name}"
       COMMAND ${link} "${base}.lifted.ll" "${dir}/builtins.ll" -o "${base}.linked.bc"
       COMMAND "${XHAL_KERNEL_OPT}" -S "-passes=always-inline,function(sroa,early-cse,instcombine),cgscc(function-attrs)"

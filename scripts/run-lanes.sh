@@ -192,6 +192,7 @@ run_shard() {
   fi
 }
 
+failed_logs=()
 if [ $action = run ]; then
   position=0
   for n in "${names[@]}"; do
@@ -218,13 +219,34 @@ if [ $action = run ]; then
       last_log=$base.log
       echo "== $label: $shard_status in $(clock "$shard_seconds") of $budget_clock$note"
       echo
+      [ $shard_status = pass ] || failed_logs+=("$last_log")
       [ $shard_status = pass ] && [ "${outcome[$n]-pass}" = pass ] && outcome[$n]=pass || outcome[$n]=fail
       detail[$n]="$shard_status in $(clock "$shard_seconds") of $budget_clock$note"
     done
   done
 fi
 
+# The end of a failed shard's log, or of a ctest what its failed tests printed: a reader may have the last lines alone.
+say_why() { # log
+  awk '
+    /^ *(Start|[0-9]+\/[0-9]+ Test) +#?[0-9]+:/ { inside = 0 }
+    /Test +#[0-9]+: .*\*\*\*/ && !/\*\*\*(Skipped|Not Run)/ { inside = 1; left = 25; tests++ }
+    inside && left-- > 0 { kept[++n] = $0 }
+    { tail[NR % 15] = $0 }
+    END {
+      if (tests) { for (i = 1; i <= n && i <= 150; i++) print kept[i]; exit }
+      for (i = NR > 15 ? NR - 14 : 1; i <= NR; i++) print tail[i % 15]
+    }' "$1" | sed 's/^/  | /'
+}
+
 failed=0
+if [ $action = run ]; then
+  for log in ${failed_logs[@]+"${failed_logs[@]}"}; do
+    echo "== failed: $log"
+    say_why "$log"
+    echo
+  done
+fi
 echo "== summary${evidence:+ of $tree}"
 for n in "${names[@]}"; do
   if [[ $selected != *" $n:"* ]]; then continue; fi

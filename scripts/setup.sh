@@ -18,7 +18,7 @@ Groups: $(echo $all_groups). Without a group: all but nightly, which is what 'ma
   --check   say what is missing; change nothing
   --quiet   say nothing when nothing is missing
 
-exit codes: 0 all is there (now); 1 apt failed; 2 wrong usage; 3 --check: something is missing;
+exit codes: 0 all is there (now), but perhaps a browser; 1 apt failed; 2 wrong usage; 3 --check: something is missing;
             4 something is missing and this is not root: the line to run is printed;
             5 not a Debian or Ubuntu system: what is needed is printed
 USAGE
@@ -60,12 +60,14 @@ fi
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-missing=()
+missing=() needed=() wished=()
 while read -r group package _; do
   state=present
   if ! installed "$package"; then
     state=missing
     missing+=("$package")
+    # A browser is large, and the tests that want it say so where they are left out.
+    if [ "$group" = browser ]; then wished+=("$package"); else needed+=("$package"); fi
   fi
   if [ $mode = print ]; then printf '%-10s %-22s %s\n' "$group" "$package" "$state"; fi
 done <<<"$chosen"
@@ -95,12 +97,16 @@ export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 quiet_apt() { apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@" >"$log" 2>&1; }
-if ! quiet_apt update || ! quiet_apt install -y --no-install-recommends "${missing[@]}"; then
+install() { quiet_apt install -y --no-install-recommends "$@"; }
+if ! quiet_apt update && [ ${#needed[@]} -gt 0 ] || { [ ${#needed[@]} -gt 0 ] && ! install "${needed[@]}"; }; then
   cat "$log" >&2
   echo "setup: apt failed, see above; try by hand: $apt_line" >&2
   exit 1
 fi
-for package in "${missing[@]}"; do
+for package in ${needed[@]+"${needed[@]}"}; do
   installed "$package" || { echo "setup: apt was content, but $package is still missing" >&2; exit 1; }
 done
+if [ ${#wished[@]} -gt 0 ] && ! install "${wished[@]}"; then
+  echo "setup: ${wished[*]} could not be installed; the tests that want it are left out" >&2
+fi
 echo "setup: done"

@@ -69,10 +69,11 @@ const xhal_functions_t& table() {
 XHAL_EXPORT xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host,
                                                 xhal_driver_interface_t* interface_out) {
   using namespace xhal;
-  // Sets up what a fork must find whole before there is anything to fork with. A fork locks in the opposite order.
+  // Sets up what a fork must find whole before there is anything to fork with. A fork locks in the opposite order, as the simulator does:
+  // the instances' lock is held while memory is allocated, and with it addresses and descriptors are.
   sim::Window::of_process();
-  sim::LiveInstances::of_process();
   sim::Descriptor::prepare_for_fork();
+  sim::LiveInstances::of_process();
   return kit::negotiate(host, interface_out,
                         {sim::kDriverName, sim::kDriverVersion, sim::open, sim::close, &sim::table()});
 }

@@ -7,11 +7,15 @@
  * the groups and their work-items, so that kernels without barriers vectorise across work-items, and those that cannot tell one
  * group from the next across groups. How items wait at a barrier is the image's matter: the driver sees one call on one thread's stack.
  *
- * The number in the symbol's name is the interface's version: an image of another one is refused.
+ * The number in the symbol's name is the interface's version. A driver of version 3 loads images of version 2, too, which have no global
+ * variables: their xhal_native_image ends before `globals`, and their kernels know a frame that ends before `globals`. Others are refused.
  *
  * Pointer resolution. Device addresses are not backed in the host's view; the bytes of device address p lie at
  * p + backing_distance when p - window_base < window_size (unsigned), every other pointer is a host pointer and is used
- * unchanged. An image resolves a pointer once where it enters the kernel: as an argument, or loaded from memory.
+ * unchanged. An image resolves a pointer once where it enters the kernel: as an argument, as a global variable, or loaded from memory.
+ *
+ * Global variables are memory of the device: each load of an image has its own, which the driver allocates, gives the initial values that
+ * the image tells, and names to the kernels by the frame. The image itself has no state that can be written.
  */
 #ifndef XHAL_NATIVE_IMAGE_H_
 #define XHAL_NATIVE_IMAGE_H_
@@ -24,8 +28,10 @@ extern "C" {
 #endif
 
 #define XHAL_NATIVE_IMAGE_SYMBOL_STEM "xhal_native_image_v"
-#define XHAL_NATIVE_IMAGE_SYMBOL XHAL_NATIVE_IMAGE_SYMBOL_STEM "2"
-#define XHAL_NATIVE_IMAGE_MAGIC UINT64_C(0x324754414e4c4858) /* "XHLNATG2" read as little endian */
+#define XHAL_NATIVE_IMAGE_SYMBOL XHAL_NATIVE_IMAGE_SYMBOL_STEM "3"
+#define XHAL_NATIVE_IMAGE_MAGIC UINT64_C(0x334754414e4c4858) /* "XHLNATG3" read as little endian */
+#define XHAL_NATIVE_IMAGE_SYMBOL_2 XHAL_NATIVE_IMAGE_SYMBOL_STEM "2"
+#define XHAL_NATIVE_IMAGE_MAGIC_2 UINT64_C(0x324754414e4c4858)
 
 enum {
   XHAL_NATIVE_PARAM_VALUE = 0,  /* size bytes, copied */
@@ -71,6 +77,8 @@ typedef struct xhal_native_frame {
    * the worker runs another image, ends, or the image is unloaded. */
   void** scratch;
   void (**scratch_free)(void*);
+  /* The address of each global variable, unresolved, in the order of the image's table. */
+  const uint64_t* globals;
 } xhal_native_frame;
 
 typedef struct xhal_native_kernel {
@@ -84,6 +92,13 @@ typedef struct xhal_native_kernel {
   uint32_t uses_barrier; /* whether items of a group wait for each other */
 } xhal_native_kernel;
 
+typedef struct xhal_native_global {
+  const char* name;
+  uint64_t size; /* not 0 */
+  uint64_t alignment;
+  const void* initial; /* size bytes; null: zeros */
+} xhal_native_global;
+
 typedef struct xhal_native_image {
   uint64_t magic;
   uint32_t struct_size;        /* sizeof(xhal_native_image) */
@@ -91,7 +106,8 @@ typedef struct xhal_native_image {
   const char* target;          /* "x86-64-v2", "x86-64-v3", "x86-64-v4" */
   const xhal_native_kernel* kernels;
   uint32_t kernel_count;
-  uint32_t reserved;
+  uint32_t global_count;                    /* 0 in version 2 */
+  const xhal_native_global* const* globals; /* a pointer to each; not in version 2 */
 } xhal_native_image;
 
 #ifdef __cplusplus

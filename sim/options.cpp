@@ -68,13 +68,25 @@ xhal_result_t read_options(std::span<const xhal_key_value_t> given, Options& out
        [&](std::string_view value) {
          return read_size(value, kPage, UINT64_MAX / 2, options.staging_bytes);
        }},
+      {"ipc_answer_ms", "milliseconds that another process may take to answer",
+       [&](std::string_view value) { return read_count(value, 1, 3'600'000, options.ipc_answer_ms); }},
       {"features", "features not to claim, each with a '-' before it",
        [&](std::string_view value) { return read_withdrawn_features(value, options.withdrawn); }},
+      {"level", "the highest x86-64 level of kernel images",
+       [&](std::string_view value) { return read_count(value, 2, 4, options.level); }},
+      {"odd", "legal but unusual ways, joined by '+'",
+       [&](std::string_view value) { return read_oddities(value, options.odd.chosen); }},
+      {"slow", "microseconds by which every operation is slower",
+       [&](std::string_view value) { return read_count(value, 1, 100'000, options.odd.slow); }},
   };
   if (const xhal_result_t result = kit::apply_options("sim", given, rules); result < 0) return result;
   if (options.units == 0) options.units = usable_processors();
   if (options.pinned_bytes == 0) options.pinned_bytes = machine_memory();
   if (options.staging_bytes == 0) options.staging_bytes = machine_memory() / 4 / kPage * kPage;
+  if (options.odd.has(Oddity::kOneWorker)) {
+    options.units = 1;
+    options.withdrawn |= bit_of(XHAL_FEATURE_CROSS_STREAM_PROGRESS);
+  }
   out = options;
   return XHAL_SUCCESS;
 }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "device/features.hpp"
+#include "engine/odd.hpp"
 #include "xhal/driver.h"
 
 namespace xhal::sim {
@@ -16,7 +17,10 @@ struct Options {
   uint32_t units = 0;                         // 0: as many as the process may use processors
   uint64_t pinned_bytes = 0;                  // 0: the machine's memory
   uint64_t staging_bytes = 0;                 // 0: a quarter of the machine's memory
+  uint32_t ipc_answer_ms = 5000;              // how long another process may take
   FeatureBits withdrawn = 0;                  // not claimed although they are there
+  uint32_t level = 0;  // of x86-64, of the images that kernels come from; 0: the processor's
+  Oddness odd;
 };
 
 // Leaves `out` alone and reports a text unless every option is known and legal. Zeros above are replaced by what they stand for.

@@ -68,6 +68,7 @@ template <class A, class B>
 bool expect_data(Context& t, Clause clause, const A& expected, const B& got, const char* expression,
                  Where where, std::string text) {
   const auto difference = oracle::first_difference(std::span(expected), std::span(got));
+  t.recorder().saw(std::as_bytes(std::span(got)));
   if (t.recorder().asserted(clause, !difference.has_value())) return true;
   std::string message = oracle::to_string(*difference);
   if (!text.empty()) message += "; " + text;

@@ -30,6 +30,8 @@ struct RunSettings {
   uint64_t patience_ns = 10'000'000'000;
   // uuid of each device in the driver's order, as another process saw them.
   std::vector<std::string> uuids_elsewhere;
+  // The run answers a challenge: what is read back has a digest, and nothing in it is the same in every run.
+  bool challenged = false;
 };
 
 class Context {
@@ -66,6 +68,8 @@ class Context {
   // A kernel of the pack. Leaves the test as inconclusive where the device loads none of the pack's images.
   xhal_kernel_t kernel(const std::string& name, size_t device = 0);
   KernelPack& pack(size_t device = 0);
+  // What the loaded image calls a kernel, or a global variable, of the pack.
+  std::string kernel_name(const std::string& name, size_t device = 0);
   // True where a gate or a check may use kernels although the test does not need them.
   bool has_kernels(size_t device = 0);
 

@@ -2,6 +2,7 @@
 #include "frame/execute.h"
 
 #include <chrono>
+#include <string_view>
 
 #include "frame/trail.h"
 
@@ -13,6 +14,8 @@ TestResult execute(const TestCase& test, const RunSettings& settings, const Targ
   begin_stage("test " + test.id);
   const auto begin = std::chrono::steady_clock::now();
   Recorder recorder(test.definition->info.clauses, on_failure);
+  if (settings.challenged && std::string_view(test.definition->info.not_bit_exact).empty())
+    recorder.take_digest();
   std::string inconclusive;
   std::string unobservable;
   try {
@@ -21,6 +24,10 @@ TestResult execute(const TestCase& test, const RunSettings& settings, const Targ
     try {
       test.definition->function(context);
     } catch (const StopTest&) {
+      // Otherwise a test that gave up without a word would pass by what it had asserted before.
+      if (!recorder.has_failed())
+        recorder.failed("", {test.definition->file, test.definition->line}, "the test itself",
+                        "stopped without saying why");
     } catch (const Inconclusive& reason) {
       inconclusive = reason.why;
     } catch (const NotObservable& reason) {

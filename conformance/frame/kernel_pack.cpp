@@ -9,8 +9,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
 
+#include "frame/kernel_names.h"
 #include "frame/session.h"
 #include "frame/trail.h"
 
@@ -26,7 +28,8 @@ std::vector<unsigned char> read_bytes(const std::filesystem::path& path) {
 
 }  // namespace
 
-KernelImage KernelPack::choose_image(Session& session, size_t device, const std::string& directory) {
+KernelImage KernelPack::choose_image(Session& session, size_t device, const std::string& directory,
+                                     const std::string& key) {
   const auto formats = session.image_formats(device);
   if (formats.empty()) throw std::runtime_error("the device lists no image format");
   const std::filesystem::path folder = directory;
@@ -39,21 +42,36 @@ KernelImage KernelPack::choose_image(Session& session, size_t device, const std:
     manifest_error = error.what();
   }
   std::string listed;
+  std::optional<KernelImage> second_best;
   for (const auto& format : formats) {
     const std::string name = bounded_text(format.format);
     const std::string target = bounded_text(format.target);
     listed += fmt::format("{}{}{}{}", listed.empty() ? "" : ", ", name, target.empty() ? "" : " ", target);
     if (name == "builtin") {
       const std::string pack = manifest.is_object() ? manifest.value("pack", "xhal") : "xhal";
-      return {name, target, {pack.begin(), pack.end()}};
+      if (key.empty()) return {name, target, {pack.begin(), pack.end()}, ""};
+      if (!second_best) second_best = KernelImage{name, target, {pack.begin(), pack.end()}, ""};
+      continue;
     }
     if (!manifest.is_object()) continue;
     for (const auto& image : manifest.value("images", nlohmann::json::array())) {
       const std::string image_target = image.value("target", "");
       if (image.value("format", "") != name || (!target.empty() && image_target != target)) continue;
-      return {name, image_target, read_bytes(folder / image.value("file", ""))};
+      KernelImage out{name, image_target, read_bytes(folder / image.value("file", "")), ""};
+      if (key.empty()) return out;
+      if (why_names_are_kept(name).empty()) {
+        auto names = image.value("kernels", std::vector<std::string>());
+        const auto globals = image.value("globals", std::vector<std::string>());
+        names.insert(names.end(), globals.begin(), globals.end());
+        rename_kernels(names, key, out.bytes);
+        out.key = key;
+        return out;
+      }
+      if (!second_best) second_best = std::move(out);
+      break;
     }
   }
+  if (second_best) return *second_best;
   if (!manifest_error.empty()) {
     throw std::runtime_error(
         fmt::format("no kernel pack: {}; name its folder with --kernels", manifest_error));
@@ -75,13 +93,14 @@ xhal_result_t KernelPack::load(xhal_device_t device, const KernelImage& image, x
   return xhal_module_load(device, &desc, out_module);
 }
 
-KernelPack::KernelPack(Session& session, size_t device, const std::string& directory)
-    : image_(choose_image(session, device, directory)) {
+KernelPack::KernelPack(Session& session, size_t device, const std::string& directory, const std::string& key)
+    : image_(choose_image(session, device, directory, key)) {
   const xhal_result_t result = load(session.device(device), image_, &module_);
-  if (result != XHAL_SUCCESS) {
-    throw std::runtime_error(fmt::format("xhal_module_load of the kernel pack ({} {}): {}", image_.format,
-                                         image_.target, result_name(result)));
-  }
+  if (result == XHAL_SUCCESS) return;
+  const std::string what = fmt::format("xhal_module_load of the kernel pack ({} {}): {}", image_.format,
+                                       image_.target, result_name(result));
+  if (result == XHAL_ERROR_OUT_OF_DEVICE_MEMORY) throw DeviceIsFull(what);
+  throw std::runtime_error(what);
 }
 
 KernelPack::~KernelPack() {
@@ -89,12 +108,16 @@ KernelPack::~KernelPack() {
   xhal_module_destroy(module_);
 }
 
+std::string KernelPack::name_of(const std::string& kernel) const {
+  return image_.key.empty() ? kernel : kernel_name_of(image_.key, kernel);
+}
+
 xhal_kernel_t KernelPack::kernel(const std::string& name) {
   const auto known = kernels_.find(name);
   if (known != kernels_.end()) return known->second;
   xhal_kernel_t kernel = nullptr;
   note_call("xhal_module_get_kernel(module, name, &kernel)");
-  const xhal_result_t result = xhal_module_get_kernel(module_, name.c_str(), &kernel);
+  const xhal_result_t result = xhal_module_get_kernel(module_, name_of(name).c_str(), &kernel);
   if (result != XHAL_SUCCESS) {
     throw std::runtime_error(fmt::format("xhal_module_get_kernel({}): {}", name, result_name(result)));
   }

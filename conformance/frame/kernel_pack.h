@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -21,22 +22,32 @@ struct KernelImage {
   std::string format;
   std::string target;
   std::vector<unsigned char> bytes;  // for "builtin": the pack's name
+  std::string key;  // its kernels and global variables have names that are made of this; "": their own
+};
+
+// Something else takes the memory that the pack needs; it may load later.
+class DeviceIsFull : public std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 class KernelPack {
  public:
-  // Picks the first image format of the device for which the folder has an image, and loads it. Throws std::runtime_error with one line.
-  KernelPack(Session& session, size_t device, const std::string& directory);
+  // Picks the first image format of the device for which the folder has an image, and loads it. With a key the kernels get names that are made
+  // of it, and a format whose images allow that is preferred. Throws std::runtime_error with one line.
+  KernelPack(Session& session, size_t device, const std::string& directory, const std::string& key);
   ~KernelPack();
   KernelPack(const KernelPack&) = delete;
   KernelPack& operator=(const KernelPack&) = delete;
 
-  static KernelImage choose_image(Session& session, size_t device, const std::string& directory);
+  static KernelImage choose_image(Session& session, size_t device, const std::string& directory,
+                                  const std::string& key);
   static xhal_result_t load(xhal_device_t device, const KernelImage& image, xhal_module_t* out_module);
 
   [[nodiscard]] const KernelImage& image() const { return image_; }
   [[nodiscard]] xhal_module_t module() const { return module_; }
   xhal_kernel_t kernel(const std::string& name);  // throws std::runtime_error
+  // What the image calls the pack's kernel, or global variable, of this name.
+  [[nodiscard]] std::string name_of(const std::string& kernel) const;
 
  private:
   KernelImage image_;

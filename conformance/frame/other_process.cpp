@@ -33,6 +33,7 @@ enum class Kind : uint8_t {
   kFailure = 'f',       // clause, place, expression, message; each ends in a zero byte
   kAsserted = 'a',      // indices of clauses about which an assertion was evaluated
   kNote = 'n',          // text
+  kSeen = 's',          // hash and size of an array that was read back, in one text
   kInconclusive = 'i',  // text
   kUnobservable = 'u',  // text
   kEnd = 'e'
@@ -81,7 +82,10 @@ std::optional<Message> get(int descriptor, Clock::time_point deadline) {
   }
 }
 
-Clock::time_point in_ns(uint64_t ns) { return Clock::now() + std::chrono::nanoseconds(ns); }
+// Behind one answer the other process may have started, loaded the driver and opened its device, on a machine that has other things to do.
+Clock::time_point end_of_patience(uint64_t patience_ns) {
+  return Clock::now() + std::chrono::nanoseconds(3 * patience_ns);
+}
 
 std::string text_of(const Message& packet) { return {packet.begin() + 1, packet.end()}; }
 
@@ -92,6 +96,7 @@ std::string text_of(const Message& packet) { return {packet.begin() + 1, packet.
   detach_trail();
   const std::vector<Clause> none;
   Recorder recorder(none, [descriptor](const Failure& failure) { put(descriptor, failure); });
+  if (parent.settings().challenged) recorder.take_digest();
   std::unique_ptr<Session> session;
   const auto own_session = [&]() -> Session& {
     if (session == nullptr) session = std::make_unique<Session>(parent.target());
@@ -113,6 +118,8 @@ std::string text_of(const Message& packet) { return {packet.begin() + 1, packet.
   }
   const TestResult result = recorder.result();
   for (const std::string& note : result.notes) put(descriptor, Kind::kNote, note);
+  for (const auto& [hash, size] : recorder.seen_arrays())
+    put(descriptor, Kind::kSeen, fmt::format("{} {}", hash, size));
   Message asserted;
   for (const std::string& id : result.asserted) {
     const auto* found = std::lower_bound(std::begin(kClauseIds), std::end(kClauseIds), id);
@@ -141,7 +148,7 @@ void Line::expect(std::string_view word) {
 void Peer::send(std::span<const uint8_t> bytes) { put(descriptor_, Kind::kMessage, bytes); }
 
 Message Peer::receive() {
-  auto packet = get(descriptor_, in_ns(patience_ns_));
+  auto packet = get(descriptor_, end_of_patience(patience_ns_));
   // The test has ended without a word, which it may; here is nobody to tell.
   if (!packet) throw StopTest();
   packet->erase(packet->begin());
@@ -192,6 +199,13 @@ void OtherProcess::judge(const Message& packet) {
     case Kind::kNote:
       t_.note(text_of(packet));
       break;
+    case Kind::kSeen: {
+      const std::string text = text_of(packet);
+      const size_t space = text.find(' ');
+      if (space != std::string::npos)
+        t_.recorder().saw_elsewhere(text.substr(0, space), std::stoull(text.substr(space)));
+      break;
+    }
     case Kind::kInconclusive:
       Context::inconclusive(text_of(packet));
     case Kind::kUnobservable:
@@ -205,7 +219,7 @@ void OtherProcess::judge(const Message& packet) {
 }
 
 std::optional<Message> OtherProcess::next() {
-  const auto deadline = in_ns(t_.patience());
+  const auto deadline = end_of_patience(t_.patience());
   while (auto packet = get(descriptor_, deadline)) {
     if (static_cast<Kind>(packet->front()) == Kind::kMessage) {
       packet->erase(packet->begin());
@@ -230,10 +244,10 @@ Message OtherProcess::receive() {
   throw StopTest();
 }
 
-// Its end, awaited for as long as patience; `killed`: it was told to.
+// Its end, awaited; `killed`: it was told to.
 void OtherProcess::reap(bool killed) {
   if (child_ < 0) return;
-  const auto deadline = in_ns(t_.patience());
+  const auto deadline = end_of_patience(t_.patience());
   int status = 0;
   bool timed_out = false;
   pid_t ended = 0;

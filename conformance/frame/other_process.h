@@ -36,7 +36,7 @@ class Line {
 
   // Neither waits for an answer nor for ever: the other side may be gone, which receive() tells.
   virtual void send(std::span<const uint8_t> bytes) = 0;
-  // Waits for `patience` at most, then the test ends as failed, in the other process silently.
+  // Waits for three times `patience` at most, then the test ends as failed, in the other process silently.
   virtual Message receive() = 0;
 
   void send(std::string_view word) {

@@ -61,6 +61,28 @@ void Recorder::substitute(std::string why) {
   if (substitute_.empty()) substitute_ = std::move(why);
 }
 
+void Recorder::saw(std::span<const std::byte> array) {
+  if (!takes_digest_) return;
+  const std::lock_guard lock(mutex_);
+  digest_.add(array);
+}
+
+void Recorder::saw_elsewhere(const std::string& hash, uint64_t size) {
+  if (!takes_digest_) return;
+  const std::lock_guard lock(mutex_);
+  digest_.add(hash, size);
+}
+
+std::map<std::string, uint64_t> Recorder::seen_arrays() {
+  const std::lock_guard lock(mutex_);
+  return digest_.arrays();
+}
+
+bool Recorder::has_failed() {
+  const std::lock_guard lock(mutex_);
+  return failure_count_ > 0;
+}
+
 TestResult Recorder::result() {
   const std::lock_guard lock(mutex_);
   TestResult out;
@@ -78,6 +100,10 @@ TestResult Recorder::result() {
   out.notes = notes_;
   out.substitute = substitute_;
   out.failures = failures_;
+  if (takes_digest_) {
+    out.digest = digest_.text();
+    out.digest_bytes = digest_.bytes();
+  }
   if (failure_count_ > 0) {
     out.outcome = first_is_refusal_ ? Outcome::kRefused : Outcome::kFailed;
     out.message = to_string(failures_.front());

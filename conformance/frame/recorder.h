@@ -3,13 +3,18 @@
 #pragma once
 
 #include <bitset>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "frame/clause.h"
+#include "frame/digest.h"
 #include "frame/outcome.h"
 
 namespace xhal::conformance {
@@ -37,6 +42,8 @@ struct TestResult {
   std::string
       substitute;  // why something else was checked than what the test is called after; "" when it was not
   std::vector<std::string> asserted;  // clauses about which an assertion was evaluated
+  std::string digest;                 // of what was read back from the device; "" where none was taken
+  uint64_t digest_bytes = 0;
   double milliseconds = 0;
 };
 
@@ -62,6 +69,13 @@ class Recorder {
   void failed(std::string_view clause, Where where, std::string_view expression, std::string message);
   void refused(std::string_view clause, Where where, std::string_view expression, std::string message);
   void note(std::string text);
+  [[nodiscard]] bool has_failed();
+  // From here on what is read back from the device goes into a digest.
+  void take_digest() { takes_digest_ = true; }
+  void saw(std::span<const std::byte> array);
+  // The same of another process of the test.
+  void saw_elsewhere(const std::string& hash, uint64_t size);
+  [[nodiscard]] std::map<std::string, uint64_t> seen_arrays();
   // What the test is called after cannot be asked of this device, and what is checked in its place is less. The first reason is kept.
   void substitute(std::string why);
 
@@ -82,6 +96,8 @@ class Recorder {
   std::vector<Failure> failures_;
   std::vector<std::string> notes_;
   std::string substitute_;
+  bool takes_digest_ = false;
+  Digest digest_;
   size_t failure_count_ = 0;
   bool first_is_refusal_ = false;
 };

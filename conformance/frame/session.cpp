@@ -136,14 +136,17 @@ std::vector<xhal_image_format_t> Session::image_formats(size_t i) const {
 }
 
 KernelPack* Session::kernels(size_t i, std::string* why) {
+  std::string passing;
   if (packs_.at(i) == nullptr && pack_errors_.at(i).empty()) {
     try {
-      packs_[i] = std::make_unique<KernelPack>(*this, i, target_.kernel_directory);
+      packs_[i] = std::make_unique<KernelPack>(*this, i, target_.kernel_directory, target_.kernel_key);
+    } catch (const DeviceIsFull& error) {
+      passing = error.what();
     } catch (const std::exception& error) {
       pack_errors_[i] = error.what();
     }
   }
-  if (why != nullptr) *why = pack_errors_[i];
+  if (why != nullptr) *why = passing.empty() ? pack_errors_[i] : passing;
   return packs_[i].get();
 }
 

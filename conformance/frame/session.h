@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "xhal/xhal.h"
@@ -21,6 +22,9 @@ struct Target {
   std::string driver_path;  // a manifest or library
   uint32_t device_index = 0;
   std::string kernel_directory;  // holds the kernel pack's manifest.json
+  std::string kernel_key;        // the pack's kernels get names that are made of this; "": they keep theirs
+  // Set in each process that loads the driver, before it does: layers over it and their options.
+  std::vector<std::pair<std::string, std::string>> environment;
 };
 
 // "XHAL_NOT_READY", also for values that libxhal does not know ("XHAL_UNKNOWN_RESULT (-77)").
@@ -62,7 +66,8 @@ class Session {
   [[nodiscard]] bool claims(uint32_t feature, size_t i = 0) const;
   [[nodiscard]] std::vector<xhal_image_format_t> image_formats(size_t i = 0) const;
 
-  // The kernel pack on device i, loaded at the first call; null when there is none, and why tells the reason.
+  // The kernel pack on device i, loaded at the first call, or the first for which the device has memory; null when there is none, and why
+  // tells the reason.
   KernelPack* kernels(size_t i, std::string* why = nullptr);
 
  private:

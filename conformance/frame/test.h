@@ -62,6 +62,8 @@ struct TestInfo {
   uint32_t devices = 1;              // applies to drivers with at least so many
   bool isolated = false;             // gets a fresh process of its own in which nothing was active before
   bool may_be_unobservable = false;  // its clause admits devices on which nothing can be seen
+  // Why the bytes that it reads back are not the same in each run and on each device; "": they are, and have a digest.
+  const char* not_bit_exact = "";
 };
 
 struct Definition {

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "evidence/challenge.h"
 #include "report/print.h"
+#include "report/suspects.h"
 
 namespace xhal::conformance {
 
@@ -24,6 +26,7 @@ const char* color_of(Outcome outcome) {
 
 const char* color_of(Verdict verdict) {
   if (verdict == Verdict::kConformant) return kGreen;
+  if (verdict == Verdict::kConformantWithWaivers) return kYellow;
   return verdict == Verdict::kNotConformant ? kRed : kYellow;
 }
 
@@ -142,6 +145,8 @@ void Console::summary(const Report& report) {
     counts +=
         fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, paint(name_of(outcome), color_of(outcome)));
   }
+  if (report.waived() > 0)
+    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", report.waived(), paint(kWaived, kYellow));
   if (counts.empty()) counts = "nothing";
   print(out_, "\n{} in {:.1f} s{}\n", counts, report.seconds,
         report.incomplete ? paint(", INTERRUPTED", kRed) : "");
@@ -158,12 +163,35 @@ void Console::summary(const Report& report) {
         level.by_substitute == 0 ? "" : fmt::format(", {} of them by substitute", level.by_substitute);
     const std::string not_observed =
         level.not_observed == 0 ? "" : fmt::format("; {} further not observed", level.not_observed);
-    print(out_, "level {}: {} ({} of {} required tests passed{}{})\n", one_line(level.level),
+    const std::string waived = level.waived == 0 ? "" : fmt::format(", {} waived", level.waived);
+    print(out_, "level {}: {} ({} of {} required tests passed{}{}{})\n", one_line(level.level),
           paint(name_of(level.verdict), color_of(level.verdict)), level.required_passed, level.required,
-          by_substitute, not_observed);
+          by_substitute, waived, not_observed);
     // The reasons of the level asked for follow the verdict.
     if (level.level == report.verdict.level) continue;
     for (const std::string& reason : level.reasons) print(out_, "  {}\n", one_line(reason));
+  }
+  for (const Waiver& waiver : report.waivers) {
+    if (waiver.state == "used") {
+      print(out_, "waived: {} until {}: {} ({})\n", one_line(waiver.test), waiver.expires,
+            one_line(waiver.reason), one_line(waiver.link.empty() ? waiver.reproducer : waiver.link));
+    } else if (!waiver.problem.empty()) {
+      print(out_, "waiver {}: {}: {}\n", one_line(waiver.test), paint(waiver.state, kRed),
+            one_line(waiver.problem));
+    }
+  }
+  if (report.evidence) {
+    const auto& controls = report.evidence->controls;
+    print(out_, "controls: {} of {} tests with a known defect over the driver noticed it\n",
+          std::ranges::count_if(controls, [](const ControlRecord& one) { return one.noticed; }),
+          controls.size());
+    print(out_, "challenge: '{}', kernel names: {}; {}\n", report.evidence->challenge,
+          one_line(report.evidence->kernel_names), kEvidenceClaim);
+  }
+  const std::vector<Suspect> suspects = suspects_of(report.tests);
+  for (size_t i = 0; i < std::min(suspects.size(), kShownSuspects); ++i) {
+    print(out_, "{}{}: failed in {} of its {} tests\n", i == 0 ? "look first at " : "         then ",
+          paint(suspects[i].clause, kBold), suspects[i].failed, suspects[i].tests);
   }
   print(out_, "verdict: {}\n", paint(name_of(report.verdict.verdict), color_of(report.verdict.verdict)));
   for (const std::string& reason : report.verdict.reasons) print(out_, "  {}\n", one_line(reason));

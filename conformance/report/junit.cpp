@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // JUnit XML, as the common CI systems read it: a suite for each area, one case for each test. A run that was interrupted has a case more,
-// an error, so that nobody takes what was seen for all that there is; tests that were not run are skipped ones.
+// an error, so that nobody takes what was seen for all that there is; tests that were not run are skipped ones, and so are waived ones. Each
+// waiver by which the run fails is a case, too.
 #include <fmt/format.h>
 
 #include <map>
 
+#include "report/document.h"
 #include "report/report.h"
 
 namespace xhal::conformance {
+
+using nlohmann::json;
 
 namespace {
 
@@ -44,34 +48,31 @@ std::string escaped(std::string_view text, bool attribute) {
   return out;
 }
 
-std::string details(const Report& report, const TestRecord& record) {
+std::string details(const json& test) {
   std::string out;
-  for (const Failure& failure : record.result.failures) out += to_string(failure) + "\n";
-  if (!record.last_calls.empty()) {
-    out += "last calls:\n";
-    for (const std::string& call : record.last_calls) out += "  " + call + "\n";
+  for (const json& failure : test["failures"]) {
+    out += to_string(Failure{text_at(failure, "clause"), text_at(failure, "where"),
+                             text_at(failure, "expression"), text_at(failure, "message")}) +
+           "\n";
   }
-  if (!record.log.empty()) out += "output:\n" + record.log + "\n";
-  return out + "again: " + report.rerun_command(record.test->id) + "\n";
+  if (!test["last_calls"].empty()) {
+    out += "last calls:\n";
+    for (const json& call : test["last_calls"]) out += "  " + call.get<std::string>() + "\n";
+  }
+  if (!text_at(test, "log").empty()) out += "output:\n" + text_at(test, "log") + "\n";
+  return out + "again: " + text_at(test, "rerun") + "\n";
 }
 
-std::string case_xml(const Report& report, const TestRecord& record) {
-  const Outcome outcome = record.result.outcome;
-  std::string out = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.6f}\"",
-                                escaped(record.test->definition->area, true), escaped(record.test->id, true),
-                                record.result.milliseconds / 1000);
-  if (outcome == Outcome::kPassed) {
-    if (record.result.substitute.empty()) return out + "/>\n";
-    return out + fmt::format(">\n      <system-out>by substitute: {}</system-out>\n    </testcase>\n",
-                             escaped(record.result.substitute, false));
-  }
-  const std::string message = escaped(record.result.message, true);
-  if (outcome == Outcome::kSkipped)
-    return out + fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", message);
-  const char* const element =
-      outcome == Outcome::kCrashed || outcome == Outcome::kTimedOut ? "error" : "failure";
-  return out + fmt::format(">\n      <{0} type=\"{1}\" message=\"{2}\">{3}</{0}>\n    </testcase>\n", element,
-                           name_of(outcome), message, escaped(details(report, record), false));
+bool is_error(const std::string& outcome) { return outcome == "crashed" || outcome == "timed_out"; }
+
+std::string skipped_case(const std::string& begin, const std::string& message) {
+  return begin + fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", escaped(message, true));
+}
+
+std::string why_waived(const json& waiver) {
+  const std::string link = text_at(waiver, "link");
+  return fmt::format("waived: {} ({})", text_at(waiver, "reason"),
+                     link.empty() ? text_at(waiver, "reproducer") : link);
 }
 
 struct Suite {
@@ -82,60 +83,87 @@ struct Suite {
   double seconds = 0;
   std::string cases;
 
-  void add(const Report& report, const TestRecord& record) {
-    const Outcome outcome = record.result.outcome;
-    const bool error = outcome == Outcome::kCrashed || outcome == Outcome::kTimedOut;
+  void add(const json& test) {
+    const std::string outcome = text_at(test, "outcome");
+    const std::string id = text_at(test, "id");
+    const double time = test["milliseconds"].get<double>() / 1000;
+    const std::string begin = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.6f}\"",
+                                          escaped(area_of(id), true), escaped(id, true), time);
     ++tests;
-    errors += error ? 1 : 0;
-    skipped += outcome == Outcome::kSkipped ? 1 : 0;
-    failures += is_bad(outcome) && !error ? 1 : 0;
-    seconds += record.result.milliseconds / 1000;
-    cases += case_xml(report, record);
+    seconds += time;
+    const std::string substitute = text_at(test, "substitute");
+    if (outcome == "passed") {
+      cases +=
+          substitute.empty()
+              ? begin + "/>\n"
+              : begin + fmt::format(">\n      <system-out>by substitute: {}</system-out>\n    </testcase>\n",
+                                    escaped(substitute, false));
+    } else if (outcome == "skipped" || outcome == kWaived) {
+      ++skipped;
+      cases +=
+          skipped_case(begin, outcome == kWaived ? why_waived(test["waiver"]) : text_at(test, "message"));
+    } else {
+      (is_error(outcome) ? errors : failures) += 1;
+      cases += begin + fmt::format(">\n      <{0} type=\"{1}\" message=\"{2}\">{3}</{0}>\n    </testcase>\n",
+                                   is_error(outcome) ? "error" : "failure", outcome,
+                                   escaped(text_at(test, "message"), true), escaped(details(test), false));
+    }
+  }
+
+  void add_not_run(const std::string& id) {
+    ++tests;
+    ++skipped;
+    cases += skipped_case(fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"0\"",
+                                      escaped(area_of(id), true), escaped(id, true)),
+                          "not run: the run was interrupted");
+  }
+
+  // Of the run, not of a test.
+  void add_error(const std::string& name, const char* type, const std::string& message) {
+    ++tests;
+    ++errors;
+    cases += fmt::format(
+        "    <testcase classname=\"run\" name=\"run.{}\" time=\"0\">\n"
+        "      <error type=\"{}\" message=\"{}\"/>\n    </testcase>\n",
+        escaped(name, true), type, escaped(message, true));
   }
 };
 
-Suite interruption(const Report& report) {
-  Suite suite;
-  suite.tests = suite.errors = 1;
-  const std::string message =
-      report.tests.empty() && report.not_run.empty()
-          ? "the run was interrupted before its first test"
-          : fmt::format("the run was interrupted: {} tests were not run", report.not_run.size());
-  suite.cases = fmt::format(
-      "    <testcase classname=\"run\" name=\"run.interrupted\" time=\"0\">\n"
-      "      <error type=\"interrupted\" message=\"{}\"/>\n    </testcase>\n",
-      message);
-  return suite;
-}
-
 // What holds for the whole run stands in each suite: the root element may carry no properties.
-std::string properties_xml(const Report& report) {
-  const Containment containment = containment_of(report);
+std::string properties_xml(const json& report) {
   const auto property = [](const char* name, const std::string& value) {
     return fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", name, escaped(value, true));
   };
-  const std::string observed = containment.observed ? "observed" : "not observed: " + containment.why_not;
-  return "    <properties>\n" + property("verdict", std::string(name_of(report.verdict.verdict))) +
-         property("incomplete", report.incomplete ? "true" : "false") +
-         property("fault_scope_declared", containment.declared) + property("containment", observed) +
-         property("required_passed_by_substitute", std::to_string(report.verdict.by_substitute)) +
-         property("required_not_observed", std::to_string(report.verdict.not_observed)) +
-         "    </properties>\n";
+  const json& containment = report["containment"];
+  const std::string observed =
+      containment["observed"].get<bool>() ? "observed" : "not observed: " + text_at(containment, "why_not");
+  const json asked = report["levels"].empty() ? json::object() : report["levels"].front();
+  return "    <properties>\n" + property("verdict", text_at(report, "verdict")) +
+         property("incomplete", report["incomplete"].get<bool>() ? "true" : "false") +
+         property("fault_scope_declared", text_at(containment, "declared")) +
+         property("containment", observed) +
+         property("required_passed_by_substitute", std::to_string(asked.value("by_substitute", 0))) +
+         property("required_not_observed", std::to_string(asked.value("not_observed", 0))) +
+         property("required_waived", std::to_string(asked.value("waived", 0))) + "    </properties>\n";
 }
 
 }  // namespace
 
-std::string junit_report(const Report& report) {
+std::string junit_form(const json& report) {
   std::map<std::string, Suite> areas;
-  for (const TestRecord& record : report.tests) areas[record.test->definition->area].add(report, record);
-  for (const TestCase* test : report.not_run) {
-    TestRecord record;
-    record.test = test;
-    record.result.outcome = Outcome::kSkipped;
-    record.result.message = "not run: the run was interrupted";
-    areas[test->definition->area].add(report, record);
+  for (const json& test : report["tests"]) areas[area_of(text_at(test, "id"))].add(test);
+  for (const json& id : report["not_run"]) areas[area_of(id)].add_not_run(id);
+  if (report["incomplete"].get<bool>()) {
+    areas["run"].add_error(
+        "interrupted", "interrupted",
+        report["tests"].empty() && report["not_run"].empty()
+            ? "the run was interrupted before its first test"
+            : fmt::format("the run was interrupted: {} tests were not run", report["not_run"].size()));
   }
-  if (report.incomplete) areas["run"] = interruption(report);
+  for (const json& waiver : report["waivers"]) {
+    if (text_at(waiver, "problem").empty()) continue;
+    areas["run"].add_error("waiver." + text_at(waiver, "test"), "waiver", text_at(waiver, "problem"));
+  }
   const std::string properties = properties_xml(report);
   std::string suites;
   Suite all;
@@ -154,8 +182,8 @@ std::string junit_report(const Report& report) {
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
       "<testsuites name=\"xhal-conform {} {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" "
       "time=\"{:.6f}\">\n{}</testsuites>\n",
-      escaped(report.driver.value("name", ""), true), escaped(report.level, true), all.tests, all.failures,
-      all.errors, all.skipped, report.seconds, suites);
+      escaped(text_at(report["driver"], "name"), true), escaped(text_at(report, "level"), true), all.tests,
+      all.failures, all.errors, all.skipped, report["seconds"].get<double>(), suites);
 }
 
 }  // namespace xhal::conformance

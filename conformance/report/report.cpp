@@ -13,6 +13,8 @@ std::string_view name_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::kConformant:
       return "conformant";
+    case Verdict::kConformantWithWaivers:
+      return "conformant with waivers";
     case Verdict::kNotConformant:
       return "not conformant";
     case Verdict::kNothingToTest:
@@ -23,12 +25,43 @@ std::string_view name_of(Verdict verdict) {
   return "not judged";
 }
 
+std::optional<Verdict> verdict_from_name(std::string_view name) {
+  for (const Verdict verdict : {Verdict::kConformant, Verdict::kConformantWithWaivers,
+                                Verdict::kNotConformant, Verdict::kNothingToTest, Verdict::kNotJudged}) {
+    if (name_of(verdict) == name) return verdict;
+  }
+  return std::nullopt;
+}
+
 size_t Report::count(Outcome outcome) const {
-  return static_cast<size_t>(std::count_if(
-      tests.begin(), tests.end(), [outcome](const TestRecord& r) { return r.result.outcome == outcome; }));
+  return static_cast<size_t>(std::ranges::count_if(
+      tests, [outcome](const TestRecord& r) { return !r.waiver && r.result.outcome == outcome; }));
+}
+
+size_t Report::waived() const {
+  return static_cast<size_t>(
+      std::ranges::count_if(tests, [](const TestRecord& r) { return r.waiver.has_value(); }));
+}
+
+bool Report::anything_bad() const {
+  return std::ranges::any_of(tests,
+                             [](const TestRecord& r) { return !r.waiver && is_bad(r.result.outcome); });
+}
+
+bool Report::waivers_fail() const {
+  return std::ranges::any_of(waivers, [](const Waiver& one) { return !one.problem.empty(); });
+}
+
+std::string_view outcome_word(const TestRecord& record) {
+  return record.waiver ? kWaived : name_of(record.result.outcome);
 }
 
 std::string Report::rerun_command(const std::string& test) const {
+  if (evidence) {
+    return fmt::format("xhal-conform {} --level {} --challenge {} --bundle again --filter {}",
+                       target_arguments, shell_word(level), shell_word(evidence->challenge),
+                       shell_word(test));
+  }
   return fmt::format("xhal-conform {} --level {} --seed {} --filter {}", target_arguments, shell_word(level),
                      seed, shell_word(test));
 }
@@ -73,6 +106,7 @@ LevelVerdict judge(const Report& report, const Level& level, const Claims& claim
     ++seen;
     const bool required = is_required(*record.test, level, claims);
     const Outcome outcome = record.result.outcome;
+    const bool waived = record.waiver.has_value();
     const bool unobservable =
         outcome == Outcome::kSkipped && record.test->definition->info.may_be_unobservable;
     if (required && unobservable) ++out.not_observed;
@@ -80,7 +114,9 @@ LevelVerdict judge(const Report& report, const Level& level, const Claims& claim
       ++out.required;
       if (outcome == Outcome::kPassed) ++out.required_passed;
       if (outcome == Outcome::kPassed && !record.result.substitute.empty()) ++out.by_substitute;
+      if (waived) ++out.waived;
     }
+    if (waived) continue;
     if (is_bad(outcome) || (required && outcome == Outcome::kSkipped && !unobservable))
       bad[outcome].push_back(record.test->id);
   }
@@ -89,7 +125,11 @@ LevelVerdict judge(const Report& report, const Level& level, const Claims& claim
                                       ids.size() == 1 ? " test" : " tests", ids.front(),
                                       ids.size() > 1 ? ", ..." : ""));
   }
-  if (lacks_features || !bad.empty()) {
+  if (report.shard) {
+    out.verdict = Verdict::kNotJudged;
+    out.reasons.push_back(
+        fmt::format("shard {} of {}: judged when all are merged", report.shard->index, report.shard->count));
+  } else if (lacks_features || !bad.empty()) {
     out.verdict = Verdict::kNotConformant;
   } else if (report.incomplete || !report.filters.empty()) {
     out.verdict = Verdict::kNotJudged;
@@ -97,6 +137,10 @@ LevelVerdict judge(const Report& report, const Level& level, const Claims& claim
   } else if (seen == 0 || out.required_passed == 0) {
     out.verdict = Verdict::kNothingToTest;
     out.reasons.emplace_back("no required test was run");
+  } else if (out.waived > 0) {
+    out.verdict = Verdict::kConformantWithWaivers;
+    out.reasons.push_back(
+        fmt::format("{} required {} waived", out.waived, out.waived == 1 ? "test is" : "tests are"));
   } else {
     out.verdict = Verdict::kConformant;
   }

@@ -90,7 +90,7 @@ class Sha256 {
 
 }  // namespace
 
-std::string sha256(const std::string& bytes) {
+std::string sha256(std::string_view bytes) {
   Sha256 hash;
   hash.add(bytes.data(), bytes.size());
   return hash.finish();

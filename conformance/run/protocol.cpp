@@ -91,6 +91,8 @@ nlohmann::json to_json(const TestResult& result) {
           {"notes", result.notes},
           {"substitute", result.substitute},
           {"asserted", result.asserted},
+          {"digest", result.digest},
+          {"digest_bytes", result.digest_bytes},
           {"milliseconds", result.milliseconds}};
 }
 
@@ -104,25 +106,29 @@ TestResult result_from_json(const nlohmann::json& json) {
   result.notes = json.value("notes", std::vector<std::string>());
   result.substitute = json.value("substitute", "");
   result.asserted = json.value("asserted", std::vector<std::string>());
+  result.digest = json.value("digest", "");
+  result.digest_bytes = json.value("digest_bytes", uint64_t{0});
   result.milliseconds = json.value("milliseconds", 0.0);
   return result;
 }
 
 nlohmann::json to_json(const Target& target) {
-  return {{"backend", target.backend},
-          {"driver_path", target.driver_path},
-          {"device_index", target.device_index},
-          {"kernel_directory", target.kernel_directory}};
+  return {{"backend", target.backend},           {"driver_path", target.driver_path},
+          {"device_index", target.device_index}, {"kernel_directory", target.kernel_directory},
+          {"kernel_key", target.kernel_key},     {"environment", target.environment}};
 }
 
 Target target_from_json(const nlohmann::json& json) {
-  return {json.value("backend", ""), json.value("driver_path", ""), json.value("device_index", 0u),
-          json.value("kernel_directory", "")};
+  return {json.value("backend", ""),      json.value("driver_path", ""),
+          json.value("device_index", 0u), json.value("kernel_directory", ""),
+          json.value("kernel_key", ""),   json.value("environment", decltype(Target::environment)())};
 }
 
 nlohmann::json to_json(const RunSettings& settings) {
-  return {
-      {"seed", settings.seed}, {"patience_ns", settings.patience_ns}, {"uuids", settings.uuids_elsewhere}};
+  return {{"seed", settings.seed},
+          {"patience_ns", settings.patience_ns},
+          {"uuids", settings.uuids_elsewhere},
+          {"challenged", settings.challenged}};
 }
 
 RunSettings settings_from_json(const nlohmann::json& json) {
@@ -130,6 +136,7 @@ RunSettings settings_from_json(const nlohmann::json& json) {
   settings.seed = json.value("seed", settings.seed);
   settings.patience_ns = json.value("patience_ns", settings.patience_ns);
   settings.uuids_elsewhere = json.value("uuids", settings.uuids_elsewhere);
+  settings.challenged = json.value("challenged", false);
   return settings;
 }
 

@@ -19,9 +19,17 @@ struct Options {
   bool shuffle = true;
   unsigned jobs = 1;
   std::vector<std::string> reports;  // FORMAT=FILE
-  double test_deadline_s = 0;        // 0: calibrated on the device
+  std::string power;                 // JSON of `faults`, for the HTML form
+  std::string artifact_url;          // for the CI form: where the reports will be
+  std::string shard;                 // "i/n"; empty: what the environment says
+  std::string waivers;               // a file
+  bool allow_waivers = false;
+  std::string journal;         // of a run that may be interrupted and go on
+  double test_deadline_s = 0;  // 0: calibrated on the device
   double entry_deadline_s = 60;
   std::string list_format = "text";  // or "json"
+  std::string challenge;             // a reviewer's words, from which the run is derived
+  std::string bundle;                // the folder for its answer
   std::string in_process;            // id of one test to run in this process
   std::string share_directory;       // holds levels/ and kernels/; empty: beside the program
   bool verbose = false;              // a line for every test also on a terminal
@@ -33,11 +41,11 @@ struct Options {
 // The largest seed: reports are JSON, whose readers may keep numbers as doubles.
 inline constexpr uint64_t kLargestSeed = (uint64_t{1} << 53) - 1;
 
+// Fills in what was left open: folders beside the program, a seed.
+void complete(Options& options);
+
 // Each prints what it has to say and gives the exit code, one of run/exit_codes.h.
 int run(Options options);
 int list(Options options);
-
-// <folder of this program>/../share/xhal
-std::string default_share_directory();
 
 }  // namespace xhal::conformance

@@ -59,8 +59,10 @@ class Slot {
     }
     if (worker_ == nullptr) {
       worker_ = std::make_unique<WorkerProcess>();
-      worker_->send(
-          {{"do", "setup"}, {"target", to_json(plan_.target)}, {"settings", to_json(plan_.settings)}});
+      worker_->send({{"do", "setup"},
+                     {"target", to_json(plan_.target)},
+                     {"settings", to_json(plan_.settings)},
+                     {"count_oddness", plan_.count_oddness}});
       tests_run_ = 0;
       retire_ = false;
     }
@@ -120,6 +122,8 @@ class Slot {
       failures_.push_back(failure_from_json(message.value("failure", nlohmann::json::object())));
     } else if (what == "result" && running_ != nullptr) {
       end(result_from_json(message.value("result", nlohmann::json::object())));
+    } else if (what == "oddness") {
+      listener_.was_odd(message.value("counts", OddnessCounts()));
     } else if (what == "closed") {
       closed_ = true;
     }
@@ -268,6 +272,7 @@ class Runner {
     }
     records_.push_back(std::move(record));
     listener_.ended(records_.back(), records_.size(), plan_.tests.size());
+    if (plan_.enough && plan_.enough(records_.back())) waiting_.clear();
   }
 
   // A worker that passed its tests and broke when it closed: its last test carries it.
@@ -319,7 +324,11 @@ Probe probe(const Target& target, double deadline_s, int interrupt_fd) {
         for (const auto& device : message->value("devices", nlohmann::json::array()))
           out.devices.push_back(device);
       } else if (what == "measured") {
+        out.first_trip_ns = message->value("first_trip_ns", uint64_t{0});
         out.round_trip_ns = message->value("round_trip_ns", uint64_t{0});
+        out.driver["libraries"] = message->value("libraries", nlohmann::json::array());
+      } else if (what == "kernel_names") {
+        out.kernel_names = message->value("text", "");
       } else if (what == "closed") {
         closed = true;
       }

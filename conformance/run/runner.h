@@ -11,6 +11,7 @@
 
 #include "frame/context.h"
 #include "report/report.h"
+#include "run/oddness.h"
 
 namespace xhal::conformance {
 
@@ -23,7 +24,9 @@ struct Probe {
   std::string text;                   // one line, unless opened
   nlohmann::json driver;
   std::vector<nlohmann::json> devices;  // the one under test first
-  uint64_t round_trip_ns = 0;
+  uint64_t first_trip_ns = 0;           // with what opening the device takes
+  uint64_t round_trip_ns = 0;           // the median of some behind it
+  std::string kernel_names;  // asked for with a key: "derived", or why the kernels keep their names
 };
 
 // Loads the driver in a worker, lists its devices, measures a round trip. Gives up after `deadline_s`, or when `interrupt_fd` (or -1)
@@ -35,6 +38,8 @@ class RunListener {
   virtual ~RunListener() = default;
   virtual void begun(const TestCase& test) = 0;
   virtual void ended(const TestRecord& record, size_t done, size_t total) = 0;
+  // RunPlan::count_oddness: what a worker's driver has done since it told last.
+  virtual void was_odd(const OddnessCounts& /*counts*/) {}
 };
 
 struct RunPlan {
@@ -45,6 +50,9 @@ struct RunPlan {
   unsigned jobs = 1;
   int interrupt_fd = -1;  // readable: stop
   std::function<bool(const TestCase&)> required;
+  bool count_oddness = false;
+  // Asked after each test: true, and the rest is not run.
+  std::function<bool(const TestRecord&)> enough;
 };
 
 // One record for each test that was run, in the order of their ends; all but the rest after an interruption.

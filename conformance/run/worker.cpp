@@ -11,20 +11,32 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "frame/execute.h"
+#include "frame/kernel_names.h"
+#include "frame/kernel_pack.h"
 #include "frame/trail.h"
 #include "report/print.h"
 #include "run/exit_codes.h"
+#include "run/mapped_libraries.h"
+#include "run/oddness.h"
 #include "run/protocol.h"
 #include "run/worker_process.h"
 
 namespace xhal::conformance {
 
 namespace {
+
+std::map<std::string, WorkerTask>& tasks() {
+  static std::map<std::string, WorkerTask> all;
+  return all;
+}
 
 // Moves a descriptor away from where a driver's careless close(3) would hit it.
 int out_of_reach(int fd) {
@@ -34,9 +46,15 @@ int out_of_reach(int fd) {
   return moved;
 }
 
-// The time of one small round trip on the device, the longest of a few; 0 when that cannot be had.
-uint64_t measure_round_trip(Session& session) {
-  uint64_t longest = 0;
+struct RoundTrips {
+  uint64_t first_ns = 0;  // which pays for opening the device
+  uint64_t typical_ns =
+      0;  // the median of those behind it: one that met a busy machine is not the device's speed
+};
+
+// The times of small round trips on the device; zeros when they cannot be had.
+RoundTrips measure_round_trips(Session& session) {
+  std::vector<uint64_t> trips;
   xhal_device_t device = session.device();
   xhal_memory_desc_t desc{};
   desc.struct_size = sizeof(desc);
@@ -44,19 +62,18 @@ uint64_t measure_round_trip(Session& session) {
   desc.size = 4096;
   void* memory = nullptr;
   xhal_stream_t stream = nullptr;
-  const auto first = std::chrono::steady_clock::now();
+  auto begin = std::chrono::steady_clock::now();
   note_call("xhal_memory_allocate(device, &desc, &memory)");
-  if (xhal_memory_allocate(device, &desc, &memory) != XHAL_SUCCESS) return 0;
+  if (xhal_memory_allocate(device, &desc, &memory) != XHAL_SUCCESS) return {};
   note_call("xhal_stream_create(device, nullptr, &stream)");
   if (xhal_stream_create(device, nullptr, &stream) == XHAL_SUCCESS) {
-    auto begin = first;  // the first trip pays for opening the device, and counts
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 6; ++i) {
       note_call("xhal_memory_fill(stream, memory, 0, 4, 4096)");
       if (xhal_memory_fill(stream, memory, 0, 4, 4096) != XHAL_SUCCESS) break;
       note_call("xhal_stream_synchronize(stream, 60 s)");
       if (xhal_stream_synchronize(stream, 60'000'000'000) != XHAL_SUCCESS) break;
       const auto end = std::chrono::steady_clock::now();
-      longest = std::max(longest, static_cast<uint64_t>((end - begin).count()));
+      trips.push_back(static_cast<uint64_t>((end - begin).count()));
       begin = end;
     }
     note_call("xhal_stream_destroy(stream)");
@@ -64,7 +81,22 @@ uint64_t measure_round_trip(Session& session) {
   }
   note_call("xhal_memory_free(device, memory)");
   xhal_memory_free(device, memory);
-  return longest;
+  if (trips.empty()) return {};
+  RoundTrips out{trips.front(), trips.front()};
+  if (trips.size() > 1) {
+    const auto middle = trips.begin() + 1 + static_cast<ptrdiff_t>(trips.size() - 1) / 2;
+    std::nth_element(trips.begin() + 1, middle, trips.end());
+    out.typical_ns = *middle;
+  }
+  return out;
+}
+
+std::string kernel_names(Session& session) {
+  if (!session.claims(XHAL_FEATURE_KERNEL)) return "the device claims no kernels";
+  std::string why;
+  const KernelPack* pack = session.kernels(0, &why);
+  if (pack == nullptr) return why;
+  return pack->image().key.empty() ? why_names_are_kept(pack->image().format) : "derived";
 }
 
 class Worker {
@@ -76,7 +108,9 @@ class Worker {
       const std::string what = message->value("do", "");
       if (what == "setup") {
         target_ = target_from_json(message->at("target"));
+        for (const auto& [name, value] : target_.environment) setenv(name.c_str(), value.c_str(), 1);
         settings_ = settings_from_json(message->at("settings"));
+        counts_oddness_ = message->value("count_oddness", false);
       } else if (what == "probe") {
         probe();
       } else if (what == "run") {
@@ -84,9 +118,13 @@ class Worker {
       } else if (what == "close") {
         begin_stage("destroying the instance");
         if (session_ != nullptr) session_->close();
+        tell_oddness(nullptr);
         begin_stage("leaving the process");
         send_message(channel_, {{"what", "closed"}});
         return 0;
+      } else if (const auto task = tasks().find(what); task != tasks().end()) {
+        task->second(*message, session(), settings_,
+                     [this](const nlohmann::json& out) { send_message(channel_, out); });
       }
     }
     // The parent is gone.
@@ -120,9 +158,15 @@ class Worker {
         channel_,
         {{"what", "opened"}, {"driver", to_json(session_->driver_properties())}, {"devices", devices}});
     begin_stage("measuring a round trip");
-    const uint64_t round_trip =
-        target_.device_index < session_->device_count() ? measure_round_trip(*session_) : 0;
-    send_message(channel_, {{"what", "measured"}, {"round_trip_ns", round_trip}});
+    const RoundTrips trips =
+        target_.device_index < session_->device_count() ? measure_round_trips(*session_) : RoundTrips();
+    send_message(channel_, {{"what", "measured"},
+                            {"first_trip_ns", trips.first_ns},
+                            {"round_trip_ns", trips.typical_ns},
+                            {"libraries", mapped_libraries()}});
+    if (target_.kernel_key.empty() || target_.device_index >= session_->device_count()) return;
+    begin_stage("loading the kernel pack");
+    send_message(channel_, {{"what", "kernel_names"}, {"text", kernel_names(*session_)}});
   }
 
   void run(const std::string& id) {
@@ -130,10 +174,10 @@ class Worker {
         std::lower_bound(tests_.begin(), tests_.end(), id,
                          [](const TestCase& test, const std::string& wanted) { return test.id < wanted; });
     if (found == tests_.end() || found->id != id) {
-      send_message(
-          channel_,
-          {{"what", "result"},
-           {"result", to_json(TestResult{Outcome::kFailed, "unknown test " + id, {}, {}, {}, {}, 0})}});
+      TestResult unknown;
+      unknown.outcome = Outcome::kFailed;
+      unknown.message = "unknown test " + id;
+      send_message(channel_, {{"what", "result"}, {"result", to_json(unknown)}});
       return;
     }
     const auto shared = [this]() -> Session& { return session(); };
@@ -142,7 +186,14 @@ class Worker {
     };
     const TestResult result = execute(*found, settings_, target_, shared, tell);
     begin_stage("after test " + id);
+    tell_oddness(session_ != nullptr ? session_->driver() : nullptr);
     send_message(channel_, {{"what", "result"}, {"result", to_json(result)}});
+  }
+
+  void tell_oddness(xhal_driver_t driver) {
+    if (!counts_oddness_) return;
+    if (const OddnessCounts news = oddness_.news(driver); !news.empty())
+      send_message(channel_, {{"what", "oddness"}, {"counts", news}});
   }
 
   const int channel_;
@@ -151,9 +202,13 @@ class Worker {
   Target target_;
   RunSettings settings_;
   std::unique_ptr<Session> session_;
+  bool counts_oddness_ = false;
+  OddnessReader oddness_;
 };
 
 }  // namespace
+
+void add_worker_task(const std::string& name, WorkerTask task) { tasks()[name] = std::move(task); }
 
 bool run_as_worker(int argc, char** argv, int* exit_code) {
   if (argc != 2 || std::strcmp(argv[1], kWorkerOption) != 0) return false;

@@ -2,7 +2,20 @@
 // The process that loads the driver.
 #pragma once
 
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "frame/context.h"
+#include "frame/session.h"
+
 namespace xhal::conformance {
+
+// Work other than tests: done for a message whose "do" is its name, after "setup". What it tells goes to the parent.
+using WorkerTell = std::function<void(const nlohmann::json& message)>;
+using WorkerTask = std::function<void(const nlohmann::json& message, Session& session,
+                                      const RunSettings& settings, const WorkerTell& tell)>;
+void add_worker_task(const std::string& name, WorkerTask task);
 
 // The hidden option by which the program starts itself again.
 inline constexpr const char* kWorkerOption = "--worker";

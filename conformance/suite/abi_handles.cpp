@@ -62,6 +62,7 @@ XHAL_TEST(abi, given_handles_work_at_once, .clauses = {"XHAL-ABI-5"},
     EXPECT_RESULT("XHAL-ABI-5", xhal_event_create(device, nullptr, &event), XHAL_SUCCESS);
     EXPECT_RESULT("XHAL-ABI-5", xhal_event_record(event, stream, 0), XHAL_SUCCESS);
     EXPECT_RESULT("XHAL-ABI-5", xhal_stream_wait_event(created, event, 0), XHAL_SUCCESS);
+    EXPECT_RESULT("XHAL-ABI-5", xhal_stream_wait_event(stream, event, 0), XHAL_SUCCESS);
     EXPECT_RESULT("XHAL-ABI-5", xhal_event_synchronize(event, t.patience()), XHAL_SUCCESS);
     EXPECT_RESULT("XHAL-ABI-5", xhal_event_destroy(event), XHAL_SUCCESS);
   }

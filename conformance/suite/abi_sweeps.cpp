@@ -150,7 +150,7 @@ XHAL_TEST_P(
     xhal_module_t module = nullptr;
     xhal_kernel_t kernel = nullptr;
     REQUIRE_OK(KernelPack::load(t.device(), t.pack().image(), &module));
-    REQUIRE_OK(xhal_module_get_kernel(module, "xhal_trap_u32", &kernel));
+    REQUIRE_OK(xhal_module_get_kernel(module, t.kernel_name("xhal_trap_u32").c_str(), &kernel));
     destroyed[XHAL_TYPE_module] = reinterpret_cast<uintptr_t>(module);
     destroyed[XHAL_TYPE_kernel] = reinterpret_cast<uintptr_t>(kernel);
     REQUIRE_OK(xhal_module_destroy(module));

@@ -287,6 +287,56 @@ XHAL_TEST(
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
 }
 
+XHAL_TEST(
+    region, overlaps, .clauses = {"XHAL-REGION-1", "XHAL-REGION-2"},
+    .observes =
+        "copies within one matrix: to columns and to rows that share a byte with the source, in the first, "
+        "in the last and in every row, refused; to columns beside it and to rows between its rows, copied",
+    .needs = {XHAL_FEATURE_COPY_REGION}) {
+  constexpr uint64_t kPitch = 64;
+  constexpr uint64_t kRows = 8;
+  constexpr uint64_t kBytes = kPitch * kRows * 4;
+  const auto before = t.random_bytes(kBytes);
+  Stream stream(t);
+  const Buffer matrix = device_memory(t, kBytes);
+  const auto shape = [](uint64_t to, uint64_t to_pitch, uint64_t from, uint64_t from_pitch) {
+    return Shape{"", {16, kRows, 1}, {from, from_pitch, 0}, {to, to_pitch, 0}};
+  };
+  const auto answer = [&](const Shape& one) {
+    t.write(matrix, before);
+    const xhal_copy_region_t region = region_of(one, matrix, matrix);
+    const xhal_result_t result = TRACED(xhal_memory_copy_region(stream, &region));
+    REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+    return result;
+  };
+  const struct {
+    const char* what;
+    Shape shape;
+  } overlapping[] = {{"the region itself", shape(0, kPitch, 0, kPitch)},
+                     {"columns, by a byte to the right", shape(15, kPitch, 0, kPitch)},
+                     {"columns, by a byte to the left", shape(0, kPitch, 15, kPitch)},
+                     {"a row further down", shape(kPitch, kPitch, 0, kPitch)},
+                     {"the first row alone", shape(0, kPitch, kPitch * (kRows - 1) + 15, 2 * kPitch)},
+                     {"the last row alone", shape(kPitch * (kRows - 1) + 15, 2 * kPitch, 0, kPitch)}};
+  for (const auto& one : overlapping) {
+    EXPECT_VALUE("XHAL-REGION-2", result_name(answer(one.shape)), result_name(XHAL_ERROR_INVALID_ARGUMENT),
+                 "{}", one.what);
+    EXPECT_DATA("XHAL-REGION-2", before, t.read<uint8_t>(matrix, kBytes), "{}", one.what);
+  }
+  const struct {
+    const char* what;
+    Shape shape;
+  } apart[] = {{"columns beside it", shape(16, kPitch, 0, kPitch)},
+               {"columns before it", shape(0, kPitch, 16, kPitch)},
+               {"rows between its rows", shape(kPitch, 2 * kPitch, 0, 2 * kPitch)},
+               {"rows behind it", shape(kPitch * kRows, kPitch, 0, kPitch)}};
+  for (const auto& one : apart) {
+    EXPECT_VALUE("XHAL-REGION-1", result_name(answer(one.shape)), result_name(XHAL_SUCCESS), "{}", one.what);
+    EXPECT_DATA("XHAL-REGION-1", copied(one.shape, before, before), t.read<uint8_t>(matrix, kBytes), "{}",
+                one.what);
+  }
+}
+
 XHAL_TEST(region, nothing, .clauses = {"XHAL-REGION-2"},
           .observes =
               "an extent of 0 in each dimension, with good and with null pointers, with good and with small "

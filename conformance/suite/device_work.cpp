@@ -182,6 +182,7 @@ XHAL_TEST_P(device, devices_are_independent, gates, .clauses = {"XHAL-DEVICE-13"
       gate.open();
     }
     marker.fill_on(t, free_stream);
+    EXPECT_RESULT("XHAL-DEVICE-13", xhal_stream_synchronize(free_stream, t.patience()), XHAL_SUCCESS);
     EXPECT_RESULT("XHAL-DEVICE-13", xhal_device_synchronize(t.device(other), t.patience()), XHAL_SUCCESS);
     EXPECT_CLAUSE("XHAL-DEVICE-13", marker.filled(), "device {}: {}", other, marker.shown());
     if (judged)

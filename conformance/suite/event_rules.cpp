@@ -159,10 +159,12 @@ XHAL_TEST_P(event, elapsed_spans_held_time, gates, .clauses = {"XHAL-EVENT-10"},
   const int64_t whole = (std::chrono::steady_clock::now() - host_begin).count();
   int64_t elapsed = -1;
   EXPECT_RESULT("XHAL-EVENT-10", xhal_event_get_elapsed(start, end, &elapsed), XHAL_SUCCESS);
-  // A tenth for clocks that run apart, and two steps of resolution.
-  const int64_t slack = whole / 10 + 2 * int64_t{t.properties().event_resolution_ns};
+  // A tenth for clocks that run apart, and two steps of resolution. Each bound has its own: on a busy machine the whole is long.
+  const int64_t steps = 2 * int64_t{t.properties().event_resolution_ns};
+  const int64_t slack = whole / 10 + steps;
   if (gate.shut())
-    EXPECT_CLAUSE("XHAL-EVENT-10", elapsed >= held - slack, "elapsed {} ns, held for {} ns", elapsed, held);
+    EXPECT_CLAUSE("XHAL-EVENT-10", elapsed >= held - held / 10 - steps, "elapsed {} ns, held for {} ns",
+                  elapsed, held);
   EXPECT_CLAUSE("XHAL-EVENT-10", elapsed >= 0 && elapsed <= whole + slack,
                 "elapsed {} ns, all of it took {} ns", elapsed, whole);
 }

@@ -35,7 +35,7 @@ XHAL_TEST_P(
     if (gate.shut()) {
       EXPECT_RESULT("XHAL-GRAPH-15", xhal_event_query(event), XHAL_NOT_READY, "right behind launch {}",
                     launch);
-      require_entered(t, gate);
+      require_entered(t, gate, stream);
       EXPECT_RESULT("XHAL-GRAPH-15", xhal_event_query(event), XHAL_NOT_READY, "inside launch {}", launch);
       EXPECT_RESULT("XHAL-GRAPH-15", xhal_event_synchronize(event, 0), XHAL_TIMEOUT);
     }
@@ -66,7 +66,7 @@ XHAL_TEST_P(
     behind = gate_in_capture(t, s);
   });
   REQUIRE_OK(xhal_graph_exec_launch(exec, stream));
-  require_entered(t, *before);
+  require_entered(t, *before, stream);
   EXPECT_RESULT("XHAL-GRAPH-15", xhal_stream_wait_event(waiter, event, 0), XHAL_SUCCESS);
   waited.fill_on(t, waiter);
   if (t.witness(*before)) EXPECT_CLAUSE("XHAL-GRAPH-15", waited.untouched(), "{}", waited.shown());

@@ -71,7 +71,7 @@ XHAL_TEST_P(graph, later_work_waits_for_the_launch, gates, .clauses = {"XHAL-GRA
   REQUIRE_OK(xhal_event_record(behind, stream, 0));
   REQUIRE_OK(xhal_stream_wait_event(waiter, behind, 0));
   waited.fill_on(t, waiter);
-  require_entered(t, *gate);
+  require_entered(t, *gate, stream);
   if (t.witness(*gate))
     EXPECT_CLAUSE("XHAL-GRAPH-2", joined.untouched() && next.untouched() && waited.untouched(), "{}; {}; {}",
                   joined.shown(), next.shown(), waited.shown());
@@ -206,7 +206,7 @@ XHAL_TEST_P(
     cell.fold_on(s, 8);
   });
   REQUIRE_OK(xhal_graph_exec_launch(exec, a));
-  require_entered(t, *gate);
+  require_entered(t, *gate, a);
   EXPECT_RESULT("XHAL-GRAPH-12", xhal_graph_exec_launch(exec, b), XHAL_SUCCESS);
   if (t.witness(*gate))
     EXPECT_VALUE("XHAL-GRAPH-12", cell.value(), folded(0, {7}), "while the first is held");
@@ -264,7 +264,7 @@ XHAL_TEST_P(
   const xhal_graph_exec_t exec = GraphExec(t, graph).release();
   REQUIRE_OK(xhal_graph_exec_launch(exec, stream));
   REQUIRE_OK(xhal_graph_exec_launch(exec, stream));
-  require_entered(t, *gate);
+  require_entered(t, *gate, stream);
   EXPECT_RESULT("XHAL-GRAPH-14", xhal_graph_exec_destroy(exec), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-GRAPH-14", xhal_graph_destroy(graph.release()), XHAL_SUCCESS);
   if (gate->shut()) EXPECT_CLAUSE("XHAL-GRAPH-14", gate->held(), "a destroy waited for the launch");

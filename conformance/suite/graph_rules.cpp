@@ -57,14 +57,16 @@ XHAL_TEST_P(graph, questions_invalidate, questions, .clauses = {"XHAL-GRAPH-5", 
 
 XHAL_TEST(graph, invalidated_captures_take_nothing, .clauses = {"XHAL-GRAPH-6", "XHAL-GRAPH-9"},
           .observes =
-              "the codes of a fill, a copy, a host function, a record, a wait and a launch in an invalidated "
-              "capture, twice, the end's code, and that none of it ran",
+              "the codes of a fill, a copy, a host function, a graph, a record, a wait and a launch in an "
+              "invalidated capture, twice, the end's code, and that none of it ran",
           .needs = {XHAL_FEATURE_GRAPH}) {
   Stream stream(t);
   Event event(t);
   const Buffer word = pinned_memory(t, 64);
   std::fill(word.host().begin(), word.host().end(), uint8_t{1});
   auto& called = t.kept<HostCall>();
+  const GraphExec exec =
+      executable(t, stream, [&](xhal_stream_t s) { REQUIRE_OK(xhal_memory_fill(s, word, 3, 1, 64)); });
   Capture capture(t, stream);
   REQUIRE_OK(xhal_event_record(event, stream, 0));
   EXPECT_RESULT("XHAL-GRAPH-6", xhal_stream_query(stream), XHAL_ERROR_CAPTURE_UNSUPPORTED);
@@ -74,6 +76,7 @@ XHAL_TEST(graph, invalidated_captures_take_nothing, .clauses = {"XHAL-GRAPH-6", 
                   XHAL_ERROR_CAPTURE_INVALIDATED);
     EXPECT_RESULT("XHAL-GRAPH-6", xhal_stream_host_function(stream, count_call, &called),
                   XHAL_ERROR_CAPTURE_INVALIDATED);
+    EXPECT_RESULT("XHAL-GRAPH-6", xhal_graph_exec_launch(exec, stream), XHAL_ERROR_CAPTURE_INVALIDATED);
     EXPECT_RESULT("XHAL-GRAPH-6", xhal_event_record(event, stream, 0), XHAL_ERROR_CAPTURE_INVALIDATED);
     EXPECT_RESULT("XHAL-GRAPH-6", xhal_stream_wait_event(stream, event, 0), XHAL_ERROR_CAPTURE_INVALIDATED);
     if (t.has_kernels()) {

@@ -76,8 +76,10 @@ xhal_graph_info_t graph_info(Context& t, xhal_graph_t graph) {
   return info;
 }
 
-void require_entered(Context& t, const Gate& gate) {
-  if (!gate.shut() || t.eventually([&] { return gate.entered(); })) return;
+void require_entered(Context& t, const Gate& gate, xhal_stream_t stream) {
+  // Asked about as well: work may start no sooner than somebody does.
+  const auto entered = [&] { return gate.entered() || (xhal_stream_query(stream), gate.entered()); };
+  if (!gate.shut() || t.eventually(entered)) return;
   t.recorder().failed("", XHAL_HERE, "a gate inside a launched graph", "it did not begin");
   throw StopTest();
 }

@@ -78,7 +78,7 @@ xhal_capture_info_t capture_info(Context& t, xhal_stream_t stream);
 xhal_graph_info_t graph_info(Context& t, xhal_graph_t graph);
 
 // A gate that was submitted to a capture, and a launch of it: waits until the gate has begun.
-void require_entered(Context& t, const Gate& gate);
+void require_entered(Context& t, const Gate& gate, xhal_stream_t stream);
 // The kind of gate that the test's parameter "hold" names, inside a capture.
 std::unique_ptr<Gate> gate_in_capture(Context& t, xhal_stream_t stream);
 

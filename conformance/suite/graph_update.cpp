@@ -117,7 +117,7 @@ XHAL_TEST_P(graph, update_while_it_runs, gates, .clauses = {"XHAL-GRAPH-13"},
   gates[1]->open();
   const GraphExec exec(t, first);
   REQUIRE_OK(xhal_graph_exec_launch(exec, stream));
-  require_entered(t, *gates[0]);
+  require_entered(t, *gates[0], stream);
   EXPECT_RESULT("XHAL-GRAPH-13", xhal_graph_exec_update(exec, second, nullptr), XHAL_SUCCESS);
   REQUIRE_OK(xhal_graph_exec_launch(exec, stream));
   if (gates[0]->shut()) EXPECT_CLAUSE("XHAL-GRAPH-13", gates[0]->held(), "the update waited for the launch");

@@ -85,6 +85,7 @@ XHAL_TEST(hostfn, pool_calls_inside, .clauses = {"XHAL-HOSTFN-5"},
       {"xhal_pool_create", [device, &made] { return xhal_pool_create(device, nullptr, &made.pool); }},
       {"xhal_pool_allocate", [p, on, &made] { return xhal_pool_allocate(p, on, 64, &made.memory); }},
       {"xhal_pool_free", [p, on, base] { return xhal_pool_free(p, on, base); }},
+      {"xhal_pool_trim", [p] { return xhal_pool_trim(p, 0); }},
       {"xhal_pool_destroy", [p] { return xhal_pool_destroy(p); }}};
   expect_forbidden(t, inside);
   EXPECT_CLAUSE("XHAL-HOSTFN-5", made.pool == nullptr && made.memory == nullptr,
@@ -110,6 +111,63 @@ XHAL_TEST(
   expect_forbidden(t, inside);
   EXPECT_RESULT("XHAL-HOSTFN-5", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS);
   EXPECT_VALUE("XHAL-HOSTFN-5", *word.as<uint64_t>(), 5u);
+}
+
+XHAL_TEST(hostfn, module_destroy_inside, .clauses = {"XHAL-HOSTFN-5"},
+          .observes = "the answer of destroying a module inside a function; the module afterwards",
+          .needs = {XHAL_FEATURE_KERNEL}) {
+  const KernelImage image = t.pack().image();
+  xhal_module_t module = nullptr;
+  REQUIRE_OK(KernelPack::load(t.device(), image, &module));
+  auto& inside = t.kept<Inside>();
+  inside.calls = {{"xhal_module_destroy", [module] { return xhal_module_destroy(module); }}};
+  expect_forbidden(t, inside);
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_module_destroy(module), XHAL_SUCCESS, "the module is gone");
+}
+
+XHAL_TEST(hostfn, import_inside, .clauses = {"XHAL-HOSTFN-5"},
+          .observes = "the answer of telling the driver of foreign memory inside a function",
+          .needs = {XHAL_FEATURE_NATIVE_HANDLES}) {
+  const Buffer memory = device_memory(t, 4096);
+  auto& inside = t.kept<Inside>();
+  const xhal_device_t device = t.device();
+  void* pointer = memory;
+  inside.calls = {
+      {"xhal_memory_import_native", [=] { return xhal_memory_import_native(device, pointer, 4096); }}};
+  expect_forbidden(t, inside);
+}
+
+XHAL_TEST(hostfn, vmm_calls_inside, .clauses = {"XHAL-HOSTFN-5"},
+          .observes =
+              "the answers of creating and destroying physical memory and of reserving and releasing a range "
+              "inside a function; "
+              "what they named afterwards",
+          .needs = {XHAL_FEATURE_VMM}) {
+  struct Made {
+    xhal_physical_t physical = nullptr;
+    void* range = nullptr;
+  };
+  xhal_vmm_granularity_t granularity{};
+  granularity.struct_size = sizeof(granularity);
+  REQUIRE_OK(xhal_vmm_get_granularity(t.device(), &granularity));
+  const uint64_t bytes = granularity.recommended;
+  const xhal_device_t device = t.device();
+  xhal_physical_t physical = nullptr;
+  void* range = nullptr;
+  REQUIRE_OK(xhal_physical_create(device, bytes, 0, &physical));
+  REQUIRE_OK(xhal_vmm_reserve(device, bytes, 0, nullptr, &range));
+  auto& made = t.kept<Made>();
+  auto& inside = t.kept<Inside>();
+  inside.calls = {
+      {"xhal_physical_create", [=, &made] { return xhal_physical_create(device, bytes, 0, &made.physical); }},
+      {"xhal_physical_destroy", [=] { return xhal_physical_destroy(physical); }},
+      {"xhal_vmm_reserve", [=, &made] { return xhal_vmm_reserve(device, bytes, 0, nullptr, &made.range); }},
+      {"xhal_vmm_release", [=] { return xhal_vmm_release(device, range, bytes); }}};
+  expect_forbidden(t, inside);
+  EXPECT_CLAUSE("XHAL-HOSTFN-5", made.physical == nullptr && made.range == nullptr,
+                "a refused call gave out something");
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_vmm_release(device, range, bytes), XHAL_SUCCESS, "the range is gone");
+  EXPECT_RESULT("XHAL-HOSTFN-5", xhal_physical_destroy(physical), XHAL_SUCCESS, "the memory is gone");
 }
 
 XHAL_TEST(hostfn, region_copy_inside, .clauses = {"XHAL-HOSTFN-5"},

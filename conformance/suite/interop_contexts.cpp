@@ -184,8 +184,7 @@ XHAL_TEST_P(native, foreign_memory, owners, .clauses = {"XHAL-INTEROP-7"},
 XHAL_TEST(native, foreign_memory_without_a_word, .clauses = {"XHAL-INTEROP-7"},
           .observes =
               "memory of the vendor's allocator that nobody made known: it is unmanaged, or it is told as "
-              "imported and copies "
-              "take it",
+              "imported and copies take it; then it is made known, and copies take it",
           .needs = {XHAL_FEATURE_NATIVE_HANDLES}, .may_be_unobservable = true) {
   const xhal_native_probe_t& probe = need_probe(t);
   t.prepare(0);
@@ -194,14 +193,20 @@ XHAL_TEST(native, foreign_memory_without_a_word, .clauses = {"XHAL-INTEROP-7"},
   void* pointer = nullptr;
   REQUIRE_MEMORY(need_call(probe.allocate, "memory")(t.device(), &context, kBytes, &pointer), pointer);
   const auto a = attributes_of(t, pointer);
-  if (a.kind == XHAL_MEMORY_UNMANAGED) {
-    t.note("the vendor's API does not recognise its memory by itself");
-    EXPECT_RESULT("XHAL-INTEROP-7", xhal_memory_import_native(t.device(), pointer, kBytes), XHAL_SUCCESS);
-  }
-  EXPECT_VALUE("XHAL-INTEROP-7", attributes_of(t, pointer).is_imported, 1u);
+  const bool is_recognised = a.kind != XHAL_MEMORY_UNMANAGED;
   const auto data = t.random_u64(kCells);
+  if (is_recognised) {
+    EXPECT_VALUE("XHAL-INTEROP-7", a.is_imported, 1u, "before anybody told of it");
+    t.write(pointer, data);
+    EXPECT_DATA("XHAL-INTEROP-7", data, t.read<uint64_t>(pointer, kCells), "before anybody told of it");
+  } else {
+    t.note("the vendor's API does not recognise its memory by itself");
+  }
+  EXPECT_RESULT("XHAL-INTEROP-7", xhal_memory_import_native(t.device(), pointer, kBytes), XHAL_SUCCESS,
+                "what is {}recognised is told of", is_recognised ? "" : "not ");
+  EXPECT_VALUE("XHAL-INTEROP-7", attributes_of(t, pointer).is_imported, 1u);
   t.write(pointer, data);
-  EXPECT_DATA("XHAL-INTEROP-7", data, t.read<uint64_t>(pointer, kCells));
+  EXPECT_DATA("XHAL-INTEROP-7", data, t.read<uint64_t>(pointer, kCells), "once it was told of");
   REQUIRE_OK(xhal_device_synchronize(t.device(), t.patience()));
   EXPECT_RESULT("XHAL-INTEROP-7", probe.free(t.device(), &context, pointer), XHAL_SUCCESS);
 }

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory that goes by descriptor.
+#include <fcntl.h>
+
+#include <algorithm>
+
 #include "suite/interop_objects.h"
 
 namespace xhal::conformance {
 namespace {
+
+// Numbers of descriptors that are taken, of the first thousands.
+size_t open_descriptors() {
+  size_t count = 0;
+  for (int fd = 0; fd < 4096; ++fd) count += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  return count;
+}
 
 XHAL_TEST(external, refused_exports, .clauses = {"XHAL-INTEROP-11", "XHAL-ABI-14"},
           .observes = "null, unknown, ordinary and freed pointers, unknown types: codes and out-parameters",
@@ -111,6 +122,112 @@ XHAL_TEST_P(external, memory_outlives_its_free, types, .clauses = {"XHAL-INTEROP
     EXPECT_DATA("XHAL-INTEROP-11", std::vector<uint8_t>(kObjectBytes, i),
                 t.read<uint8_t>(others[i], kObjectBytes), "memory that came after the free");
   EXPECT_RESULT("XHAL-INTEROP-11", xhal_memory_release_external(t.device(), pointer), XHAL_SUCCESS);
+}
+
+XHAL_TEST_P(
+    external, exported_beside_held_work, types, .clauses = {"XHAL-INTEROP-11", "XHAL-ERROR-1"},
+    .observes =
+        "an export while a stream is held and four others are idle, which may be refused as busy: the "
+        "bytes of what is imported of it, and work that all five streams take afterwards",
+    .needs = {XHAL_FEATURE_EXTERNAL_MEMORY}, .isolated = true, .may_be_unobservable = true) {
+  const uint32_t type = type_of(t.text("type"));
+  const auto data = t.random_bytes(kObjectBytes);
+  const Buffer memory = device_memory(t, kObjectBytes);
+  t.write(memory, data);
+  std::vector<Stream> streams;
+  std::vector<Marker> markers;
+  for (int i = 0; i < 5; ++i) {
+    streams.emplace_back(t);
+    markers.emplace_back(t);
+  }
+  Gate gate(t, streams[2]);
+  int32_t fd = -1;
+  uint64_t offset = 0;
+  const xhal_result_t result = TRACED(xhal_memory_export_external(t.device(), memory, type, &fd, &offset));
+  if (refused_type(result)) Context::not_observable("the device does not export memory so");
+  // Some systems let nobody move memory into a file of its own under work that may write there.
+  EXPECT_CLAUSE("XHAL-INTEROP-11", result == XHAL_SUCCESS || result == XHAL_ERROR_BUSY, "{}",
+                result_name(result));
+  // Whatever it said, no stream is the worse for it.
+  for (size_t i = 0; i < streams.size(); ++i) markers[i].fill_on(t, streams[i]);
+  gate.open();
+  for (size_t i = 0; i < streams.size(); ++i) {
+    EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_synchronize(streams[i], t.patience()), XHAL_SUCCESS,
+                  "stream {}", i);
+    EXPECT_CLAUSE("XHAL-ERROR-1", markers[i].filled(), "stream {}: {}", i, markers[i].shown());
+  }
+  EXPECT_DATA("XHAL-INTEROP-11", data, t.read<uint8_t>(memory, kObjectBytes), "in the exporter's memory");
+  if (result != XHAL_SUCCESS) {
+    t.note("refused while work is under way");
+    return;
+  }
+  const Descriptor mine(fd);
+  xhal_external_memory_desc_t desc{};
+  desc.struct_size = sizeof(desc);
+  desc.type = type;
+  desc.fd = mine.get();
+  desc.size = offset + kObjectBytes;
+  desc.offset = offset;
+  void* pointer = nullptr;
+  const xhal_result_t imported = TRACED(xhal_memory_import_external(t.device(), &desc, &pointer));
+  if (refused_type(imported)) return;
+  REQUIRE_OK(imported);
+  EXPECT_DATA("XHAL-INTEROP-11", data, t.read<uint8_t>(pointer, kObjectBytes), "through the descriptor");
+  EXPECT_RESULT("XHAL-INTEROP-11", xhal_memory_release_external(t.device(), pointer), XHAL_SUCCESS);
+}
+
+// ---- What stays ------------------------------------------------------------------------------------------
+
+XHAL_TEST_P(external, nothing_is_kept_for_good, types, .clauses = {"XHAL-INTEROP-9", "XHAL-INTEROP-11"},
+            .observes =
+                "a quarter of the free memory, exported once: six hundred times two imports of it and their "
+                "releases; then two hundred exports of which each is closed: results, and the number of open "
+                "descriptors",
+            .needs = {XHAL_FEATURE_EXTERNAL_MEMORY}, .isolated = true, .may_be_unobservable = true) {
+  const uint32_t type = type_of(t.text("type"));
+  xhal_memory_info_t info{};
+  info.struct_size = sizeof(info);
+  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const uint64_t size = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
+  const Buffer memory = device_memory(t, size);
+  int32_t fd = -1;
+  uint64_t offset = 0;
+  const xhal_result_t exported = TRACED(xhal_memory_export_external(t.device(), memory, type, &fd, &offset));
+  if (refused_type(exported)) Context::not_observable("the device does not export memory so");
+  REQUIRE_OK(exported);
+  const Descriptor whole(fd);
+  xhal_external_memory_desc_t desc{};
+  desc.struct_size = sizeof(desc);
+  desc.type = type;
+  desc.fd = whole.get();
+  desc.size = offset + size;
+  desc.offset = offset;
+  bool is_taken = true;
+  for (int round = 0; round < 600 && is_taken; ++round) {
+    void* pointers[2] = {};
+    for (void*& pointer : pointers) {
+      const xhal_result_t result = TRACED(xhal_memory_import_external(t.device(), &desc, &pointer));
+      is_taken = round != 0 || !refused_type(result);
+      if (!is_taken) break;
+      ASSERT_RESULT("XHAL-INTEROP-9", result, XHAL_SUCCESS, "import {}: releases gave nothing back", round);
+    }
+    for (void* pointer : pointers) {
+      if (pointer != nullptr) REQUIRE_OK(xhal_memory_release_external(t.device(), pointer));
+    }
+  }
+
+  constexpr size_t kExports = 200;
+  const size_t before = open_descriptors();
+  for (size_t round = 0; round < kExports; ++round) {
+    ASSERT_RESULT("XHAL-INTEROP-11", xhal_memory_export_external(t.device(), memory, type, &fd, &offset),
+                  XHAL_SUCCESS, "export {}", round);
+    EXPECT_CLAUSE("XHAL-INTEROP-11", Descriptor(fd).reset(), "export {}", round);
+  }
+  // A driver may keep some for itself, but not one for each of the caller's.
+  const size_t after = open_descriptors();
+  EXPECT_CLAUSE("XHAL-INTEROP-11", after < before + kExports / 2,
+                "{} descriptors were open before {} exports that the caller closed, and {} are after them",
+                before, kExports, after);
 }
 
 }  // namespace

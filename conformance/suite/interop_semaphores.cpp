@@ -68,6 +68,7 @@ XHAL_TEST(semaphore, wait_holds_until_the_value, .clauses = {"XHAL-INTEROP-12"},
               "for what was reached holds nothing",
           .needs = {XHAL_FEATURE_EXTERNAL_SEMAPHORE}, .may_be_unobservable = true) {
   if (t.synchronous()) Context::not_observable("the device is synchronous: a wait would hold its caller");
+  t.prepare(0);
   Stream stream(t);
   Marker before(t);
   Marker behind(t);

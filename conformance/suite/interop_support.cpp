@@ -70,7 +70,7 @@ ForeignStream::ForeignStream(Context& t) : t_(t) {
   if (t.text("owner") == "vendor") {
     probe_ = &need_probe(t);
     const auto create = need_call(probe_->stream_create, "streams");
-    t.touch(t.session(), 0);
+    t.prepare(0);  // for witness()
     native_ = empty_native();
     REQUIRE_OK(create(t.device(), &native_));
   } else {

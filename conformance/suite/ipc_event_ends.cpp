@@ -22,7 +22,11 @@ XHAL_TEST(ipc, event_exports, .clauses = {"XHAL-IPC-10", "XHAL-ABI-14"},
   Message bytes = before;
   const Event plain(t);
   const Event blocking(t, XHAL_EVENT_BLOCKING);
-  const Event shared(t, XHAL_EVENT_IPC);
+  const xhal_event_desc_t desc{sizeof(desc), XHAL_EVENT_IPC};
+  xhal_event_t shared = nullptr;
+  ASSERT_RESULT("XHAL-IPC-10", xhal_event_create(t.device(), &desc, &shared), XHAL_SUCCESS,
+                "with the flag, where the feature is claimed");
+  t.at_end([shared] { TRACED(xhal_event_destroy(shared)); });
   for (xhal_event_t event : {static_cast<xhal_event_t>(plain), static_cast<xhal_event_t>(blocking)}) {
     EXPECT_RESULT("XHAL-IPC-10", xhal_ipc_export_event(event, bytes.size(), bytes.data()),
                   XHAL_ERROR_INVALID_ARGUMENT, "made without the flag");

@@ -113,6 +113,7 @@ XHAL_TEST_P(ipc, two_generations_of_another_process, gates, .clauses = {"XHAL-IP
 
 // Waits on a stream for what the importer records, and tells when it got there.
 void waiter(Context& t, Peer& peer) {
+  t.prepare(0);
   Event event(t, XHAL_EVENT_IPC);
   Stream stream(t);
   Marker behind(t);
@@ -176,6 +177,12 @@ void step(Context& t, xhal_stream_t stream, void* cells, uint64_t op) {
   }
 }
 
+// Work may start no sooner than somebody asks about it, and the other process asks about its own.
+void record_step(xhal_event_t event, xhal_stream_t stream, Context& t) {
+  REQUIRE_OK(xhal_event_record(event, stream, 0));
+  TRACED(xhal_stream_query(stream));
+}
+
 void partner(Context& t, Peer& peer) {
   const Buffer cells = device_memory(t, kCells * 8);
   t.write(cells, t.random_u64(kCells));
@@ -190,7 +197,7 @@ void partner(Context& t, Peer& peer) {
       REQUIRE_OK(xhal_stream_wait_event(stream, theirs, 0));
     }
     step(t, stream, cells, 2 * round);
-    REQUIRE_OK(xhal_event_record(done, stream, 0));
+    record_step(done, stream, t);
     peer.send("recorded");
   }
   peer.expect("finished");
@@ -214,7 +221,7 @@ XHAL_TEST(ipc, chain_through_two_processes, .clauses = {"XHAL-IPC-9", "XHAL-IPC-
     other.expect("recorded");
     REQUIRE_OK(xhal_stream_wait_event(stream, theirs, 0));
     step(t, stream, cells, 2 * round + 1);
-    REQUIRE_OK(xhal_event_record(done, stream, 0));
+    record_step(done, stream, t);
     if (round + 1 < kRounds) other.send("recorded");
     for (const uint64_t op : {2 * round, 2 * round + 1}) {
       expected = t.has_kernels() ? oracle::fold_u64(expected, op, kCells) : std::vector<uint64_t>(kCells, op);

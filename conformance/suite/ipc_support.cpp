@@ -81,7 +81,9 @@ ImportedEvent::~ImportedEvent() {
   if (handle_ != nullptr) TRACED(xhal_event_destroy(handle_));
 }
 
-RemoteRecorder::RemoteRecorder(Context& t) : t_(t), process_(t, serve_records), bytes_(process_.receive()) {}
+RemoteRecorder::RemoteRecorder(Context& t) : t_(t), process_(t, serve_records), bytes_(process_.receive()) {
+  t.prepare(0);  // for witness()
+}
 
 bool RemoteRecorder::ask(const std::string& word, int place) {
   process_.send(word + (place == 0 ? '0' : '1'));

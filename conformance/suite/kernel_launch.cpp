@@ -5,7 +5,7 @@
 #include <cstring>
 #include <limits>
 
-#include "suite/support.h"
+#include "suite/launch_support.h"
 
 namespace xhal::conformance {
 namespace {
@@ -49,39 +49,6 @@ XHAL_TEST_P(kernel, arguments_are_copied, gates, .clauses = {"XHAL-KERNEL-3"},
   for (const uint64_t cell : before) expected.push_back(oracle::FoldHistory(cell, ops).value());
   EXPECT_DATA("XHAL-KERNEL-3", expected, t.read<uint64_t>(cells, kCells));
 }
-
-// A fold of one cell that is changed in one way, and must then be refused without running.
-class Refusal {
- public:
-  explicit Refusal(Context& t)
-      : t_(t), stream_(t), cell_(device_memory(t, 64)), kernel_(t.kernel("xhal_fold_u64")) {
-    t.write(cell_, std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8});
-  }
-
-  void expect(Clause clause, xhal_result_t code, const std::string& what,
-              const std::function<void(Launch&)>& change) {
-    Context& t = t_;
-    Launch launch(kernel_);
-    launch.updates(cell_, 64).value(uint64_t{9}).value(uint64_t{8});
-    change(launch);
-    note_call("xhal_kernel_launch(stream, kernel, &launch)  // " + what);
-    expect_result(t, clause, launch.on(stream_), code, "xhal_kernel_launch(stream, kernel, &launch)",
-                  XHAL_HERE, what);
-  }
-  void expect_untouched(Clause clause) {
-    Context& t = t_;
-    REQUIRE_OK(xhal_stream_synchronize(stream_, t.patience()));
-    expect_data(t, clause, std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8}, t.read<uint64_t>(cell_, 8),
-                "the cells", XHAL_HERE, "a refused launch ran");
-  }
-  [[nodiscard]] const Buffer& cell() const { return cell_; }
-
- private:
-  Context& t_;
-  Stream stream_;
-  Buffer cell_;
-  xhal_kernel_t kernel_;
-};
 
 XHAL_TEST(kernel, sizes_are_checked, .clauses = {"XHAL-KERNEL-5"},
           .observes = "a zero in each size, and one above each limit: codes; nothing ran",
@@ -176,24 +143,40 @@ XHAL_TEST(kernel, further_ranges, .clauses = {"XHAL-KERNEL-10"},
   EXPECT_VALUE("XHAL-KERNEL-10", t.read<uint64_t>(cell, 1).front(), oracle::mix(3, 4));
 }
 
-XHAL_TEST(kernel, unclaimed_launch_flags, .clauses = {"XHAL-KERNEL-13"},
-          .observes = "a cooperative launch without the feature: the code; nothing ran",
-          .needs = {XHAL_FEATURE_KERNEL}, .unless = {XHAL_FEATURE_COOPERATIVE_LAUNCH}) {
+// A cluster that every device with clusters takes.
+void make_cluster(Launch& launch, uint32_t flags) {
+  launch.raw().flags = flags;
+  std::fill_n(launch.raw().cluster_size, 3, 1u);
+}
+constexpr uint32_t kBothFlags = uint32_t{XHAL_LAUNCH_COOPERATIVE} | uint32_t{XHAL_LAUNCH_CLUSTER};
+
+XHAL_TEST(
+    kernel, unclaimed_launch_flags, .clauses = {"XHAL-KERNEL-13"},
+    .observes =
+        "cooperative launches without the feature, also with clusters: the code; nothing ran; occupancy "
+        "tells 0",
+    .needs = {XHAL_FEATURE_KERNEL}, .unless = {XHAL_FEATURE_COOPERATIVE_LAUNCH}) {
   Refusal refusal(t);
   refusal.expect("XHAL-KERNEL-13", XHAL_ERROR_UNSUPPORTED, "COOPERATIVE",
                  [](Launch& l) { l.raw().flags = XHAL_LAUNCH_COOPERATIVE; });
+  refusal.expect("XHAL-KERNEL-13", XHAL_ERROR_UNSUPPORTED, "both flags",
+                 [](Launch& l) { make_cluster(l, kBothFlags); });
   refusal.expect_untouched("XHAL-KERNEL-13");
+  EXPECT_VALUE("XHAL-KERNEL-13", occupancy_of(t, "xhal_fold_u64", 1, 0).max_cooperative_groups, 0u);
 }
 
 XHAL_TEST(kernel, unclaimed_cluster_flag, .clauses = {"XHAL-KERNEL-13"},
-          .observes = "a cluster launch without the feature: the code; nothing ran",
+          .observes =
+              "cluster launches without the feature, also cooperative ones: the code; nothing ran; occupancy "
+              "tells 0",
           .needs = {XHAL_FEATURE_KERNEL}, .unless = {XHAL_FEATURE_CLUSTER_LAUNCH}) {
   Refusal refusal(t);
-  refusal.expect("XHAL-KERNEL-13", XHAL_ERROR_UNSUPPORTED, "CLUSTER", [](Launch& l) {
-    l.raw().flags = XHAL_LAUNCH_CLUSTER;
-    l.raw().cluster_size[0] = l.raw().cluster_size[1] = l.raw().cluster_size[2] = 1;
-  });
+  refusal.expect("XHAL-KERNEL-13", XHAL_ERROR_UNSUPPORTED, "CLUSTER",
+                 [](Launch& l) { make_cluster(l, XHAL_LAUNCH_CLUSTER); });
+  refusal.expect("XHAL-KERNEL-13", XHAL_ERROR_UNSUPPORTED, "both flags",
+                 [](Launch& l) { make_cluster(l, kBothFlags); });
   refusal.expect_untouched("XHAL-KERNEL-13");
+  EXPECT_VALUE("XHAL-KERNEL-13", occupancy_of(t, "xhal_fold_u64", 1, 0).max_cluster_groups, 0u);
 }
 
 XHAL_TEST(kernel, stream_of_another_device, .clauses = {"XHAL-KERNEL-15"},

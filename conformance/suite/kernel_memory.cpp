@@ -55,7 +55,7 @@ XHAL_TEST(kernel, local_memory_is_a_groups_own, .clauses = {"XHAL-KERNEL-9"},
           .observes =
               "reductions over 500 groups, with exactly and with more than the local memory they need, on "
               "two streams at once",
-          .needs = {XHAL_FEATURE_KERNEL}) {
+          .needs = {XHAL_FEATURE_KERNEL}, .not_bit_exact = "its sizes follow the device's limits") {
   const uint32_t group = fits(t, 64) ? 64 : 1;
   Stream first(t);
   Stream second(t);
@@ -82,7 +82,7 @@ XHAL_TEST(kernel, local_memory_is_a_groups_own, .clauses = {"XHAL-KERNEL-9"},
 
 XHAL_TEST(kernel, dynamic_local_bytes, .clauses = {"XHAL-KERNEL-9"},
           .observes = "a reduction with dynamic local bytes beside its local argument",
-          .needs = {XHAL_FEATURE_KERNEL}) {
+          .needs = {XHAL_FEATURE_KERNEL}, .not_bit_exact = "its sizes follow the device's limits") {
   const uint32_t group = fits(t, 64) ? 64 : 1;
   const uint64_t n = 20 * group;
   const auto source = t.random_u32(n);

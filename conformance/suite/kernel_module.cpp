@@ -25,12 +25,14 @@ XHAL_TEST(module, load_and_find, .clauses = {"XHAL-KERNEL-1", "XHAL-KERNEL-2", "
   xhal_kernel_t kernel = nullptr;
   xhal_kernel_t again = nullptr;
   xhal_kernel_t none = sentinel<xhal_kernel_s>();
-  ASSERT_RESULT("XHAL-KERNEL-2", xhal_module_get_kernel(module, "xhal_fold_u64", &kernel), XHAL_SUCCESS);
-  EXPECT_RESULT("XHAL-KERNEL-2", xhal_module_get_kernel(module, "xhal_fold_u64", &again), XHAL_SUCCESS);
+  const std::string fold = t.kernel_name("xhal_fold_u64");
+  ASSERT_RESULT("XHAL-KERNEL-2", xhal_module_get_kernel(module, fold.c_str(), &kernel), XHAL_SUCCESS);
+  EXPECT_RESULT("XHAL-KERNEL-2", xhal_module_get_kernel(module, fold.c_str(), &again), XHAL_SUCCESS);
   EXPECT_VALUE("XHAL-KERNEL-2", again, kernel);
-  for (const char* name : {"no_such_kernel", "", "xhal_fold_u6", "xhal_fold_u64x"}) {
-    EXPECT_RESULT("XHAL-KERNEL-2", xhal_module_get_kernel(module, name, &none), XHAL_ERROR_NOT_FOUND, "'{}'",
-                  name);
+  for (const std::string& name :
+       {std::string("no_such_kernel"), std::string(), fold.substr(0, fold.size() - 1), fold + "x"}) {
+    EXPECT_RESULT("XHAL-KERNEL-2", xhal_module_get_kernel(module, name.c_str(), &none), XHAL_ERROR_NOT_FOUND,
+                  "'{}'", name);
   }
   EXPECT_VALUE("XHAL-KERNEL-2", none, sentinel<xhal_kernel_s>());
   const Buffer cell = device_memory(t, 8);
@@ -75,9 +77,10 @@ XHAL_TEST(
   const xhal_result_t code = xhal_module_get_global(module, "no_such_global", &pointer, &size);
   EXPECT_CLAUSE("XHAL-KERNEL-21", code == XHAL_ERROR_NOT_FOUND || code == XHAL_ERROR_UNSUPPORTED, "'{}'",
                 xhal_result_name(code));
-  for (const char* name : {"", "no_such_globaL", "xhal_fold_u64"}) {
-    EXPECT_RESULT("XHAL-KERNEL-21", xhal_module_get_global(module, name, &pointer, &size), code, "'{}'",
-                  name);
+  for (const std::string& name :
+       {std::string(), std::string("no_such_globaL"), t.kernel_name("xhal_fold_u64")}) {
+    EXPECT_RESULT("XHAL-KERNEL-21", xhal_module_get_global(module, name.c_str(), &pointer, &size), code,
+                  "'{}'", name);
   }
   EXPECT_VALUE("XHAL-KERNEL-21", pointer, static_cast<void*>(&module));
   EXPECT_VALUE("XHAL-KERNEL-21", size, uint64_t{77});
@@ -133,13 +136,17 @@ XHAL_TEST_P(module, destroy_in_flight, gates, .clauses = {"XHAL-KERNEL-8", "XHAL
   xhal_module_t module = nullptr;
   REQUIRE_OK(KernelPack::load(t.device(), t.pack().image(), &module));
   xhal_kernel_t kernel = nullptr;
-  REQUIRE_OK(xhal_module_get_kernel(module, "xhal_fold_u64", &kernel));
+  REQUIRE_OK(xhal_module_get_kernel(module, t.kernel_name("xhal_fold_u64").c_str(), &kernel));
   Stream stream(t);
   const Buffer cells = device_memory(t, kCells * 8);
   t.write(cells, before);
-  Gate gate(t, stream, gate_kind(t.text("hold")));
   Launch launch(kernel);
   launch.cover(kCells, small_group(t)).updates(cells).value(uint64_t{21}).value(kCells);
+  // Code may be loaded by the first launch, which may wait for that; the destroy of a module whose first launch is in flight is what
+  // `loaded_often` looks at.
+  REQUIRE_OK(launch.on(stream));
+  REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+  Gate gate(t, stream, gate_kind(t.text("hold")));
   REQUIRE_OK(launch.on(stream));
   EXPECT_RESULT("XHAL-KERNEL-8", xhal_module_destroy(module), XHAL_SUCCESS);
   if (gate.shut()) EXPECT_CLAUSE("XHAL-KERNEL-8", gate.held(), "the destroy blocked");
@@ -148,7 +155,8 @@ XHAL_TEST_P(module, destroy_in_flight, gates, .clauses = {"XHAL-KERNEL-8", "XHAL
   EXPECT_RESULT("XHAL-ABI-4", xhal_module_destroy(module), XHAL_ERROR_INVALID_HANDLE, "destroyed twice");
   gate.open();
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-  EXPECT_DATA("XHAL-KERNEL-8", oracle::fold_u64(before, 21, kCells), t.read<uint64_t>(cells, kCells));
+  const auto after = oracle::fold_u64(oracle::fold_u64(before, 21, kCells), 21, kCells);
+  EXPECT_DATA("XHAL-KERNEL-8", after, t.read<uint64_t>(cells, kCells));
 }
 
 XHAL_TEST(module, loaded_often, .clauses = {"XHAL-KERNEL-8"},
@@ -163,7 +171,7 @@ XHAL_TEST(module, loaded_often, .clauses = {"XHAL-KERNEL-8"},
     xhal_module_t module = nullptr;
     xhal_kernel_t kernel = nullptr;
     REQUIRE_OK(KernelPack::load(t.device(), image, &module));
-    REQUIRE_OK(xhal_module_get_kernel(module, "xhal_fold_u64", &kernel));
+    REQUIRE_OK(xhal_module_get_kernel(module, t.kernel_name("xhal_fold_u64").c_str(), &kernel));
     Launch launch(kernel);
     launch.updates(cell, 8).value(i).value(uint64_t{1});
     REQUIRE_OK(launch.on(stream));
@@ -178,7 +186,7 @@ XHAL_TEST(kernel, info, .clauses = {"XHAL-KERNEL-11"},
           .observes =
               "name, parameter count, group size, preferred multiple and static local bytes of four kernels; "
               "a group of the largest size runs",
-          .needs = {XHAL_FEATURE_KERNEL}) {
+          .needs = {XHAL_FEATURE_KERNEL}, .not_bit_exact = "its sizes follow the device's limits") {
   const auto& p = t.properties();
   const std::pair<const char*, uint32_t> kernels[] = {
       {"xhal_fold_u64", 3}, {"xhal_reduce_u32", 4}, {"xhal_ids_u32", 1}, {"xhal_axpy_f32", 4}};
@@ -186,7 +194,7 @@ XHAL_TEST(kernel, info, .clauses = {"XHAL-KERNEL-11"},
     xhal_kernel_info_t info{};
     info.struct_size = sizeof(info);
     ASSERT_RESULT("XHAL-KERNEL-11", xhal_kernel_get_info(t.kernel(name), &info), XHAL_SUCCESS);
-    EXPECT_VALUE("XHAL-KERNEL-11", bounded_text(info.name), name);
+    EXPECT_VALUE("XHAL-KERNEL-11", bounded_text(info.name), t.kernel_name(name));
     EXPECT_CLAUSE("XHAL-KERNEL-11", info.parameter_count == parameters || info.parameter_count == UINT32_MAX,
                   "{}: {}", name, info.parameter_count);
     EXPECT_CLAUSE("XHAL-KERNEL-11", info.max_group_items > 0 && info.max_group_items <= p.max_group_items,

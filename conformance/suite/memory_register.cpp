@@ -67,6 +67,41 @@ XHAL_TEST(register, kernels_use_the_same_address, .clauses = {"XHAL-REGISTER-1"}
   REQUIRE_OK(xhal_memory_unregister(t.device(), block));
 }
 
+XHAL_TEST(
+    register, many_at_once, .clauses = {"XHAL-REGISTER-1"},
+    .observes =
+        "attributes of two hundred ranges registered in a shuffled order, once all are, once every other "
+        "one is not any more, once none is and once ten are again",
+    .needs = {XHAL_FEATURE_REGISTER}) {
+  constexpr size_t kRanges = 200;
+  constexpr size_t kBytes = 4096;
+  uint8_t* block = host_block(t, 2 * kRanges * kBytes);
+  // A gap behind each, so that none can be taken for its neighbour.
+  const auto range = [&](size_t i) { return block + 2 * i * kBytes; };
+  std::vector<size_t> order(kRanges);
+  for (size_t i = 0; i < kRanges; ++i) order[i] = i * 77 % kRanges;
+  for (const size_t i : order) REQUIRE_OK(xhal_memory_register(t.device(), range(i), kBytes, 0));
+  const auto expect = [&](const auto& is_registered, const char* when) {
+    for (size_t i = 0; i < kRanges; ++i) {
+      const auto found = attributes_of(t, range(i) + 100);
+      const uint32_t kind = is_registered(i) ? XHAL_MEMORY_REGISTERED : XHAL_MEMORY_UNMANAGED;
+      if (!EXPECT_VALUE("XHAL-REGISTER-1", found.kind, kind, "range {}, {}", i, when)) return;
+      if (is_registered(i))
+        EXPECT_VALUE("XHAL-REGISTER-1", found.base, static_cast<void*>(range(i)), "range {}, {}", i, when);
+      EXPECT_VALUE("XHAL-REGISTER-1", attributes_of(t, range(i) + kBytes).kind,
+                   uint32_t{XHAL_MEMORY_UNMANAGED}, "behind range {}, {}", i, when);
+    }
+  };
+  expect([](size_t) { return true; }, "all registered");
+  for (size_t i = 0; i < kRanges; i += 2) REQUIRE_OK(xhal_memory_unregister(t.device(), range(i)));
+  expect([](size_t i) { return i % 2 == 1; }, "every other one registered");
+  for (size_t i = 1; i < kRanges; i += 2) REQUIRE_OK(xhal_memory_unregister(t.device(), range(i)));
+  expect([](size_t) { return false; }, "none registered");
+  for (size_t i = 0; i < 10; ++i) REQUIRE_OK(xhal_memory_register(t.device(), range(i), kBytes, 0));
+  expect([](size_t i) { return i < 10; }, "the first ten again");
+  for (size_t i = 0; i < 10; ++i) REQUIRE_OK(xhal_memory_unregister(t.device(), range(i)));
+}
+
 XHAL_TEST(register, refusals, .clauses = {"XHAL-REGISTER-2"},
           .observes =
               "overlaps with registered and allocated ranges, unregister of interior, unknown, pinned and "

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <stdexcept>
 
 #include "element_oracles.h"
@@ -231,6 +232,30 @@ void check_structs(Context& t, Clause clause, xhal_stream_t stream, xhal_kernel_
   EXPECT_DATA(clause, expected, out.now(t));
 }
 
+// Each group is a team of its own and waits for nobody else: a plain launch.
+void check_meet(Context& t, Clause clause, xhal_stream_t stream, xhal_kernel_t kernel) {
+  for (const uint32_t items : {1u, 7u, small_group(t)}) {
+    const oracle::Counts groups = {3, 2, 2};
+    constexpr uint32_t kGroups = 12;
+    constexpr uint32_t kRounds = 5;
+    const Elements<uint64_t> cells(t, t.random_u64(size_t{2} * kGroups * items));
+    const Elements<uint32_t> arrivals(t, std::vector<uint32_t>(kGroups, 0));
+    const Elements<uint32_t> quit(t, {0});
+    Launch launch(kernel);
+    launch.groups(groups[0], groups[1], groups[2])
+        .items(items)
+        .updates(cells.memory())
+        .updates(arrivals.memory())
+        .reads(quit.memory());
+    for (int d = 0; d < 3; ++d) launch.value(uint32_t{1});
+    launch.value(kRounds).value(std::numeric_limits<uint32_t>::max()).local(uint64_t{items} * 8);
+    run(t, stream, clause, launch, fmt::format("groups of {}", items));
+    EXPECT_DATA(clause, oracle::meet_u64(cells.before(), groups, items, {1, 1, 1}, kRounds), cells.now(t),
+                "groups of {}", items);
+    EXPECT_DATA(clause, std::vector<uint32_t>(kGroups, kRounds), arrivals.now(t), "groups of {}", items);
+  }
+}
+
 struct GroupCheck {
   const char* kernel;
   void (*check)(Context&, Clause, xhal_stream_t, xhal_kernel_t);
@@ -244,6 +269,7 @@ constexpr GroupCheck kGroupChecks[] = {
     {"xhal_atomics_u64", check_atomics<uint64_t>},
     {"xhal_local_atomics_u32", check_local_atomics<uint32_t>},
     {"xhal_local_atomics_u64", check_local_atomics<uint64_t>},
+    {"xhal_meet_u64", check_meet},
     {"xhal_spin_u64", check_spin},
     {"xhal_structs_u64", check_structs},
 };
@@ -261,7 +287,7 @@ const std::vector<PackedKernel>& packed_kernels() {
         {"xhal_atomics_u64", 3},   {"xhal_local_atomics_u32", 3}, {"xhal_local_atomics_u64", 3},
         {"xhal_fold_u64", 3},      {"xhal_fold2_u64", 4},         {"xhal_gate_u32", 3},
         {"xhal_spin_u64", 2},      {"xhal_chase_u64", 3},         {"xhal_ids_u32", 1},
-        {"xhal_structs_u64", 6},   {"xhal_trap_u32", 1}};
+        {"xhal_structs_u64", 6},   {"xhal_meet_u64", 9},          {"xhal_trap_u32", 1}};
     for (const char* type : kTypes) {
       for (const auto& [operation, parameters] :
            {std::pair{"fill", 3u}, {"copy", 3u}, {"iota", 4u}, {"axpy", 4u}, {"add", 4u}}) {

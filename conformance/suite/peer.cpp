@@ -82,7 +82,7 @@ XHAL_TEST(peer, kernels_reach_the_peer, .clauses = {"XHAL-PEER-1"},
     t.write(own, data, pair.device);
     const auto once = oracle::fold_u64(data, 3, kCells);
     for (const Buffer* memory : {&early, &late}) {
-      REQUIRE_OK(fold(t, stream, *memory, 3, kCells, pair.device));
+      EXPECT_RESULT("XHAL-PEER-1", fold(t, stream, *memory, 3, kCells, pair.device), XHAL_SUCCESS);
       EXPECT_RESULT("XHAL-PEER-1", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS, "{} to {}",
                     pair.device, pair.peer);
       EXPECT_DATA("XHAL-PEER-1", once, t.read<uint64_t>(*memory, kCells, pair.peer),
@@ -157,6 +157,8 @@ XHAL_TEST(peer, twice, .clauses = {"XHAL-PEER-2", "XHAL-MEMORY-17"},
     EXPECT_RESULT("XHAL-PEER-2", xhal_device_disable_peer(device, peer), XHAL_ERROR_ALREADY_DONE,
                   "never enabled");
     copies("never enabled");
+    EXPECT_RESULT("XHAL-PEER-2", xhal_device_enable_peer(device, peer), XHAL_SUCCESS, "it was not enabled");
+    EXPECT_RESULT("XHAL-PEER-2", xhal_device_disable_peer(device, peer), XHAL_SUCCESS, "it was enabled");
     for (int round = 0; round < 2; ++round) {
       PeerAccess access(t, pair);
       EXPECT_RESULT("XHAL-PEER-2", xhal_device_enable_peer(device, peer), XHAL_ERROR_ALREADY_DONE, "enabled");

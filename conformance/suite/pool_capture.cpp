@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Allocation and free as nodes of a graph.
+#include <algorithm>
+
 #include "suite/graph_support.h"
 #include "suite/pool_support.h"
 
@@ -17,7 +19,7 @@ Graph life(
   return captured(t, stream, [&](xhal_stream_t s) {
     void* memory = nullptr;
     EXPECT_RESULT("XHAL-POOL-10", xhal_pool_allocate(pool, s, kBytes, &memory), XHAL_SUCCESS);
-    if (memory == nullptr) throw StopTest();
+    ASSERT_CLAUSE("XHAL-POOL-10", memory != nullptr, "an allocation that succeeds gives no pointer");
     REQUIRE_OK(xhal_memory_fill(s, memory, value, 1, kBytes));
     between(s);
     REQUIRE_OK(xhal_memory_copy(s, out, memory, kBytes));
@@ -88,7 +90,7 @@ XHAL_TEST_P(
   const GraphExec second_exec(t, second);
   // In front of the launch: copies that may wait for their stream, as declared, are submitted while nothing is held.
   REQUIRE_OK(xhal_graph_exec_launch(first_exec, a));
-  require_entered(t, *gate);
+  require_entered(t, *gate, a);
   const bool beside = t.witness(*gate);
   if (!beside) gate->open();
   EXPECT_RESULT("XHAL-POOL-10", xhal_graph_exec_launch(second_exec, b), XHAL_SUCCESS);
@@ -131,6 +133,72 @@ XHAL_TEST(
   const PoolMemory memory(t, pool, stream, 4096);
   EXPECT_RESULT("XHAL-POOL-10", xhal_memory_fill(stream, memory, 1, 1, 4096), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-POOL-10", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS);
+}
+
+XHAL_TEST(pool, captured_memory_comes_back, .clauses = {"XHAL-POOL-10"},
+          .observes =
+              "twelve graphs in turn that allocate a quarter of the free memory, fill its ends and free it, "
+              "launched "
+              "and destroyed, every other one with its launch still under way: none runs out",
+          .needs = {XHAL_FEATURE_POOL, XHAL_FEATURE_GRAPH}, .isolated = true) {
+  xhal_memory_info_t info{};
+  info.struct_size = sizeof(info);
+  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const uint64_t quarter = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
+  Pool pool(t);
+  Stream stream(t);
+  for (int round = 0; round < 12; ++round) {
+    Graph graph = captured(t, stream, [&](xhal_stream_t s) {
+      void* memory = nullptr;
+      ASSERT_RESULT("XHAL-POOL-10", xhal_pool_allocate(pool, s, quarter, &memory), XHAL_SUCCESS,
+                    "round {}, {} bytes", round, quarter);
+      const PoolMemory kept(pool, s, memory);
+      REQUIRE_OK(xhal_memory_fill(s, kept, 1, 1, 64));
+      REQUIRE_OK(xhal_memory_fill(s, kept.at(quarter - 64), 2, 1, 64));
+    });
+    {
+      const GraphExec exec(t, graph);
+      ASSERT_RESULT("XHAL-POOL-10", xhal_graph_exec_launch(exec, stream), XHAL_SUCCESS, "round {}", round);
+      if (round % 2 == 0) REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+      graph.reset();
+    }
+    ASSERT_RESULT("XHAL-POOL-10", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS, "round {}",
+                  round);
+  }
+}
+
+XHAL_TEST(
+    pool, captured_and_freed_outside, .clauses = {"XHAL-POOL-10"},
+    .observes =
+        "memory that a graph allocates, fills and leaves, copied away on the launch's stream and freed "
+        "there, after which the pool gives out and fills as much; launched three times so: both contents",
+    .needs = {XHAL_FEATURE_POOL, XHAL_FEATURE_GRAPH}) {
+  constexpr int kLaunches = 3;
+  Pool pool(t, 0, ~uint64_t{0});
+  Stream stream(t);
+  const Buffer seen = device_memory(t, kBytes);
+  void* memory = nullptr;
+  const GraphExec exec = executable(t, stream, [&](xhal_stream_t s) {
+    ASSERT_RESULT("XHAL-POOL-10", xhal_pool_allocate(pool, s, kBytes, &memory), XHAL_SUCCESS);
+    REQUIRE_OK(xhal_memory_fill(s, memory, 0xA1, 1, kBytes));
+  });
+  std::vector<PoolMemory> others;
+  for (int launch = 0; launch < kLaunches; ++launch) {
+    REQUIRE_OK(xhal_graph_exec_launch(exec, stream));
+    REQUIRE_OK(xhal_memory_copy(stream, seen, memory, kBytes));
+    EXPECT_RESULT("XHAL-POOL-10", xhal_pool_free(pool, stream, memory), XHAL_SUCCESS, "behind launch {}",
+                  launch);
+    others.emplace_back(t, pool, stream, kBytes);
+    REQUIRE_OK(xhal_memory_fill(stream, others.back(), 0xB1 + static_cast<unsigned>(launch), 1, kBytes));
+    REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+    EXPECT_DATA("XHAL-POOL-10", std::vector<uint8_t>(kBytes, 0xA1), t.read<uint8_t>(seen, kBytes),
+                "the graph's own, launch {}", launch);
+  }
+  for (int launch = 0; launch < kLaunches; ++launch) {
+    EXPECT_DATA("XHAL-POOL-10", std::vector<uint8_t>(kBytes, static_cast<uint8_t>(0xB1 + launch)),
+                t.read<uint8_t>(others[static_cast<size_t>(launch)], kBytes),
+                "what the pool gave out behind launch {}", launch);
+  }
 }
 
 }  // namespace

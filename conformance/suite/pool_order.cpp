@@ -114,32 +114,37 @@ XHAL_TEST_P(
         "memory freed on a held stream whose copy out of it is still to run; sixteen allocations of its "
         "size, and of half of it, on another stream are filled: the copy has the first contents",
     .needs = {XHAL_FEATURE_POOL}) {
-  constexpr uint64_t kBytes = 1u << 20;
-  Pool pool(t, 0, ~uint64_t{0});
-  Stream a(t);
-  Stream b(t);
-  const Buffer seen = pinned_memory(t, kBytes);
-  PoolMemory memory(t, pool, a, kBytes);
-  REQUIRE_OK(xhal_memory_fill(a, memory, 0xA7, 1, kBytes));
-  REQUIRE_OK(xhal_stream_synchronize(a, t.patience()));
-  Gate gate(t, a, gate_kind(t.text("hold")));
-  if (may_block(t, XHAL_COPY_DEVICE_TO_PINNED)) gate.open();
-  REQUIRE_OK(xhal_memory_copy(a, seen, memory, kBytes));
-  EXPECT_RESULT("XHAL-POOL-2", xhal_pool_free(pool, a, memory.release()), XHAL_SUCCESS);
+  HeldFree work(t, gate_kind(t.text("hold")), 0xA7);
   std::vector<PoolMemory> others;
   for (int i = 0; i < 16; ++i) {
-    const uint64_t bytes = i % 2 == 0 ? kBytes : kBytes / 2;
-    others.emplace_back(t, pool, b, bytes);
-    REQUIRE_OK(xhal_memory_fill(b, others.back(), 0x3C, 1, bytes));
+    const uint64_t bytes = i % 2 == 0 ? HeldFree::kBytes : HeldFree::kBytes / 2;
+    others.emplace_back(t, work.pool(), work.other(), bytes);
+    REQUIRE_OK(xhal_memory_fill(work.other(), others.back(), 0x3C, 1, bytes));
   }
   // The fills have run before the gate opens wherever another stream can get on beside it.
-  if (t.witness(gate)) REQUIRE_OK(xhal_stream_synchronize(b, t.patience()));
-  gate.open();
-  REQUIRE_OK(xhal_stream_synchronize(a, t.patience()));
-  REQUIRE_OK(xhal_stream_synchronize(b, t.patience()));
-  EXPECT_DATA("XHAL-POOL-2", std::vector<uint8_t>(kBytes, 0xA7),
-              std::vector<uint8_t>(seen.host().begin(), seen.host().end()),
-              "the copy out of the freed memory");
+  if (t.witness(work.gate())) REQUIRE_OK(xhal_stream_synchronize(work.other(), t.patience()));
+  EXPECT_DATA("XHAL-POOL-2", work.expected(), work.finish(), "the copy out of the freed memory");
+}
+
+XHAL_TEST_P(pool, freed_memory_goes_to_who_waits, gates, .clauses = {"XHAL-POOL-1", "XHAL-POOL-2"},
+            .observes =
+                "memory freed on a held stream whose copy out of it is still to run; a stream that waits for "
+                "an event "
+                "behind the free allocates, while the gate is shut, fills and copies away: both copies",
+            .needs = {XHAL_FEATURE_POOL}) {
+  HeldFree work(t, gate_kind(t.text("hold")), 0xA8);
+  Event freed(t);
+  const Buffer seen = device_memory(t, HeldFree::kBytes);
+  const bool held = work.gate().held();
+  REQUIRE_OK(xhal_event_record(freed, work.held(), 0));
+  REQUIRE_OK(xhal_stream_wait_event(work.other(), freed, 0));
+  const PoolMemory memory(t, work.pool(), work.other(), HeldFree::kBytes);
+  if (held) EXPECT_CLAUSE("XHAL-POOL-1", work.gate().held(), "an allocation waited for a stream");
+  REQUIRE_OK(xhal_memory_fill(work.other(), memory, 0x3D, 1, HeldFree::kBytes));
+  REQUIRE_OK(xhal_memory_copy(work.other(), seen, memory, HeldFree::kBytes));
+  EXPECT_DATA("XHAL-POOL-2", work.expected(), work.finish(), "the copy out of the freed memory");
+  EXPECT_DATA("XHAL-POOL-2", std::vector<uint8_t>(HeldFree::kBytes, 0x3D),
+              t.read<uint8_t>(seen, HeldFree::kBytes), "the copy out of what was allocated behind it");
 }
 
 XHAL_TEST(

@@ -7,14 +7,6 @@
 namespace xhal::conformance {
 namespace {
 
-// Large against any granularity, small against the device.
-uint64_t large(Context& t) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
-  return std::clamp<uint64_t>(info.free_bytes / 16, 1u << 20, 64u << 20);
-}
-
 XHAL_TEST(
     pool, limit, .clauses = {"XHAL-POOL-4"},
     .observes =
@@ -59,6 +51,57 @@ XHAL_TEST(
   EXPECT_RESULT("XHAL-POOL-4", xhal_memory_fill(stream, again, 1, 1, part), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-POOL-4", xhal_pool_free(pool, stream, again), XHAL_SUCCESS);
   EXPECT_RESULT("XHAL-POOL-4", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS);
+}
+
+XHAL_TEST(pool, device_runs_out, .clauses = {"XHAL-POOL-4", "XHAL-POOL-6"},
+          .observes =
+              "half of the device allocated otherwise, then a sixteenth from a pool without a limit until "
+              "one is refused: the code, their number, a fill of the last; after a free one more; what the "
+              "device has free once all are freed and the pool is trimmed",
+          .needs = {XHAL_FEATURE_POOL}, .isolated = true) {
+  const auto memory_info = [&] {
+    xhal_memory_info_t info{};
+    info.struct_size = sizeof(info);
+    REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+    return info;
+  };
+  const xhal_memory_info_t before = memory_info();
+  const uint64_t chunk = std::min(before.free_bytes / 16, t.properties().max_allocation_bytes);
+  // Who counts a pool's memory apart from all other gives out more than there is.
+  std::vector<Buffer> others;
+  while (others.size() < 8) others.push_back(device_memory(t, chunk));
+  Pool pool(t, 0);
+  Stream stream(t);
+  std::vector<PoolMemory> chunks;
+  xhal_result_t refused = XHAL_SUCCESS;
+  while (chunks.size() < 1000) {
+    void* pointer = nullptr;
+    refused = TRACED(xhal_pool_allocate(pool, stream, chunk, &pointer));
+    if (refused != XHAL_SUCCESS) break;
+    chunks.emplace_back(pool, stream, pointer);
+  }
+  EXPECT_VALUE("XHAL-POOL-4", result_name(refused), result_name(XHAL_ERROR_OUT_OF_DEVICE_MEMORY),
+               "after {} chunks of {} bytes", chunks.size(), chunk);
+  ASSERT_CLAUSE("XHAL-POOL-4",
+                chunks.size() >= 2 && others.size() + chunks.size() <= before.total_bytes / chunk + 1,
+                "{} chunks of {} bytes fit into {}", chunks.size(), chunk, before.total_bytes);
+  REQUIRE_OK(xhal_memory_fill(stream, chunks.back(), 5, 1, 64));
+  REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+  EXPECT_DATA("XHAL-POOL-4", std::vector<uint8_t>(64, 5), t.read<uint8_t>(chunks.back(), 64),
+              "the last one behind the refusal");
+  chunks.pop_back();
+  REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+  void* again = nullptr;
+  if (EXPECT_RESULT("XHAL-POOL-4", xhal_pool_allocate(pool, stream, chunk, &again), XHAL_SUCCESS,
+                    "after a free"))
+    chunks.emplace_back(pool, stream, again);
+  chunks.clear();
+  others.clear();
+  REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+  EXPECT_RESULT("XHAL-POOL-6", xhal_pool_trim(pool, 0), XHAL_SUCCESS);
+  const uint64_t free_after = memory_info().free_bytes;
+  EXPECT_CLAUSE("XHAL-POOL-6", free_after + chunk >= before.free_bytes, "{} bytes are free, {} were",
+                free_after, before.free_bytes);
 }
 
 XHAL_TEST(
@@ -189,29 +232,14 @@ XHAL_TEST_P(
         "a trim while a gate holds a copy out of memory whose free is behind it: returns, and the copy "
         "has the contents although the trimmed pool and the device gave out as much again",
     .needs = {XHAL_FEATURE_POOL}) {
-  constexpr uint64_t kBytes = 1u << 20;
-  Pool pool(t, 0, ~uint64_t{0});
-  Stream a(t);
-  Stream b(t);
-  const Buffer seen = pinned_memory(t, kBytes);
-  PoolMemory memory(t, pool, a, kBytes);
-  REQUIRE_OK(xhal_memory_fill(a, memory, 0x6E, 1, kBytes));
-  REQUIRE_OK(xhal_stream_synchronize(a, t.patience()));
-  Gate gate(t, a, gate_kind(t.text("hold")));
-  if (may_block(t, XHAL_COPY_DEVICE_TO_PINNED)) gate.open();
-  REQUIRE_OK(xhal_memory_copy(a, seen, memory, kBytes));
-  REQUIRE_OK(xhal_pool_free(pool, a, memory.release()));
-  EXPECT_RESULT("XHAL-POOL-6", xhal_pool_trim(pool, 0), XHAL_SUCCESS);
-  const Buffer fresh = device_memory(t, kBytes);
-  const PoolMemory again(t, pool, b, kBytes);
-  REQUIRE_OK(xhal_memory_fill(b, fresh, 0x55, 1, kBytes));
-  REQUIRE_OK(xhal_memory_fill(b, again, 0x55, 1, kBytes));
-  if (t.witness(gate)) REQUIRE_OK(xhal_stream_synchronize(b, t.patience()));
-  gate.open();
-  REQUIRE_OK(xhal_stream_synchronize(a, t.patience()));
-  REQUIRE_OK(xhal_stream_synchronize(b, t.patience()));
-  EXPECT_DATA("XHAL-POOL-6", std::vector<uint8_t>(kBytes, 0x6E),
-              std::vector<uint8_t>(seen.host().begin(), seen.host().end()));
+  HeldFree work(t, gate_kind(t.text("hold")), 0x6E);
+  EXPECT_RESULT("XHAL-POOL-6", xhal_pool_trim(work.pool(), 0), XHAL_SUCCESS);
+  const Buffer fresh = device_memory(t, HeldFree::kBytes);
+  const PoolMemory again(t, work.pool(), work.other(), HeldFree::kBytes);
+  REQUIRE_OK(xhal_memory_fill(work.other(), fresh, 0x55, 1, HeldFree::kBytes));
+  REQUIRE_OK(xhal_memory_fill(work.other(), again, 0x55, 1, HeldFree::kBytes));
+  if (t.witness(work.gate())) REQUIRE_OK(xhal_stream_synchronize(work.other(), t.patience()));
+  EXPECT_DATA("XHAL-POOL-6", work.expected(), work.finish());
 }
 
 XHAL_TEST(

@@ -2,7 +2,9 @@
 // Pools and their memory that go away with their scope.
 #pragma once
 
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "suite/support.h"
 
@@ -49,6 +51,35 @@ class PoolMemory {
   void* pointer_ = nullptr;
 };
 
+// Memory of a pool that is freed on a held stream behind a copy out of it which is still to run.
+class HeldFree {
+ public:
+  static constexpr uint64_t kBytes = 1u << 20;
+
+  HeldFree(Context& t, Gate::Kind hold, uint8_t contents);
+
+  [[nodiscard]] xhal_pool_t pool() const { return pool_; }
+  [[nodiscard]] xhal_stream_t held() const { return held_; }
+  [[nodiscard]] xhal_stream_t other() const { return other_; }
+  Gate& gate() { return *gate_; }
+  // Opens the gate, waits for both streams and tells what the copy found.
+  std::vector<uint8_t> finish();
+  [[nodiscard]] std::vector<uint8_t> expected() const { return std::vector<uint8_t>(kBytes, contents_); }
+
+ private:
+  Context& t_;
+  const uint8_t contents_;
+  Pool pool_;
+  Stream held_;
+  Stream other_;
+  Buffer seen_;
+  PoolMemory memory_;
+  std::optional<Gate> gate_;
+};
+
 xhal_pool_info_t pool_info(Context& t, xhal_pool_t pool);
+
+// A size that is large against any granularity, small against the device.
+uint64_t large(Context& t);
 
 }  // namespace xhal::conformance

@@ -199,6 +199,26 @@ XHAL_TEST(stream, info, .clauses = {"XHAL-STREAM-9"},
                 "the default stream's id {} is 0 or another stream's", info.id);
 }
 
+XHAL_TEST(stream, info_tells_the_device, .clauses = {"XHAL-STREAM-9"},
+          .observes = "index and handle of the device of a stream of each of two devices; their ids",
+          .devices = 2) {
+  uint64_t ids[2] = {};
+  for (size_t i = 0; i < 2; ++i) {
+    xhal_stream_t stream = nullptr;
+    REQUIRE_OK(xhal_stream_create(t.device(i), nullptr, &stream));
+    xhal_stream_info_t info{};
+    info.struct_size = sizeof(info);
+    EXPECT_RESULT("XHAL-STREAM-9", xhal_stream_get_info(stream, &info), XHAL_SUCCESS);
+    EXPECT_VALUE("XHAL-STREAM-9", info.device_index, t.properties(i).index);
+    xhal_device_t device = nullptr;
+    EXPECT_RESULT("XHAL-STREAM-9", xhal_stream_get_device(stream, &device), XHAL_SUCCESS);
+    EXPECT_VALUE("XHAL-STREAM-9", device, t.device(i));
+    ids[i] = info.id;
+    REQUIRE_OK(xhal_stream_destroy(stream));
+  }
+  EXPECT_CLAUSE("XHAL-STREAM-9", ids[0] != ids[1], "two streams have the id {}", ids[0]);
+}
+
 XHAL_TEST(stream, info_tells_the_priority, .clauses = {"XHAL-STREAM-9"},
           .observes = "the priority of streams made with each end of the range") {
   for (const int32_t priority : {t.properties().priority_least, t.properties().priority_greatest}) {

@@ -168,8 +168,11 @@ XHAL_TEST(telemetry, units_and_ranges, .clauses = {"XHAL-TELEMETRY-3"},
   read(t, first);
   Stream stream(t);
   const Buffer memory = device_memory(t, 8 << 20);
-  for (uint32_t i = 0; i < 20; ++i) REQUIRE_OK(xhal_memory_fill(stream, memory, i, 1, memory.size()));
-  REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+  // Awaited one by one: patience is for a piece of work, not for as much as one likes.
+  for (uint32_t i = 0; i < 20; ++i) {
+    REQUIRE_OK(xhal_memory_fill(stream, memory, i, 1, memory.size()));
+    REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+  }
   auto second = all_metrics();
   read(t, second);
   for (const auto& metrics : {first, second}) {

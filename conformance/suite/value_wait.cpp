@@ -255,6 +255,8 @@ XHAL_TEST_P(
       EXPECT_CLAUSE("XHAL-VALUE-2", gate->held(), "the write waited on the host");
     }
     if (gate != nullptr) gate->open();
+    // Asked about once, whatever the answer: work may start no sooner.
+    TRACED(xhal_stream_query(stream));
     ASSERT_CLAUSE("XHAL-VALUE-2", t.eventually([&] { return load(flag.as<uint32_t>()) == round; }),
                   "the host does not see the flag of round {}", round);
     EXPECT_VALUE("XHAL-VALUE-2", uint32_t{data.host()[kBytes - 1]}, uint32_t{byte}, "round {}", round);

@@ -36,12 +36,13 @@ XHAL_TEST(vmm, granularity, .clauses = {"XHAL-VMM-1"},
   }
 }
 
-XHAL_TEST(vmm, refused_sizes, .clauses = {"XHAL-VMM-1", "XHAL-ABI-11", "XHAL-ABI-14"},
-          .observes =
-              "size 0, one byte more and less, half a granule, misaligned offsets and addresses, bad "
-              "alignments and flags, in "
-              "every call that takes them: codes and out-parameters",
-          .needs = {XHAL_FEATURE_VMM}) {
+XHAL_TEST(
+    vmm, refused_sizes, .clauses = {"XHAL-VMM-1", "XHAL-ABI-11", "XHAL-ABI-13", "XHAL-ABI-14"},
+    .observes =
+        "size 0, one byte more and less, half a granule, misaligned offsets and addresses, bad "
+        "alignments and flags, and nowhere to write the result of a good size, in every call that takes "
+        "them: codes and out-parameters",
+    .needs = {XHAL_FEATURE_VMM}) {
   const uint64_t granule = granularity_of(t).minimum;
   const uint64_t bytes = vmm_bytes(t, 2);
   std::vector<uint64_t> bad = {0, 1, granule - 1, granule + 1, bytes - 1, bytes + 1, ~uint64_t{0}};
@@ -64,6 +65,10 @@ XHAL_TEST(vmm, refused_sizes, .clauses = {"XHAL-VMM-1", "XHAL-ABI-11", "XHAL-ABI
                   XHAL_ERROR_INVALID_ARGUMENT, "alignment {}", alignment);
     EXPECT_VALUE("XHAL-ABI-14", pointer, sentinel<void>(), "alignment {}", alignment);
   }
+  EXPECT_RESULT("XHAL-ABI-13", xhal_vmm_reserve(t.device(), bytes, 0, nullptr, nullptr),
+                XHAL_ERROR_INVALID_ARGUMENT, "no out_pointer");
+  EXPECT_RESULT("XHAL-ABI-13", xhal_physical_create(t.device(), bytes, 0, nullptr),
+                XHAL_ERROR_INVALID_ARGUMENT, "no out_physical");
   for (const uint32_t flags : {1u, 1u << 31, ~0u}) {
     xhal_physical_t physical = sentinel<xhal_physical_s>();
     EXPECT_RESULT("XHAL-ABI-11", xhal_physical_create(t.device(), bytes, flags, &physical),
@@ -242,7 +247,7 @@ XHAL_TEST(vmm, refused_maps, .clauses = {"XHAL-VMM-6"},
               "maps over something mapped, wholly and in part, outside of a range and beyond the physical "
               "memory: codes; the "
               "mapping's bytes afterwards",
-          .needs = {XHAL_FEATURE_VMM}) {
+          .needs = {XHAL_FEATURE_VMM}, .not_bit_exact = kSizedByGranules) {
   const uint64_t piece = vmm_bytes(t);
   const Range range(t, 4 * piece);
   const Physical physical(t, 2 * piece);
@@ -281,7 +286,7 @@ XHAL_TEST(vmm, refused_unmaps, .clauses = {"XHAL-VMM-6"},
               "unmap and set access of a part of a mapping, of more, of what is not mapped and over a hole: "
               "codes; the "
               "mappings' bytes afterwards; unmapped twice",
-          .needs = {XHAL_FEATURE_VMM}) {
+          .needs = {XHAL_FEATURE_VMM}, .not_bit_exact = kSizedByGranules) {
   const uint64_t piece = vmm_bytes(t);
   const Range range(t, 6 * piece);
   const Physical physical(t, 4 * piece);
@@ -338,7 +343,8 @@ XHAL_TEST(
 XHAL_TEST(
     vmm, calls_of_another_device, .clauses = {"XHAL-VMM-6"},
     .observes = "map, unmap, set access and release by device 1 in a range of device 0: codes, and the bytes",
-    .needs = {XHAL_FEATURE_VMM}, .devices = 2, .may_be_unobservable = true) {
+    .needs = {XHAL_FEATURE_VMM}, .devices = 2, .may_be_unobservable = true,
+    .not_bit_exact = kSizedByGranules) {
   if (!t.claims(XHAL_FEATURE_VMM, 1)) Context::not_observable("the second device has no virtual memory");
   const uint64_t piece = std::max(vmm_bytes(t), granularity_of(t, 1).recommended);
   const Range range(t, 2 * piece);

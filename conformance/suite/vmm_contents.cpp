@@ -37,7 +37,7 @@ XHAL_TEST(vmm, access, .clauses = {"XHAL-VMM-3"},
               "copies and fills while reserved, mapped without access, read-write, read-only, without access "
               "again, "
               "unmapped and released: done or refused, and the bytes",
-          .needs = {XHAL_FEATURE_VMM}) {
+          .needs = {XHAL_FEATURE_VMM}, .not_bit_exact = kSizedByGranules) {
   const uint64_t bytes = vmm_bytes(t);
   const auto data = t.random_bytes(bytes);
   Stream stream(t);
@@ -72,7 +72,7 @@ XHAL_TEST(vmm, access, .clauses = {"XHAL-VMM-3"},
 XHAL_TEST(vmm, access_of_kernels, .clauses = {"XHAL-VMM-3"},
           .observes =
               "a fold of cells in mapped memory; a copying kernel that reads from memory with access to read",
-          .needs = {XHAL_FEATURE_VMM, XHAL_FEATURE_KERNEL}) {
+          .needs = {XHAL_FEATURE_VMM, XHAL_FEATURE_KERNEL}, .not_bit_exact = kSizedByGranules) {
   const uint64_t bytes = vmm_bytes(t);
   const uint64_t cells = bytes / sizeof(uint64_t);
   const auto before = t.random_u64(cells);
@@ -99,7 +99,7 @@ XHAL_TEST(vmm, access_of_another_device, .clauses = {"XHAL-VMM-3"},
               "access for device 1 to device 0's mapping: refused as UNSUPPORTED, or given, and then device "
               "1 copies and "
               "folds there; device 0 goes on either way",
-          .needs = {XHAL_FEATURE_VMM}, .devices = 2) {
+          .needs = {XHAL_FEATURE_VMM}, .devices = 2, .not_bit_exact = kSizedByGranules) {
   const uint64_t bytes = vmm_bytes(t);
   const uint64_t cells = bytes / sizeof(uint64_t);
   auto expected = t.random_u64(cells);
@@ -130,7 +130,7 @@ XHAL_TEST(vmm, contents_move_with_the_memory, .clauses = {"XHAL-VMM-4"},
               "bytes written through one mapping and read through the next, at other addresses and offsets, "
               "five times; "
               "other physical memory mapped at the old address in between",
-          .needs = {XHAL_FEATURE_VMM}) {
+          .needs = {XHAL_FEATURE_VMM}, .not_bit_exact = kSizedByGranules) {
   const uint64_t piece = vmm_bytes(t);
   const Physical physical(t, 2 * piece);
   const Physical other(t, 2 * piece);
@@ -162,7 +162,7 @@ XHAL_TEST(vmm, two_mappings_at_once, .clauses = {"XHAL-VMM-4"},
               "the same physical memory at two addresses: what one stream writes through one is read through "
               "the other "
               "behind it, by copies, fills and kernels; one is unmapped, the other stays",
-          .needs = {XHAL_FEATURE_VMM}) {
+          .needs = {XHAL_FEATURE_VMM}, .not_bit_exact = kSizedByGranules) {
   const uint64_t bytes = vmm_bytes(t);
   const uint64_t cells = bytes / sizeof(uint64_t);
   const Physical physical(t, bytes);
@@ -200,7 +200,7 @@ XHAL_TEST(vmm, across_seams, .clauses = {"XHAL-VMM-5"},
               "four pieces of three physical memories side by side, in another order than theirs, access set "
               "in one call: "
               "copies, fills, a copy within the range and a fold across the seams, with guards",
-          .needs = {XHAL_FEATURE_VMM}) {
+          .needs = {XHAL_FEATURE_VMM}, .not_bit_exact = kSizedByGranules) {
   const uint64_t piece = vmm_bytes(t);
   const uint64_t bytes = 4 * piece;
   Stream stream(t);
@@ -250,7 +250,7 @@ XHAL_TEST(vmm, a_range_grows, .clauses = {"XHAL-VMM-5", "XHAL-VMM-3"},
               "a range that is filled piece by piece, as an allocator does that grows its segments: old "
               "bytes stay, an "
               "operation that reaches into what is not mapped yet is refused",
-          .needs = {XHAL_FEATURE_VMM}) {
+          .needs = {XHAL_FEATURE_VMM}, .not_bit_exact = kSizedByGranules) {
   constexpr uint64_t kPieces = 6;
   const uint64_t piece = vmm_bytes(t);
   Stream stream(t);
@@ -281,7 +281,7 @@ XHAL_TEST(vmm, destroyed_while_mapped, .clauses = {"XHAL-VMM-7"},
               "physical memory of an eighth destroyed while mapped: its bytes, written and read on; free "
               "memory while it is "
               "mapped and after the unmap",
-          .needs = {XHAL_FEATURE_VMM}) {
+          .needs = {XHAL_FEATURE_VMM}, .not_bit_exact = kSizedByGranules) {
   constexpr uint64_t kLooked = 4 << 20;
   const uint64_t granule = granularity_of(t).recommended;
   const uint64_t slack = std::max(t.properties().memory_granularity, granule);
@@ -325,6 +325,11 @@ XHAL_TEST(vmm, destroyed_while_mapped, .clauses = {"XHAL-VMM-7"},
   }
 }
 
+void wait_for_all_work(Context& t) {
+  for (size_t device = 0; device < t.device_count(); ++device)
+    REQUIRE_OK(xhal_device_synchronize(t.device(device), t.patience()));
+}
+
 XHAL_TEST(vmm, last_mapping_ends_it, .clauses = {"XHAL-VMM-7"},
           .observes =
               "sixty rounds of a quarter of the free memory created, mapped twice, destroyed, unmapped: none "
@@ -337,8 +342,13 @@ XHAL_TEST(vmm, last_mapping_ends_it, .clauses = {"XHAL-VMM-7"},
   const Range range(t, 2 * bytes);
   for (uint64_t round = 0; round < 60; ++round) {
     xhal_physical_t physical = nullptr;
-    ASSERT_RESULT("XHAL-VMM-7", xhal_physical_create(t.device(), bytes, 0, &physical), XHAL_SUCCESS,
-                  "round {}: earlier rounds gave nothing back", round);
+    // What was unmapped may wait for work that is under way, whosever it is.
+    if (TRACED(xhal_physical_create(t.device(), bytes, 0, &physical)) == XHAL_ERROR_OUT_OF_DEVICE_MEMORY) {
+      wait_for_all_work(t);
+      ASSERT_RESULT("XHAL-VMM-7", xhal_physical_create(t.device(), bytes, 0, &physical), XHAL_SUCCESS,
+                    "round {}: earlier rounds gave nothing back", round);
+    }
+    ASSERT_CLAUSE("XHAL-VMM-7", physical != nullptr, "round {}: no memory", round);
     ASSERT_RESULT("XHAL-VMM-7", xhal_vmm_map(t.device(), range, bytes, physical, 0), XHAL_SUCCESS, "round {}",
                   round);
     ASSERT_RESULT("XHAL-VMM-7", xhal_vmm_map(t.device(), range.at(bytes), bytes, physical, 0), XHAL_SUCCESS,
@@ -355,12 +365,12 @@ XHAL_TEST(vmm, last_mapping_ends_it, .clauses = {"XHAL-VMM-7"},
 
 XHAL_TEST(vmm, out_of_physical_memory, .clauses = {"XHAL-VMM-8", "XHAL-ABI-14"},
           .observes =
-              "eighths of the memory until refused, and sizes above the device and near 2^63: the code; the "
-              "device fills and "
-              "copies, and creates again once one is destroyed",
+              "eighths of the memory until refused, sizes above the device and near 2^63: codes; the device "
+              "fills and copies, and creates again once one is destroyed",
           .needs = {XHAL_FEATURE_VMM}) {
   constexpr size_t kMost = 64;
   const uint64_t granule = granularity_of(t).recommended;
+  static_cast<void>(t.has_kernels());  // what the frame loads needs memory, too
   const uint64_t bytes = std::max(free_bytes(t) / 8 / granule, uint64_t{1}) * granule;
   Stream stream(t);
   Marker marker(t);
@@ -383,6 +393,8 @@ XHAL_TEST(vmm, out_of_physical_memory, .clauses = {"XHAL-VMM-8", "XHAL-ABI-14"},
   EXPECT_RESULT("XHAL-VMM-8", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS, "poisoned");
   EXPECT_CLAUSE("XHAL-VMM-8", marker.filled(), "{}", marker.shown());
   if (!all.empty()) {
+    // Behind work that is under way, an earlier test's perhaps, memory is not used again at once.
+    wait_for_all_work(t);
     REQUIRE_OK(xhal_physical_destroy(all.back()));
     all.pop_back();
     const Range range(t, bytes);

@@ -8,6 +8,9 @@
 
 namespace xhal::conformance {
 
+// Why what a test reads back is not the same on each device.
+inline constexpr const char* kSizedByGranules = "its sizes follow the device's granularity";
+
 inline xhal_vmm_granularity_t granularity_of(Context& t, size_t device = 0) {
   xhal_vmm_granularity_t granularity{};
   granularity.struct_size = sizeof(granularity);

@@ -20,7 +20,7 @@ XHAL_EXPORT xhal_result_t xhal_ipc_export_memory(xhal_device_t device, const voi
                                                  void* out_bytes);
 /*
  * Opening it twice in a process gives the same address and counts. In the exporting process: its own address. [XHAL-IPC-1] [XHAL-IPC-5]
- * Its attributes say that it is imported. [XHAL-IPC-8] Errors: INVALID_ARGUMENT (altered, truncated or outlived bytes [XHAL-IPC-4]).
+ * Its attributes say that it is imported. [XHAL-IPC-8] Errors: INVALID_ARGUMENT (altered, truncated, outlived or another device's bytes [XHAL-IPC-4]).
  */
 XHAL_EXPORT xhal_result_t xhal_ipc_import_memory(xhal_device_t device, const void* bytes, uint64_t size,
                                                  void** out_pointer);

@@ -44,16 +44,16 @@ typedef struct xhal_memory_range {
 } xhal_memory_range_t;
 
 enum {
-  XHAL_LAUNCH_COOPERATIVE = 1u << 0, /* feature cooperative_launch */
-  XHAL_LAUNCH_CLUSTER = 1u << 1      /* feature cluster_launch; cluster_size is read */
+  XHAL_LAUNCH_COOPERATIVE = 1u << 0, /* feature cooperative_launch: all groups run at once [XHAL-KERNEL-22] */
+  XHAL_LAUNCH_CLUSTER = 1u << 1      /* feature cluster_launch: the groups of a cluster do [XHAL-KERNEL-25] */
 };
 
 typedef struct xhal_launch {
   uint32_t struct_size;
   uint32_t flags;
-  uint32_t group_count[3]; /* groups, not items; no zero [XHAL-KERNEL-5] */
-  uint32_t group_size[3];  /* items in a group */
-  uint32_t cluster_size[3];
+  uint32_t group_count[3];  /* groups, not items; no zero [XHAL-KERNEL-5] */
+  uint32_t group_size[3];   /* items in a group */
+  uint32_t cluster_size[3]; /* groups in a cluster; read with XHAL_LAUNCH_CLUSTER alone [XHAL-KERNEL-27] */
   uint32_t dynamic_local_bytes; /* beside local arguments */
   uint32_t argument_count;
   uint32_t range_count;
@@ -81,6 +81,9 @@ typedef struct xhal_occupancy {
   uint32_t groups_per_unit; /* resident at once; 0: such a group does not fit */
   uint32_t suggested_group_items;
   uint32_t reserved;
+  /* Since revision 1. 0: such a group does not fit, or the device does not claim the feature. */
+  uint32_t max_cooperative_groups; /* in one cooperative launch, on the whole device [XHAL-KERNEL-23] */
+  uint32_t max_cluster_groups;     /* in one cluster, all dimensions multiplied [XHAL-KERNEL-26] */
 } xhal_occupancy_t;
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------------------- */
@@ -97,10 +100,12 @@ XHAL_EXPORT xhal_result_t xhal_module_get_kernel(xhal_module_t module, const cha
 XHAL_EXPORT xhal_result_t xhal_module_get_global(xhal_module_t module, const char* name, void** out_pointer,
                                                  uint64_t* out_size);
 XHAL_EXPORT xhal_result_t xhal_kernel_get_info(xhal_kernel_t kernel, xhal_kernel_info_t* out_info);
+/* For groups of that many items and that much local memory beside the kernel's own. [XHAL-KERNEL-12] */
 XHAL_EXPORT xhal_result_t xhal_kernel_get_occupancy(xhal_kernel_t kernel, uint32_t group_items,
                                                     uint64_t local_bytes, xhal_occupancy_t* out_occupancy);
 /*
  * Values are copied before the call returns. [XHAL-KERNEL-3..6] A failure while it runs is asynchronous. [XHAL-KERNEL-18]
+ * Groups that wait for one another need one of the flags; without them groups may run one after the other. [XHAL-KERNEL-22..28]
  * Errors: INVALID_ARGUMENT, LIMIT_EXCEEDED, UNSUPPORTED (flags), INVALID_POINTER (where the driver can tell).
  */
 XHAL_EXPORT xhal_result_t xhal_kernel_launch(xhal_stream_t stream, xhal_kernel_t kernel,

@@ -159,6 +159,11 @@ EXTENSION void* xhal_native_local_variable(item_pointer item, uint64_t offset) {
   return item->static_local + offset;
 }
 
+/* And in the place of a global variable of the program. The table is the module's, as is the memory. */
+EXTENSION void* xhal_native_global_variable(item_pointer item, const uint32_t* index) {
+  return xhal_native_item_resolve(item, item->globals[*index]);
+}
+
 EXTENSION uint32_t xhal_native_load_acquire_u32(item_pointer item, const uint32_t* word) {
   (void)item;
   return __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -174,3 +179,15 @@ EXTENSION uint32_t xhal_native_abandoned(item_pointer item) {
 }
 
 EXTENSION void xhal_native_trap(item_pointer item) { item->frame->trapped = 1; }
+
+/* The steps of a group. */
+EXTENSION void xhal_native_first_item(xhal_native_item* item, uint32_t d) {
+  item->global_id[d] = item->first_id[d];
+}
+
+EXTENSION void xhal_native_next_item(xhal_native_item* item, uint32_t d) { ++item->global_id[d]; }
+
+EXTENSION void xhal_native_leave_items(xhal_native_item* item) { xhal_native_outside_of_steps(item); }
+
+/* All items of a step are done before the next one starts: that the kernel calls this tells `wrap` that they wait for each other. */
+EXTENSION void xhal_native_group_barrier(item_pointer item) { (void)item; }

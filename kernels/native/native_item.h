@@ -17,7 +17,8 @@ typedef struct xhal_native_item {
   uint64_t window_base;
   uint64_t window_size;
   uint64_t backing_distance;
-  char* static_local; /* what the kernel declares `local`: the worker's, one group at a time */
+  const uint64_t* globals; /* where the module's global variables are */
+  char* static_local;      /* what the kernel declares `local`: the worker's, one group at a time */
   uint32_t group_id[3];
   uint32_t group_count[3];
   uint32_t group_size[3];
@@ -29,6 +30,15 @@ typedef struct xhal_native_item {
 } xhal_native_item;
 
 #define XHAL_NATIVE_INLINE static inline __attribute__((always_inline))
+
+/* No such function exists. Between the steps of a group (XHAL_EACH_ITEM) there is no item, and ids are what this returns. The compiler
+ * drops the call where nobody asks for one, and where a kernel does, its image does not link. */
+uint64_t xhal_item_id_asked_for_outside_of_XHAL_EACH_ITEM(void) __attribute__((const, nothrow));
+
+XHAL_NATIVE_INLINE void xhal_native_outside_of_steps(xhal_native_item* item) {
+#pragma clang loop unroll(full)
+  for (int d = 0; d < 3; ++d) item->global_id[d] = xhal_item_id_asked_for_outside_of_XHAL_EACH_ITEM();
+}
 
 XHAL_NATIVE_INLINE void* xhal_native_item_resolve(const xhal_native_item* item, uint64_t word) {
   const uint64_t distance = word - item->window_base < item->window_size ? item->backing_distance : 0;

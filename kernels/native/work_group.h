@@ -11,6 +11,7 @@ XHAL_NATIVE_INLINE void xhal_native_set_memory(xhal_native_item* item, xhal_nati
   item->window_base = frame->window_base;
   item->window_size = frame->window_size;
   item->backing_distance = frame->backing_distance;
+  item->globals = frame->globals;
   item->static_local = 0;
 }
 

@@ -51,6 +51,20 @@ std::vector<T> local_atomics_of(std::span<const T> src, std::uint64_t n, std::ui
   return out;
 }
 
+// The number of the group behind a group in its team: one more among the members' numbers, in the same box.
+std::uint64_t follower_of(std::uint64_t group, const Counts& groups, const Counts& team) {
+  const std::uint64_t x = group % groups[0];
+  const std::uint64_t y = group / groups[0] % groups[1];
+  const std::uint64_t z = group / groups[0] / groups[1];
+  const std::uint64_t members = std::uint64_t{team[0]} * team[1] * team[2];
+  const std::uint64_t own = x % team[0] + team[0] * (y % team[1] + team[1] * (z % team[2]));
+  const std::uint64_t next = (own + 1) % members;
+  const std::uint64_t next_x = x - x % team[0] + next % team[0];
+  const std::uint64_t next_y = y - y % team[1] + next / team[0] % team[1];
+  const std::uint64_t next_z = z - z % team[2] + next / team[0] / team[1];
+  return next_x + groups[0] * (next_y + groups[1] * next_z);
+}
+
 }  // namespace
 
 std::vector<std::uint32_t> scan_u32(std::span<const std::uint32_t> dst, std::span<const std::uint32_t> src,
@@ -132,6 +146,39 @@ std::vector<std::uint32_t> local_atomics(std::span<const std::uint32_t> src, std
 std::vector<std::uint64_t> local_atomics(std::span<const std::uint64_t> src, std::uint64_t n,
                                          std::uint64_t group_size) {
   return local_atomics_of(src, n, group_size);
+}
+
+std::vector<std::uint64_t> meet_u64(std::span<const std::uint64_t> cells, const Counts& groups,
+                                    std::uint64_t group_size, const Counts& team, std::uint32_t rounds) {
+  std::uint64_t group_count = 1;
+  for (std::size_t d = 0; d < 3; ++d) {
+    require(team[d] != 0 && groups[d] % team[d] == 0, "meet_u64", "the teams do not divide the groups");
+    group_count *= groups[d];
+  }
+  require(group_size != 0 && cells.size() == 2 * group_count * group_size, "meet_u64",
+          "the cells are not two for each item");
+  std::vector<std::uint64_t> follower;
+  for (std::uint64_t group = 0; group < group_count; ++group)
+    follower.push_back(follower_of(group, groups, team));
+  const std::size_t half = cells.size() / 2;
+  std::vector<std::uint64_t> old(cells.begin(), cells.begin() + static_cast<std::ptrdiff_t>(half));
+  std::vector<std::uint64_t> other(cells.begin() + static_cast<std::ptrdiff_t>(half), cells.end());
+  for (std::uint32_t round = 0; round < rounds; ++round) {
+    for (std::uint64_t group = 0; group < group_count; ++group) {
+      const std::uint64_t own = group * group_size;
+      for (std::uint64_t item = 0; item < group_size; ++item) {
+        const std::uint64_t neighbour = old[own + (item + 1 == group_size ? 0 : item + 1)];
+        other[own + item] = mix(mix(neighbour, old[follower[group] * group_size + item]), round);
+      }
+    }
+    std::swap(old, other);
+  }
+  // `old` was written last.
+  const auto& first = rounds % 2 == 0 ? old : other;
+  const auto& second = rounds % 2 == 0 ? other : old;
+  std::vector<std::uint64_t> after(first);
+  after.insert(after.end(), second.begin(), second.end());
+  return after;
 }
 
 std::uint64_t spin_u64(std::uint64_t cell, std::uint64_t turns) {

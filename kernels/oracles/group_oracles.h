@@ -27,6 +27,12 @@ std::vector<std::uint32_t> transpose_u32(std::span<const std::uint32_t> dst,
 std::vector<float> matmul_f32(std::span<const float> c, std::span<const float> a, std::span<const float> b,
                               std::uint32_t m, std::uint32_t n, std::uint32_t k);
 
+// Boxes of groups, counted in x, y and z.
+using Counts = std::array<std::uint32_t, 3>;
+// Both halves of the cells. `cells` has two elements for each item of `groups` groups of `group_size` items.
+std::vector<std::uint64_t> meet_u64(std::span<const std::uint64_t> cells, const Counts& groups,
+                                    std::uint64_t group_size, const Counts& team, std::uint32_t rounds);
+
 inline constexpr std::size_t kAtomicCells = 9;
 std::vector<std::uint32_t> atomics(std::span<const std::uint32_t> cells, std::span<const std::uint32_t> src,
                                    std::uint64_t n);

@@ -115,6 +115,22 @@ std::vector<std::uint64_t> fold_u64(std::span<const std::uint64_t> cells, std::u
   return after;
 }
 
+std::vector<std::uint64_t> first_kept_u64() {
+  std::vector<std::uint64_t> cells;
+  std::uint64_t value = 0;
+  while (cells.size() < kKeptCells) cells.push_back(value += 0x9E37'79B9'7F4A'7C15);
+  return cells;
+}
+
+KeptOutcome kept_u64(std::span<const std::uint64_t> out, std::span<const std::uint64_t> kept,
+                     std::uint64_t op, std::uint64_t n) {
+  require_elements("kept_u64", "out", out.size(), n);
+  require_elements("kept_u64", "kept", kept.size(), n);
+  KeptOutcome after = {contents(out), fold_u64(kept, op, n)};
+  for (std::uint64_t i = 0; i < n; ++i) after.out[i] = kept[i];
+  return after;
+}
+
 std::vector<std::uint64_t> fold2_u64(std::span<const std::uint64_t> dst, std::span<const std::uint64_t> src,
                                      std::uint64_t op, std::uint64_t n) {
   require_elements("fold2_u64", "dst", dst.size(), n);

@@ -44,6 +44,16 @@ std::vector<std::uint64_t> fold_u64(std::span<const std::uint64_t> cells, std::u
 std::vector<std::uint64_t> fold2_u64(std::span<const std::uint64_t> dst, std::span<const std::uint64_t> src,
                                      std::uint64_t op, std::uint64_t n);
 
+// The variable xhal_kept as an image has it, and what a launch makes of it and of its argument.
+inline constexpr std::size_t kKeptCells = 13;
+std::vector<std::uint64_t> first_kept_u64();
+struct KeptOutcome {
+  std::vector<std::uint64_t> out;
+  std::vector<std::uint64_t> kept;
+};
+KeptOutcome kept_u64(std::span<const std::uint64_t> out, std::span<const std::uint64_t> kept,
+                     std::uint64_t op, std::uint64_t n);
+
 struct GateOutcome {
   std::uint32_t entered;  // what *entered holds once the kernel runs, whether or not the gate is open
   bool returns;           // whether the kernel ends while the flag keeps this value

@@ -62,4 +62,65 @@ static inline void xhal_store_volatile_u32(global uint* word, uint value) {
 
 #endif
 
+// A kernel whose items wait for each other can be written as steps of the whole group:
+//
+//   XHAL_PRIVATE(float, sum);                        // what each item keeps from step to step
+//   XHAL_EACH_ITEM { XHAL_OWN(sum) = ...; }          // a step: each item of the group runs the block
+//   XHAL_GROUP_BARRIER();                            // all items have done what stands above
+//   XHAL_FIRST_ITEMS(count) { ... }                  // a step of the items whose xhal_local_index() is below count
+//
+// What stands outside of the steps is the same for all items of the group. It may branch and loop, but must not ask for an id of
+// an item, write to memory of the kernel's arguments, or call barrier(). A step must not be left by return, break or continue, hold
+// another one, or change a variable from outside of it, but for those of XHAL_PRIVATE. Between two steps without a barrier no item
+// may need what another one did. A format that has no threads of the items makes a loop of each step; plain barrier(), which may
+// stand anywhere, costs it far more.
+//
+// XHAL_PLAIN_BARRIERS asks the native format, too, for what other formats make of this: a test of both.
+
+#if defined(XHAL_FORMAT_NATIVE) && !defined(XHAL_PLAIN_BARRIERS)
+
+void xhal_native_first_item(uint dimension);
+void xhal_native_next_item(uint dimension);
+void xhal_native_leave_items(void);
+void xhal_native_group_barrier(void);
+
+// How many of the next `left` items lie in one line of the group.
+static inline size_t xhal_native_line(size_t left) {
+  return left < get_local_size(0) ? left : get_local_size(0);
+}
+
+// A constant only outside of steps, each of which has a variable of this name. The constants that are made of it need no _Static_assert.
+enum { xhal_in_step = 0 };
+
+// One call of the kernel is the whole group: a step is a loop over its items, line after line in dimension 0, and a barrier nothing.
+#define XHAL_FIRST_ITEMS(count)                                                                           \
+  for (size_t xhal_left = (count) + 0 * sizeof(enum {xhal_step_stands_in_no_step = xhal_in_step}),        \
+              xhal_in_step = 1;                                                                           \
+       xhal_in_step; xhal_native_leave_items(), xhal_in_step = 0)                                         \
+    for (uint xhal_z = (xhal_native_first_item(2), 0); xhal_z < (uint)get_local_size(2);                  \
+         ++xhal_z, xhal_native_next_item(2))                                                              \
+      for (uint xhal_y = (xhal_native_first_item(1), 0); xhal_y < (uint)get_local_size(1);                \
+           ++xhal_y, xhal_native_next_item(1), xhal_left -= xhal_native_line(xhal_left))                  \
+        for (uint xhal_x = (xhal_native_first_item(0), 0), xhal_line = (uint)xhal_native_line(xhal_left); \
+             xhal_x < xhal_line; ++xhal_x, xhal_native_next_item(0))
+#define XHAL_EACH_ITEM XHAL_FIRST_ITEMS(~(size_t)0)
+#define XHAL_GROUP_BARRIER()                                \
+  do {                                                      \
+    enum { xhal_barrier_stands_in_no_step = xhal_in_step }; \
+    xhal_native_group_barrier();                            \
+  } while (0)
+// An element for each item of the largest group.
+#define XHAL_PRIVATE(type, name) type name[1024]
+#define XHAL_OWN(name) (name)[xhal_local_index()]
+
+#else
+
+#define XHAL_EACH_ITEM
+#define XHAL_FIRST_ITEMS(count) if (xhal_local_index() < (count))
+#define XHAL_GROUP_BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
+#define XHAL_PRIVATE(type, name) type name
+#define XHAL_OWN(name) (name)
+
+#endif
+
 #endif

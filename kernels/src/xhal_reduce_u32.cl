@@ -2,19 +2,20 @@
 #include "xhal_kernel.h"
 
 kernel void xhal_reduce_u32(global uint* sums, global const uint* src, ulong n, local uint* scratch) {
-  const uint items = (uint)xhal_group_items();
+  const size_t items = xhal_group_items();
   const size_t group = xhal_group_index();
-  const uint item = (uint)xhal_local_index();
-  const size_t i = group * items + item;
-  scratch[item] = i < n ? src[i] : 0;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (uint width = items / 2; width > 0; width /= 2) {
-    if (item < width) {
+  const size_t first = group * items;
+  XHAL_EACH_ITEM {
+    const size_t i = first + xhal_local_index();
+    scratch[xhal_local_index()] = i < n ? src[i] : 0;
+  }
+  XHAL_GROUP_BARRIER();
+  for (size_t width = items / 2; width > 0; width /= 2) {
+    XHAL_FIRST_ITEMS(width) {
+      const size_t item = xhal_local_index();
       scratch[item] += scratch[item + width];
     }
-    barrier(CLK_LOCAL_MEM_FENCE);
+    XHAL_GROUP_BARRIER();
   }
-  if (item == 0 && group * items < n) {
-    sums[group] = scratch[0];
-  }
+  XHAL_FIRST_ITEMS(first < n ? 1 : 0) { sums[group] = scratch[0]; }
 }

@@ -3,16 +3,21 @@
 
 kernel void xhal_reverse_u32(global uint* dst, global const uint* src, uint chunk, ulong n,
                              local uint* stage) {
-  const uint items = (uint)xhal_group_items();
-  const uint item = (uint)xhal_local_index();
-  const ulong first = xhal_group_index() * (ulong)chunk;
-  const ulong left = first < n ? n - first : 0;
-  const uint count = left < chunk ? (uint)left : chunk;
-  for (uint k = item; k < count; k += items) {
-    stage[k] = src[first + k];
+  const size_t items = xhal_group_items();
+  const size_t first = xhal_group_index() * chunk;
+  const size_t left = first < n ? n - first : 0;
+  const size_t count = left < chunk ? left : chunk;
+  for (size_t done = 0; done < count; done += items) {
+    XHAL_FIRST_ITEMS(count - done) {
+      const size_t k = done + xhal_local_index();
+      stage[k] = src[first + k];
+    }
   }
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (uint k = item; k < count; k += items) {
-    dst[first + k] = stage[count - 1 - k];
+  XHAL_GROUP_BARRIER();
+  for (size_t done = 0; done < count; done += items) {
+    XHAL_FIRST_ITEMS(count - done) {
+      const size_t k = done + xhal_local_index();
+      dst[first + k] = stage[count - 1 - k];
+    }
   }
 }

@@ -2,22 +2,32 @@
 #include "xhal_kernel.h"
 
 kernel void xhal_scan_u32(global uint* dst, global const uint* src, ulong n, local uint* scratch) {
-  const uint items = (uint)xhal_group_items();
-  const uint item = (uint)xhal_local_index();
-  const size_t i = xhal_group_index() * items + item;
+  const size_t items = xhal_group_items();
+  const size_t first = xhal_group_index() * items;
   // Two halves in turn, so that one barrier a step is enough.
   local uint* from = scratch;
   local uint* to = scratch + items;
-  from[item] = i < n ? src[i] : 0;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (uint step = 1; step < items; step *= 2) {
-    to[item] = item >= step ? from[item] + from[item - step] : from[item];
-    barrier(CLK_LOCAL_MEM_FENCE);
+  XHAL_EACH_ITEM {
+    const size_t i = first + xhal_local_index();
+    from[xhal_local_index()] = i < n ? src[i] : 0;
+  }
+  XHAL_GROUP_BARRIER();
+  for (size_t step = 1; step < items; step *= 2) {
+    XHAL_FIRST_ITEMS(step) {
+      const size_t item = xhal_local_index();
+      to[item] = from[item];
+    }
+    XHAL_FIRST_ITEMS(items - step) {
+      const size_t item = xhal_local_index();
+      to[item + step] = from[item + step] + from[item];
+    }
+    XHAL_GROUP_BARRIER();
     local uint* const written = to;
     to = from;
     from = written;
   }
-  if (i < n) {
-    dst[i] = from[item];
+  XHAL_FIRST_ITEMS(first < n ? n - first : 0) {
+    const size_t item = xhal_local_index();
+    dst[first + item] = from[item];
   }
 }

@@ -64,7 +64,8 @@ std::shared_ptr<const Activity::List> Activity::list() const {
 void Activity::deliver(xhal_activity_record_t record) const {
   record.struct_size = sizeof(record);
   record.device_index = device_index_;
-  for (const auto& subscription : *list()) {
+  const std::shared_ptr<const List> subscriptions = list();
+  for (const auto& subscription : *subscriptions) {
     if ((subscription->kinds & record.kind) != 0) subscription->deliver(record);
   }
 }

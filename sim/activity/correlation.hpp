@@ -27,6 +27,6 @@ class ThreadCorrelations {
   [[gnu::tls_model("initial-exec")]] static constinit thread_local Entry entries[kMost];
 };
 
-inline constinit thread_local uint32_t ThreadCorrelations::count = 0;
+[[gnu::tls_model("initial-exec")]] inline constinit thread_local uint32_t ThreadCorrelations::count = 0;
 
 }  // namespace xhal::sim

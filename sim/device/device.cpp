@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "device/instance.hpp"
-#include "engine/worker_pool.hpp"
+#include "device/module_globals.hpp"
+#include "engine/scheduler.hpp"
 #include "xhal/kit/driver.hpp"
 #include "xhal/kit/handles.hpp"
 
@@ -70,7 +71,7 @@ std::unique_ptr<Object> take_out(std::unordered_map<Object*, std::unique_ptr<Obj
 
 DeviceEvent::DeviceEvent(Device& owner, bool takes_time, std::shared_ptr<SharedEvent> with_others,
                          bool imported)
-    : Event(owner.epoch(), takes_time, std::move(with_others)), device(owner), is_imported(imported) {}
+    : Event(owner.epoch(), takes_time, std::move(with_others)), is_imported(imported), device(owner) {}
 
 uint64_t DeviceEvent::native_id() {
   uint64_t id = native_id_.load(std::memory_order_acquire);
@@ -102,10 +103,11 @@ Device::Device(Instance& machine, uint32_t number)
     : instance(machine),
       index(number),
       native_id(kit::services().next_id()),
+      epoch_(machine.memory.epoch_word(number)),
       activity_(number, machine.id),
       own_context_(kit::services().next_id()),
       context_(own_context_),
-      scheduler_(std::make_unique<WorkerPool>(machine.options.units)) {
+      scheduler_(make_scheduler(machine.options.units, machine.options.odd)) {
   auto stream = std::make_unique<Stream>(*this, kit::services().next_id(), Stream::Kind{true, 0});
   default_handle_ = stream->handle = handle_for<xhal_stream_t>(stream.get());
   handle = handle_for<xhal_device_t>(this);
@@ -118,7 +120,7 @@ Device::~Device() {
     events_.remove(*event);
     instance.withdraw(*event);
     kit::free_handle(event->handle);
-    event->release();
+    event->close();
   }
   for (const auto& [exec, owner] : graph_execs_) kit::free_handle(exec->handle);
   for (const auto& [graph, owner] : graphs_) kit::free_handle(graph->handle);
@@ -137,8 +139,6 @@ xhal_result_t Device::activate() {
   return XHAL_SUCCESS;
 }
 
-uint32_t Device::epoch() const { return instance.memory.epoch(index); }
-
 // ---- Objects -------------------------------------------------------------------------------------------------------------------
 
 xhal_stream_t Device::make_stream(int32_t priority) {
@@ -156,8 +156,11 @@ xhal_stream_t Device::make_stream(int32_t priority) {
 }
 
 void Device::destroy(Stream& stream) {
-  const std::lock_guard lock(streams_mutex_);
-  destroy_locked(streams_.find(&stream));
+  {
+    const std::lock_guard lock(streams_mutex_);
+    destroy_locked(streams_.find(&stream));
+  }
+  instance.memory.settle_graph_memory();
 }
 
 void Device::destroy_locked(Streams::iterator it) {
@@ -190,7 +193,8 @@ void Device::destroy(DeviceEvent& event) {
     const std::lock_guard lock(objects_mutex_);
     events_.remove(event);
   }
-  event.release();
+  event.close();
+  instance.memory.settle_graph_memory();
 }
 
 xhal_module_t Device::make_module(std::shared_ptr<const Image> image) {
@@ -209,8 +213,12 @@ xhal_graph_t Device::make_graph(GraphNodes nodes) {
 
 void Device::destroy(Graph& graph) {
   std::unique_ptr<Graph> last;
-  const std::lock_guard lock(objects_mutex_);
-  last = take_out(graphs_, graph);
+  {
+    const std::lock_guard lock(objects_mutex_);
+    last = take_out(graphs_, graph);
+  }
+  last.reset();
+  instance.memory.settle_graph_memory();
 }
 
 xhal_graph_exec_t Device::make_graph_exec(const Graph& graph) {
@@ -221,22 +229,30 @@ xhal_graph_exec_t Device::make_graph_exec(const Graph& graph) {
 
 void Device::destroy(GraphExec& exec) {
   std::unique_ptr<GraphExec> last;
-  const std::lock_guard lock(objects_mutex_);
-  last = take_out(graph_execs_, exec);
+  {
+    const std::lock_guard lock(objects_mutex_);
+    last = take_out(graph_execs_, exec);
+  }
+  last.reset();
+  instance.memory.settle_graph_memory();
 }
 
 // A launch in flight needs the image, which is not counted for each of them.
 void Device::destroy(Module& module) {
+  ModuleGlobals::withdraw(instance.memory, *module.image);
   for (const auto& kernel : module.kernels) kit::free_handle(kernel->handle);
-  RetiredImage retired{module.image, {}};
-  add_pending(retired.pending);
-  std::unique_ptr<Module> last;  // unloads the image, outside of the lock, unless work is pending
-  const std::lock_guard lock(objects_mutex_);
-  if (!retired.pending.positions.empty()) {
-    retired_images_.push_back(std::move(retired));
-    retired_count_.store(retired_images_.size(), std::memory_order_relaxed);
+  {
+    RetiredImage retired{module.image, {}};
+    add_pending(retired.pending);
+    std::unique_ptr<Module> last;  // unloads the image, outside of the lock, unless work is pending
+    const std::lock_guard lock(objects_mutex_);
+    if (!retired.pending.positions.empty()) {
+      retired_images_.push_back(std::move(retired));
+      retired_count_.store(retired_images_.size(), std::memory_order_relaxed);
+    }
+    last = take_out(modules_, module);
   }
-  last = take_out(modules_, module);
+  instance.memory.settle_graph_memory();
 }
 
 void Device::unload_retired() {
@@ -377,6 +393,7 @@ void Device::end_idle() {
 // Waits for all streams even when one has failed: a caller that was told of the failure finds the device at rest.
 xhal_result_t Device::synchronize(uint64_t timeout_ns) {
   const uint64_t deadline = deadline_after(scheduler(), timeout_ns);
+  const ProgressPool::Look look(instance.progresses);
   const Fault* failure = nullptr;
   bool timed_out = false;
   for (const Position& position : submitted()) {
@@ -400,6 +417,7 @@ void Device::lose() {
   lost_.store(loss, std::memory_order_release);
   for (const auto& [stream, handles] : streams_) stream->drop_all(loss);
   failed(loss);
+  start_withheld();
 }
 
 void Device::reset() {
@@ -443,6 +461,7 @@ void Device::stop() {
 }
 
 void Device::wait_until_stopped() {
+  const StartsWithheld starts;
   std::unique_lock lock(streams_mutex_);
   stream_left_.wait(lock, [&] { return streams_.empty(); });
 }
@@ -455,6 +474,10 @@ FaultLog& Device::faults() { return instance.faults; }
 void Device::went_idle() {
   instance.memory.reclaim_known();
   unload_retired();
+}
+
+void Device::follows(const Position& later, const Position& earlier) {
+  instance.memory.follows(later, earlier);
 }
 
 void Device::forget(Stream& stream) {

@@ -15,7 +15,6 @@
 #include "engine/event.hpp"
 #include "engine/stream.hpp"
 #include "graph/graph.hpp"
-#include "ipc/handle.hpp"
 #include "kernels/image.hpp"
 #include "memory/memory.hpp"
 #include "xhal/driver.h"
@@ -26,15 +25,12 @@ class Device;
 class Instance;
 struct Module;
 
-// What a handle of an event points to.
+// What a handle of an event points to. Whoever submits looks at the last ones, which lie apart from what whoever executes writes.
 class DeviceEvent final : public Event {
  public:
-  DeviceEvent(Device& owner, bool takes_time, std::shared_ptr<SharedEvent> with_others, bool imported);
-  Device& device;
   const bool is_imported;
-  uint64_t export_key = 0;  // 0: was not exported
-  ShareHandle export_handle = {};
-  xhal_event_t handle = nullptr;
+
+  DeviceEvent(Device& owner, bool takes_time, std::shared_ptr<SharedEvent> with_others, bool imported);
 
   // Made when it is first asked for: events are many, and few are ever shown to others.
   [[nodiscard]] uint64_t native_id();
@@ -44,6 +40,10 @@ class DeviceEvent final : public Event {
   std::atomic<uint64_t> native_id_{0};
   DeviceEvent* former_ = nullptr;
   DeviceEvent* next_ = nullptr;
+
+ public:
+  xhal_event_t handle = nullptr;
+  Device& device;
 };
 
 // The events of a device, which are many and small: linked through themselves.
@@ -91,7 +91,7 @@ class Device final : public StreamHost {
   [[nodiscard]] bool is_active() const { return active_.load(std::memory_order_acquire); }
   xhal_result_t activate();
   // How often it was reset: what was made in another epoch can only be destroyed and freed.
-  [[nodiscard]] uint32_t epoch() const;
+  [[nodiscard]] uint32_t epoch() const { return epoch_.load(std::memory_order_acquire); }
 
   // ---- Objects. The makers throw std::bad_alloc.
   xhal_stream_t make_stream(int32_t priority);
@@ -165,7 +165,9 @@ class Device final : public StreamHost {
   FaultLog& faults() override;
   Activity& activity() override { return activity_; }
   void failed(const Fault* fault) override;
+  bool keeps(const Fault* fault) const override { return this->fault() == fault; }
   void went_idle() override;
+  void follows(const Position& later, const Position& earlier) override;
   void forget(Stream& stream) override;
   Window window() const override;
 
@@ -188,6 +190,7 @@ class Device final : public StreamHost {
   // Positions of everything submitted to the streams that exist.
   [[nodiscard]] std::vector<Position> submitted();
 
+  const std::atomic<uint32_t>& epoch_;
   Activity activity_;
   const uint64_t own_context_;
   std::mutex activate_mutex_;

@@ -30,9 +30,10 @@ constexpr FeatureBits kAlways =
     bit_of(XHAL_FEATURE_NATIVE_HANDLES) | bit_of(XHAL_FEATURE_TELEMETRY) | bit_of(XHAL_FEATURE_ACTIVITY) |
     bit_of(XHAL_FEATURE_IPC_MEMORY) | bit_of(XHAL_FEATURE_IPC_EVENT) | bit_of(XHAL_FEATURE_EXTERNAL_MEMORY);
 // Only where some image format runs.
-constexpr FeatureBits kWithKernels = bit_of(XHAL_FEATURE_KERNEL) | bit_of(XHAL_FEATURE_ARGUMENT_CHECK) |
-                                     bit_of(XHAL_FEATURE_POINTERS_IN_MEMORY) |
-                                     (kHasBuiltinImages ? bit_of(XHAL_FEATURE_BUILTIN_KERNELS) : 0);
+constexpr FeatureBits kWithKernels =
+    bit_of(XHAL_FEATURE_KERNEL) | bit_of(XHAL_FEATURE_ARGUMENT_CHECK) |
+    bit_of(XHAL_FEATURE_POINTERS_IN_MEMORY) | bit_of(XHAL_FEATURE_COOPERATIVE_LAUNCH) |
+    bit_of(XHAL_FEATURE_CLUSTER_LAUNCH) | (kHasBuiltinImages ? bit_of(XHAL_FEATURE_BUILTIN_KERNELS) : 0);
 constexpr FeatureBits kOptional = (kAlways | kWithKernels) & ~bit_of(XHAL_FEATURE_CORE);
 
 std::string optional_names() {

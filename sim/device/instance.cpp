@@ -14,9 +14,10 @@ Instance::Instance(const Options& wanted, void* context)
       host_context(context),
       window(Window::of_process()),
       staging(options.staging_bytes),
-      memory(window, {options.devices, options.memory_bytes, options.pinned_bytes},
+      memory(window,
+             {options.devices, options.memory_bytes, options.pinned_bytes, options.odd.has(Oddity::kReuse)},
              [this] { return pending(); }),
-      shared_memory(memory),
+      shared_memory(memory, options.ipc_answer_ms),
       event_watcher(progresses, faults) {
   devices.reserve(options.devices);
   for (uint32_t i = 0; i < options.devices; ++i) devices.push_back(std::make_unique<Device>(*this, i));
@@ -37,7 +38,7 @@ xhal_result_t Instance::activate() {
   if (active_.load(std::memory_order_relaxed)) return XHAL_SUCCESS;
   kit::services().activated(host_context);
   std::string note;
-  if (!window.reserve(note)) {
+  if (!window.reserve(note, Window::size_for(options.devices * options.memory_bytes))) {
     return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY,
                      "the process has no address space left for device addresses");
   }
@@ -48,21 +49,23 @@ xhal_result_t Instance::activate() {
 
 xhal_result_t Instance::export_event(DeviceEvent& event, ShareHandle& out, std::string& why) {
   const std::lock_guard lock(exports_mutex_);
-  if (event.export_key == 0) {
+  SharedEvent::Export& exported = event.shared->exported;
+  if (exported.key == 0) {
     const uint64_t key = kit::services().next_id();
     const xhal_result_t result = shared_memory.exporter().offer(
         key, ShareKind::kEvent, event.device.index, {{}, {event.shared->file(), event.shared->bell()}},
-        event.export_handle, why);
+        exported.handle, why);
     if (result < 0) return result;
-    event.export_key = key;
+    exported.key = key;
   }
-  out = event.export_handle;
+  out = exported.handle;
   return XHAL_SUCCESS;
 }
 
 void Instance::withdraw(DeviceEvent& event) {
+  if (event.shared == nullptr) return;
   const std::lock_guard lock(exports_mutex_);
-  if (event.export_key != 0) shared_memory.exporter().withdraw(event.export_key);
+  if (const uint64_t key = event.shared->exported.key; key != 0) shared_memory.exporter().withdraw(key);
 }
 
 Memory::Pending Instance::pending() {

@@ -9,7 +9,7 @@
 
 #include "device/device.hpp"
 #include "device/instance.hpp"
-#include "engine/worker_pool.hpp"
+#include "engine/lane.hpp"
 #include "ipc/handle.hpp"
 #include "kernels/cpu_level.hpp"
 #include "kernels/launch.hpp"
@@ -94,7 +94,7 @@ xhal_device_properties_t properties_of(const Device& device) {
   properties.pci_function = XHAL_PCI_UNKNOWN;
   properties.numa_node = XHAL_NUMA_UNKNOWN;
   properties.emulated = 1;
-  const auto targets = usable_targets();
+  const auto targets = usable_targets(options.level);
   const std::string architecture = targets.empty() ? "host" : std::string(targets.front());
   std::snprintf(properties.name, sizeof(properties.name), "xhal simulator %u", device.index);
   std::snprintf(properties.vendor, sizeof(properties.vendor), "xhal");
@@ -108,6 +108,7 @@ xhal_device_properties_t properties_of(const Device& device) {
     if (claims(device, feature)) properties.features[feature / 64] |= uint64_t{1} << (feature % 64);
   }
   set_behaviour(properties);
+  if (options.odd.has(Oddity::kOneWorker)) properties.host_function_blocks = XHAL_BLOCKS_DEVICE;
   properties.priority_least = kLeastPriority;
   properties.priority_greatest = greatest_priority(device);
   properties.event_resolution_ns = claims(device, XHAL_FEATURE_EVENT_TIMING) ? 1 : 0;

@@ -17,7 +17,7 @@ Event::~Event() = default;
 uint64_t Event::shared_generation() const { return shared->current(); }
 Position Event::shared_position() const { return shared->position(); }
 
-uint64_t Event::publish(Position position) {
+uint64_t Event::publish(Position position, bool held) {
   const std::lock_guard lock(record_lock_);
   uint64_t generation = 0;
   if (shared != nullptr) [[unlikely]] {
@@ -30,6 +30,7 @@ uint64_t Event::publish(Position position) {
     mark.number.store(position.number, std::memory_order_release);
     generation_.store(generation, std::memory_order_release);
   }
+  if (held) ++held_records_;
   if (is_marked_.load(std::memory_order_relaxed)) {
     is_marked_.store(false, std::memory_order_relaxed);
     mark_.reset();

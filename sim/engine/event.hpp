@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "engine/progress.hpp"
@@ -28,16 +29,21 @@ class Event {
   Event& operator=(const Event&) = delete;
   virtual ~Event();
 
-  // The handle and each operation that still has to stamp it hold it; the last one deletes it.
+  // The handle, graphs and each operation that still has to stamp it hold it; the last one deletes it.
   void hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
-  void release() {
-    if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  void release() { release(1); }
+  // The handle's.
+  void close() {
+    uint64_t held = 0;
+    {
+      const std::lock_guard lock(record_lock_);
+      held = held_records_;
+    }
+    release(kHeldByHandle - held);
   }
 
   const uint32_t epoch;  // of its device when it was made
   const bool timed;
-  // Its generations are those of the page then, also in what follows.
-  const std::shared_ptr<SharedEvent> shared;
 
   // Position of the current generation; its progress is null when there was no record. Lock-free, unless it is shared.
   [[nodiscard]] Position current() const {
@@ -60,8 +66,8 @@ class Event {
   }
 
   // The next generation is current from now on. Returns its number. Under the lock of the position's stream. 0 when the event is shared
-  // and too many of its generations are pending.
-  uint64_t publish(Position position);
+  // and too many of its generations are pending. `held`: by the record, which releases the event.
+  uint64_t publish(Position position, bool held = false);
   // Whether a record is an operation of its stream, which ends in stamp() or drop().
   [[nodiscard]] bool needs_stamp() const { return timed || shared != nullptr; }
 
@@ -87,15 +93,33 @@ class Event {
     std::atomic<uint64_t> number{0};
   };
 
-  std::atomic<uint32_t> holders_{1};
+  // Records count themselves, under the lock that they hold anyway, and are added when the handle goes. Until then the count is far from
+  // zero, whatever those have released that are not counted yet.
+  static constexpr uint64_t kHeldByHandle = uint64_t{1} << 62;
+  void release(uint64_t count) {
+    if (holders_.fetch_sub(count, std::memory_order_acq_rel) == count) delete this;
+  }
+
+  // Of whoever records.
   mutable SpinLock record_lock_;  // records take turns
   std::atomic<bool> is_marked_{false};
-  std::shared_ptr<const CaptureMark> mark_;
-  mutable SpinLock time_lock_;
   std::atomic<uint64_t> generation_{0};
+  uint64_t held_records_ = 0;
   Mark marks_[2];  // of the current generation and of the one being published
+
+ public:
+  // Its generations are those of the page then, also in what follows.
+  const std::shared_ptr<SharedEvent> shared;
+
+ private:
+  std::shared_ptr<const CaptureMark> mark_;  // under record_lock_
+
+  // Of whoever executes records. Events are many, and are not aligned to cache lines: it is enough that what the others write is
+  // further away than one.
+  std::atomic<uint64_t> holders_{kHeldByHandle};
   uint64_t time_generation_ = 0;
   uint64_t time_ns_ = 0;
+  mutable SpinLock time_lock_;
 };
 
 }  // namespace xhal::sim

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "xhal/device.h"
 
@@ -21,17 +22,30 @@ struct Fault {
   uint32_t scope = XHAL_FAULT_SCOPE_STREAM;
 };
 
-// Keeps every record for the life of the instance, so that a pointer to one needs no owner. A few hundred bytes a failure.
+// Where records come from. One that is not given back lives as long as its instance, so that a pointer to it needs no owner.
 class FaultLog {
  public:
   const Fault* add(Fault fault) {
     const std::lock_guard lock(mutex_);
-    return &faults_.emplace_back(std::move(fault));
+    if (unused_.empty()) {
+      unused_.reserve(faults_.size() + 1);  // so that giving back never fails
+      return &faults_.emplace_back(std::move(fault));
+    }
+    Fault* const again = unused_.back();
+    unused_.pop_back();
+    *again = std::move(fault);
+    return again;
+  }
+  // A record of this log that nothing points to any more.
+  void give_back(const Fault* fault) {
+    const std::lock_guard lock(mutex_);
+    unused_.push_back(const_cast<Fault*>(fault));
   }
 
  private:
   std::mutex mutex_;
   std::deque<Fault> faults_;
+  std::vector<Fault*> unused_;
 };
 
 }  // namespace xhal::sim

@@ -5,73 +5,83 @@
 
 namespace xhal::sim {
 
-bool Lane::change(uint64_t mask, uint64_t expected, State to) {
-  uint64_t word = word_.load(std::memory_order_relaxed);
+bool Lane::change(uint32_t mask, uint32_t expected, State to) {
+  uint32_t word = state_.load(std::memory_order_relaxed);
   while ((word & mask) == expected) {
-    if (word_.compare_exchange_weak(word, with_state(word, to), std::memory_order_acq_rel,
-                                    std::memory_order_relaxed))
+    if (state_.compare_exchange_weak(word, with_state(word, to), std::memory_order_seq_cst,
+                                     std::memory_order_relaxed))
       return true;
   }
   return false;
 }
 
-void Lane::wake_idle(Scheduler& scheduler) {
-  if (change(kStateMask, kIdle, kReady)) scheduler.ready(*this);
+// A second store of the same number, which is a fence as well: it and the look at the state are in one order with what leave_empty() does.
+bool Lane::push_to_cold(uint64_t number) {
+  pushed_.exchange(number, std::memory_order_seq_cst);
+  const uint32_t state = state_of(state_.load(std::memory_order_seq_cst));
+  return state == kIdle || state == kLeaving;
+}
+
+void Lane::heat() {
+  if (has_heavy_fence()) state_.fetch_or(kHot, std::memory_order_seq_cst);
+}
+
+// A push that saw the lane hot did so before the state below was written, so the heavy fence brings its number here.
+bool Lane::leave_empty() {
+  const uint64_t taken = this->taken();
+  uint32_t word = state_.load(std::memory_order_relaxed);
+  while (
+      !state_.compare_exchange_weak(word, kLeaving, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+  }
+  if ((word & kHot) != 0) heavy_fence();
+  uint32_t leaving = kLeaving;
+  if ((word & kSignalled) == 0 && pushed_.load(std::memory_order_seq_cst) == taken &&
+      state_.compare_exchange_strong(leaving, kIdle, std::memory_order_seq_cst))
+    return true;
+  change(kStateMask, kLeaving, kRunning);
+  return false;
 }
 
 void Lane::signal(Scheduler& scheduler) {
-  uint64_t word = word_.load(std::memory_order_relaxed);
+  uint32_t word = state_.load(std::memory_order_relaxed);
   for (;;) {
-    const uint64_t state = state_of(word);
+    const uint32_t state = state_of(word);
     if (state == kRetired) return;
     const bool sleeps = state == kIdle || state == kAsleep;
-    const uint64_t wanted = sleeps ? with_state(word, kReady) : word | kSignalled;
-    if (word_.compare_exchange_weak(word, wanted, std::memory_order_acq_rel, std::memory_order_relaxed)) {
-      if (sleeps) scheduler.ready(*this);
+    const uint32_t wanted = sleeps ? with_state(word, kReady) : word | kSignalled;
+    if (state_.compare_exchange_weak(word, wanted, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      if (!sleeps) return;
+      resumes_ = state == kAsleep;
+      scheduler.ready(*this);
       return;
     }
   }
 }
 
+// Nobody pushes meanwhile, and all former pushes are seen: what is taken needs not be hot.
 bool Lane::try_take() {
-  uint64_t word = word_.load(std::memory_order_relaxed);
+  uint32_t word = state_.load(std::memory_order_relaxed);
   for (;;) {
-    const uint64_t state = state_of(word);
+    const uint32_t state = state_of(word);
     if ((word & kSignalled) != 0 || (state != kIdle && state != kWatched)) return false;
     const State to = state == kIdle ? kRunning : kTaken;
-    if (word_.compare_exchange_weak(word, with_state(word, to), std::memory_order_acq_rel,
-                                    std::memory_order_relaxed))
+    if (state_.compare_exchange_weak(word, to, std::memory_order_acq_rel, std::memory_order_relaxed))
       return true;
   }
 }
 
 // What was pushed meanwhile is the watching worker's, when it has not noticed that it lost the lane, or some other one's.
 void Lane::give_back(Scheduler& scheduler) {
-  uint64_t word = word_.load(std::memory_order_relaxed);
-  for (;;) {
-    State to = kIdle;
-    if (state_of(word) == kTaken) {
-      to = kWatched;
-    } else if (word >> kCountShift != taken() || (word & kSignalled) != 0) {
-      to = kReady;
-    }
-    if (word_.compare_exchange_weak(word, with_state(word, to), std::memory_order_acq_rel,
-                                    std::memory_order_relaxed)) {
-      if (to == kReady) scheduler.ready(*this);
-      return;
-    }
-  }
+  if (change(kStateMask, kTaken, kWatched) || leave_empty()) return;
+  change(kStateMask, kRunning, kReady);
+  scheduler.ready(*this);
 }
 
 // Pushed to and not woken yet: somebody will run it.
 bool Lane::try_retire() {
-  uint64_t word = word_.load(std::memory_order_acquire);
-  while ((word & (kStateMask | kSignalled)) == kIdle && word >> kCountShift == taken()) {
-    if (word_.compare_exchange_weak(word, with_state(word, kRetired), std::memory_order_acq_rel,
-                                    std::memory_order_acquire))
-      return true;
-  }
-  return false;
+  uint32_t word = state_.load(std::memory_order_acquire);
+  return word == kIdle && pushed() == taken() &&
+         state_.compare_exchange_strong(word, kRetired, std::memory_order_acq_rel, std::memory_order_acquire);
 }
 
 }  // namespace xhal::sim

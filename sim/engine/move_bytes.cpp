@@ -25,6 +25,57 @@ uint64_t repeated(uint64_t pattern, uint32_t pattern_size) {
   }
 }
 
+// A word that lies at a multiple of its size moves in one piece and in order, as a device moves it: a thread that looks at the place
+// meanwhile sees what was there or what comes, and with the latter all that the stream wrote before.
+template <typename Word>
+bool is_aligned(const std::byte* place) {
+  return reinterpret_cast<uintptr_t>(place) % sizeof(Word) == 0;
+}
+
+template <typename Word>
+bool store_word(std::byte* destination, Word word) {
+  if (!is_aligned<Word>(destination)) return false;
+  __atomic_store_n(reinterpret_cast<Word*>(destination), word, __ATOMIC_RELEASE);
+  return true;
+}
+
+template <typename Word>
+bool move_word(std::byte* destination, const std::byte* source) {
+  return is_aligned<Word>(source) &&
+         store_word(destination, __atomic_load_n(reinterpret_cast<const Word*>(source), __ATOMIC_ACQUIRE));
+}
+
+// False when it is not one such word.
+bool moved_as_word(std::byte* destination, const std::byte* source, uint64_t size) {
+  switch (size) {
+    case 1:
+      return move_word<uint8_t>(destination, source);
+    case 2:
+      return move_word<uint16_t>(destination, source);
+    case 4:
+      return move_word<uint32_t>(destination, source);
+    case 8:
+      return move_word<uint64_t>(destination, source);
+    default:
+      return false;
+  }
+}
+
+bool filled_as_word(std::byte* destination, uint64_t word, uint64_t size) {
+  switch (size) {
+    case 1:
+      return store_word(destination, static_cast<uint8_t>(word));
+    case 2:
+      return store_word(destination, static_cast<uint16_t>(word));
+    case 4:
+      return store_word(destination, static_cast<uint32_t>(word));
+    case 8:
+      return store_word(destination, word);
+    default:
+      return false;
+  }
+}
+
 void fill_words(std::byte* destination, uint64_t word, uint64_t size) {
   // Copied from a small block: the library's memcpy has the widest stores of the machine, this file's instructions have not.
   uint64_t block[256];
@@ -41,6 +92,7 @@ void fill_words(std::byte* destination, uint64_t word, uint64_t size) {
 
 bool move_bytes(std::byte* destination, const std::byte* source, uint64_t size,
                 const std::atomic<bool>& abandoned) {
+  if (moved_as_word(destination, source, size)) return true;
   while (size > kPiece) {
     std::memcpy(destination, source, kPiece);
     destination += kPiece;
@@ -55,6 +107,7 @@ bool move_bytes(std::byte* destination, const std::byte* source, uint64_t size,
 bool fill_bytes(std::byte* destination, uint64_t pattern, uint32_t pattern_size, uint64_t size,
                 const std::atomic<bool>& abandoned) {
   const uint64_t word = repeated(pattern, pattern_size);
+  if (filled_as_word(destination, word, size)) return true;
   while (size != 0) {
     const uint64_t piece = std::min(size, kPiece);
     if (pattern_size == 1) {

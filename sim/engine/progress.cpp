@@ -2,6 +2,7 @@
 #include "engine/progress.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "engine/spin_lock.hpp"
 
@@ -23,6 +24,7 @@ class HostWaiter final : public Waiter {
 void look_for_a_while(const Progress& progress, uint64_t number, uint64_t deadline_ns, Scheduler& scheduler) {
   const uint64_t patience = scheduler.patience_ns();
   if (patience == 0) return;
+  scheduler.give_way();
   const uint64_t end = std::min(deadline_ns, scheduler.now_ns() + patience);
   for (uint32_t looks = 1; !progress.reached(number); ++looks) {
     if (looks % 32 == 0 && scheduler.now_ns() >= end) return;
@@ -93,6 +95,8 @@ void Progress::fire() {
 }
 
 xhal_result_t await(const Progress& progress, uint64_t number, uint64_t deadline_ns, Scheduler& scheduler) {
+  std::optional<StartsWithheld> starts;
+  if (!progress.reached(number)) starts.emplace();
   if (!progress.reached(number) && deadline_ns != 0)
     look_for_a_while(progress, number, deadline_ns, scheduler);
   if (!progress.reached(number) && deadline_ns != 0) {
@@ -110,7 +114,9 @@ xhal_result_t await(const Progress& progress, uint64_t number, uint64_t deadline
 Progress* ProgressPool::take() {
   const std::lock_guard lock(mutex_);
   if (unused_.empty()) {
-    unused_.reserve(all_.size() + 1);  // so that giving back never fails
+    // So that giving back never fails.
+    unused_.reserve(all_.size() + 1);
+    looked_at_.reserve(all_.size() + 1);
     return &all_.emplace_back();
   }
   Progress* progress = unused_.back();
@@ -122,6 +128,36 @@ void ProgressPool::give_back(Progress* progress) {
   if (progress->fault() != nullptr) return;
   const std::lock_guard lock(mutex_);
   unused_.push_back(progress);
+}
+
+void ProgressPool::give_back_of_gone_stream(Progress* progress, FaultLog& faults, const Fault* own) {
+  if (progress->fault() == nullptr) return give_back(progress);
+  if (progress->named_ >= progress->failed_from_.load(std::memory_order_acquire)) return;
+  const Failed failed = {progress, &faults, own};
+  const std::lock_guard lock(mutex_);
+  if (looks_ == 0) {
+    use_again(failed);
+  } else {
+    looked_at_.push_back(failed);
+  }
+}
+
+void ProgressPool::use_again(const Failed& failed) {
+  failed.progress->failed_from_.store(kNever, std::memory_order_release);
+  unused_.push_back(failed.progress);
+  if (failed.own != nullptr) failed.faults->give_back(failed.own);
+}
+
+ProgressPool::Look::Look(ProgressPool& pool) : pool_(pool) {
+  const std::lock_guard lock(pool_.mutex_);
+  ++pool_.looks_;
+}
+
+ProgressPool::Look::~Look() {
+  const std::lock_guard lock(pool_.mutex_);
+  if (--pool_.looks_ != 0) return;
+  for (const Failed& failed : pool_.looked_at_) pool_.use_again(failed);
+  pool_.looked_at_.clear();
 }
 
 }  // namespace xhal::sim

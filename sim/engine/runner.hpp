@@ -10,70 +10,79 @@ namespace xhal::sim {
 class Runner {
  public:
   // Runs a lane that was given to Scheduler::ready() until it has ended, or others go first, or it has nothing to do. `Watch` says
-  // whether to stay with an empty lane that may soon be pushed to: begin() -> bool, keep_on() -> bool as long as it stays, and
-  // end(resumed) once after a begin that was true.
+  // whether to stay with an empty lane that may soon be pushed to. First glance(0), glance(1), ... -> bool, as long as it looks while the
+  // lane still counts as running; then begin() -> bool, keep_on() -> bool as long as it stays, and end(resumed) once after a begin that was
+  // true.
   template <class Watch>
   static void run(Lane& lane, Place& place, Watch&& watch) {
-    set(lane, Lane::kRunning);
+    set_running(lane);
+    lane.arrivals_ = 0;
     for (;;) {
       switch (lane.run(place)) {
         case Lane::End::kFinished:
           lane.finished();
           return;
         case Lane::End::kYielded:
-          set(lane, Lane::kReady);
+          lane.change(Lane::kStateMask, Lane::kRunning, Lane::kReady);
           place.scheduler.ready(lane);
           return;
         case Lane::End::kStalled:
           if (lane.change(Lane::kStateMask | Lane::kSignalled, Lane::kRunning, Lane::kAsleep)) return;
           break;
         case Lane::End::kEmpty:
-          if (leave_empty(lane, watch)) return;
+          if (!is_pushed_to_soon(lane, watch) && leave(lane, watch)) return;
           break;
       }
       // Told to look again: it has been told once this is cleared.
-      set(lane, Lane::kRunning);
+      if ((lane.state_.load(std::memory_order_relaxed) & Lane::kSignalled) != 0) set_running(lane);
     }
   }
 
  private:
-  // The state, without a signal that is answered by what comes now.
-  static void set(Lane& lane, Lane::State state) {
-    uint64_t word = lane.word_.load(std::memory_order_relaxed);
-    while (!lane.word_.compare_exchange_weak(word, Lane::with_state(word & ~Lane::kSignalled, state),
-                                             std::memory_order_acq_rel, std::memory_order_relaxed)) {
+  static void set_running(Lane& lane) {
+    uint32_t word = lane.state_.load(std::memory_order_relaxed);
+    while (!lane.state_.compare_exchange_weak(word,
+                                              Lane::with_state(word & ~Lane::kSignalled, Lane::kRunning),
+                                              std::memory_order_acq_rel, std::memory_order_relaxed)) {
     }
+  }
+
+  // Whoever submits one operation after the other is at it again before anything else would be worth while.
+  template <class Watch>
+  static bool is_pushed_to_soon(Lane& lane, Watch& watch) {
+    const uint64_t taken = lane.taken();
+    for (uint32_t look = 0; watch.glance(look); ++look) {
+      if (lane.pushed() != taken) {
+        lane.note_arrival();
+        return true;
+      }
+      if ((lane.state_.load(std::memory_order_relaxed) & Lane::kSignalled) != 0) return true;
+    }
+    return false;
   }
 
   // True when the lane is somebody else's or nobody's now; false when there is something to run.
   template <class Watch>
-  static bool leave_empty(Lane& lane, Watch& watch) {
-    uint64_t word = lane.taken() << Lane::kCountShift | Lane::kRunning;
-    if (!watch.begin()) {
-      return lane.word_.compare_exchange_strong(word, Lane::with_state(word, Lane::kIdle),
-                                                std::memory_order_acq_rel);
-    }
+  static bool leave(Lane& lane, Watch& watch) {
+    if (!watch.begin()) return lane.leave_empty();
     bool gone = false;
-    if (lane.word_.compare_exchange_strong(word, Lane::with_state(word, Lane::kWatched),
-                                           std::memory_order_acq_rel))
-      gone = stay(lane, Lane::with_state(word, Lane::kWatched), watch);
+    if (lane.change(Lane::kStateMask | Lane::kSignalled, Lane::kRunning, Lane::kWatched))
+      gone = stay(lane, watch);
     watch.end(!gone);
     return gone;
   }
 
-  // `watched`: the word as long as nothing happens.
   template <class Watch>
-  static bool stay(Lane& lane, const uint64_t watched, Watch& watch) {
+  static bool stay(Lane& lane, Watch& watch) {
+    const uint64_t taken = lane.taken();
     for (;;) {
-      uint64_t word = lane.word_.load(std::memory_order_acquire);
+      const uint32_t word = lane.state_.load(std::memory_order_acquire);
       if (Lane::state_of(word) == Lane::kTaken) {
         if (lane.change(Lane::kStateMask, Lane::kTaken, Lane::kRunning)) return true;
-      } else if (word != watched) {
+      } else if ((word & Lane::kSignalled) != 0 || lane.pushed() != taken) {
         if (lane.change(Lane::kStateMask, Lane::kWatched, Lane::kRunning)) return false;
       } else if (!watch.keep_on()) {
-        if (lane.word_.compare_exchange_strong(word, Lane::with_state(watched, Lane::kIdle),
-                                               std::memory_order_acq_rel))
-          return true;
+        if (lane.change(Lane::kStateMask, Lane::kWatched, Lane::kRunning)) return lane.leave_empty();
       }
     }
   }

@@ -5,9 +5,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "engine/futex.hpp"
 #include "engine/lane.hpp"
+#include "engine/odd.hpp"
 #include "kernels/scratch.hpp"
 
 namespace xhal::sim {
@@ -16,8 +18,8 @@ namespace xhal::sim {
 struct Place {
   Scheduler& scheduler;
   ImageScratch scratch;
-  AlignedBytes local_memory;  // kLocalBlockBytes, aligned to kLocalAlignment
-  bool owes_wake = false;     // lanes became ready by what it did, and nobody was told yet
+  LocalMemory local_memory;
+  bool owes_wake = false;  // lanes became ready by what it did, and nobody was told yet
   // Counts what was done, so that somebody can see whether the worker comes on.
   std::atomic<uint64_t> beats{0};
 
@@ -32,16 +34,31 @@ class Parker {
   Parker& operator=(const Parker&) = delete;
 
  private:
-  friend class WorkerPool;
+  friend class Scheduler;
   std::atomic<uint32_t> word_{0};
+};
+
+// Work whose parts wait for one another.
+class Together {
+ public:
+  Together() = default;
+  Together(const Together&) = delete;
+  Together& operator=(const Together&) = delete;
+  // Each part is run once, with a place of its own.
+  virtual void run_part(uint32_t part, Place& place) = 0;
+
+ protected:
+  ~Together() = default;
 };
 
 class Scheduler {
  public:
-  Scheduler() = default;
+  explicit Scheduler(const Oddness& how_odd = {}) : odd(how_odd) {}
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
   virtual ~Scheduler() = default;
+
+  const Oddness odd;
 
   // The clock of events and deadlines, in nanoseconds; it never goes back.
   [[nodiscard]] virtual uint64_t now_ns() const = 0;
@@ -62,13 +79,40 @@ class Scheduler {
   // Called in turn 0, 1, 2, ... by an operation that polls memory until somebody else changes it.
   virtual void relax(uint64_t turn) = 0;
 
-  // ---- Host threads, which are no workers
+  // ---- Work whose parts wait for one another
 
+  // Makes sure that so many parts can run at the same time, from now on. False when they cannot; nothing is lost then.
+  [[nodiscard]] virtual bool reserve_together(uint32_t count) = 0;
+  // Runs parts 0 to count - 1, for which it was reserved, at the same time: each goes on whatever the others do, also when it polls without
+  // calling relax(). Returns when all have ended. Blocks in the sense of begin_blocking(), which is not to be called meanwhile.
+  virtual void run_together(Place& place, Together& work, uint32_t count) = 0;
+
+  // ---- Waiting. Host threads park, which are no workers.
+
+  // By a thread that is about to look at a word: whom it has woken, or who has woken it, may be waiting for this very processor.
+  virtual void give_way() = 0;
   // How long to look at a word before sleeping on it; 0: not at all.
   [[nodiscard]] virtual uint64_t patience_ns() const = 0;
   // Blocks until the parker is unparked (true) or the deadline has passed (false).
   [[nodiscard]] virtual bool park(Parker& parker, uint64_t deadline_ns) = 0;
   virtual void unpark(Parker& parker) = 0;
+
+ protected:
+  // The implementation's to use as it likes; 0 at first.
+  static std::atomic<uint32_t>& word_of(Parker& parker) { return parker.word_; }
+};
+
+// What the devices of an instance run on.
+[[nodiscard]] std::unique_ptr<Scheduler> make_scheduler(uint32_t units, const Oddness& odd = {});
+// Somebody asks about work, or is about to wait for it: work of the process that was not to start before does so now. Cheap when there is none.
+void start_withheld();
+// While it lives nothing is kept back: its thread waits for work.
+class StartsWithheld {
+ public:
+  StartsWithheld();
+  ~StartsWithheld();
+  StartsWithheld(const StartsWithheld&) = delete;
+  StartsWithheld& operator=(const StartsWithheld&) = delete;
 };
 
 // The deadline of a wait that begins now; times too long to count never come, and none at all has passed already.

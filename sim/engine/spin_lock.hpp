@@ -16,6 +16,28 @@ inline void cpu_pause() {
 #endif
 }
 
+// Between the looks at a word that another thread is about to change. That thread may have lost its processor, so that waiting must give
+// one up soon.
+class Backoff {
+ public:
+  void wait() {
+    if (turn_ < kPauses) {
+      cpu_pause();
+    } else if (turn_ < kYields) {
+      sched_yield();
+    } else {
+      const timespec nap = {0, 50'000};
+      nanosleep(&nap, nullptr);
+    }
+    ++turn_;
+  }
+
+ private:
+  static constexpr uint32_t kPauses = 64;
+  static constexpr uint32_t kYields = 128;
+  uint32_t turn_ = 0;
+};
+
 class SpinLock {
  public:
   SpinLock() = default;
@@ -30,19 +52,10 @@ class SpinLock {
   void unlock() { taken_.store(false, std::memory_order_release); }
 
  private:
-  // The holder may have lost its processor, so that waiting must give one up soon.
   [[gnu::noinline]] void lock_slowly() {
-    for (uint32_t turn = 0;; ++turn) {
+    for (Backoff backoff;; backoff.wait()) {
       if (!taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_acquire))
         return;
-      if (turn < 64) {
-        cpu_pause();
-      } else if (turn < 128) {
-        sched_yield();
-      } else {
-        const timespec nap = {0, 50'000};
-        nanosleep(&nap, nullptr);
-      }
     }
   }
 

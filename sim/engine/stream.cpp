@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "engine/move_bytes.hpp"
-#include "engine/worker_pool.hpp"
 #include "graph/capture.hpp"
 #include "xhal/kit/driver.hpp"
 
@@ -56,6 +55,8 @@ Stream::Stream(StreamHost& host, uint64_t number, const Kind& kind)
       is_default(kind.is_default),
       priority(kind.priority),
       host_(host),
+      slow_(host.scheduler().odd.slow),
+      may_work_here_(slow_ == 0 && !host.scheduler().odd.has(Oddity::kLazy)),
       activity_(host.activity()),
       progress_(host.progresses().take()) {}
 
@@ -83,29 +84,26 @@ xhal_result_t Stream::mark(Position& out_position) {
 }
 
 xhal_result_t Stream::record(Event& event, bool external) {
+  const auto in_capture = [&] { return record_in_capture(event, external); };
   if (event.needs_stamp()) {
-    bool captures = false;
-    if (may_capture()) {
-      const std::lock_guard lock(submit_lock_);
-      captures = in_capture();
-    }
-    if (!captures) {
-      const auto fill = [&](Op& op) -> xhal_result_t {
-        const uint64_t generation = event.publish({&progress(), op.number});
-        if (generation == 0) return XHAL_ERROR_LIMIT_EXCEEDED;
-        op.body.emplace<StampOp>(StampOp{&event, generation});
-        event.hold();
-        return XHAL_SUCCESS;
-      };
-      return submit("xhal_event_record", 0, fill);
-    }
+    const auto fill = [&](Op& op) -> xhal_result_t {
+      const uint64_t generation = event.publish({&progress(), op.number}, true);
+      if (generation == 0) return XHAL_ERROR_LIMIT_EXCEEDED;
+      progress().name(op.number);
+      op.make(StampOp{&event, generation});
+      return XHAL_SUCCESS;
+    };
+    return submit_unless_captured(fill, in_capture);
   }
   const std::lock_guard lock(submit_lock_);
   if (const xhal_result_t result = refusal(); result < 0) return result;
-  if (!in_capture()) {
-    event.publish({&progress(), progress().submitted()});
-    return XHAL_SUCCESS;
-  }
+  if (this->in_capture()) return in_capture();
+  progress().name(progress().submitted());
+  event.publish({&progress(), progress().submitted()});
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Stream::record_in_capture(Event& event, bool external) {
   if (external && event.shared != nullptr) return XHAL_ERROR_CAPTURE_UNSUPPORTED;
   if (external) return add_to_capture({GraphNode::Kind::kRecord, nullptr, EventHold(event), {}});
   CaptureMark mark = {capture_, {}};
@@ -145,41 +143,55 @@ xhal_result_t Stream::wait(const Position& position) {
     const std::lock_guard lock(submit_lock_);
     return refusal();
   }
-  return submit("xhal_stream_wait_event", 0, [&](Op& op) { op.body.emplace<WaitOp>(WaitOp{position}); });
+  const auto fill = [&](Op& op) {
+    op.make(WaitOp{position});
+    progress().name(op.number);  // what waited and was dropped is known to the order of streams
+    host_.follows({&progress(), op.number}, position);
+  };
+  // A capture that has begun since it was looked for.
+  return submit_unless_captured(fill, []() -> xhal_result_t { return XHAL_ERROR_CAPTURE_UNSUPPORTED; });
 }
 
 xhal_result_t Stream::launch_graph(GraphExec& exec) {
   const std::lock_guard turn(exec.mutex);
-  if (may_capture()) {
+  const auto as_nodes = [&] { return capture_->add(*this, *exec.nodes); };
+  const auto in_capture_or = [&](xhal_result_t otherwise) {
     const std::lock_guard lock(submit_lock_);
     if (const xhal_result_t result = refusal(); result < 0) return result;
-    if (in_capture()) return capture_->add(*this, *exec.nodes);
+    return in_capture() ? as_nodes() : otherwise;
+  };
+  constexpr xhal_result_t kNotCaptured = XHAL_NOT_READY;
+  if (may_capture()) {
+    if (const xhal_result_t result = in_capture_or(kNotCaptured); result != kNotCaptured) return result;
   }
   auto run = std::make_unique<GraphRun>(exec.nodes);
   // Order is all that one launch owes the former: a failure of that one is not handed on once it is over.
   const Position& former = exec.last_launch;
   if (former.progress != nullptr && !former.progress->reached(former.number)) {
-    if (const xhal_result_t result = wait(former); result < 0) return result;
+    // A capture that has begun meanwhile takes the launch, not the wait.
+    if (const xhal_result_t result = wait(former); result < 0) return in_capture_or(result);
   }
   Position end = {&progress(), 0};
   const uint64_t numbers = run->generations.size() + 1;
   const auto fill = [&](Op& op) {
     end.progress = &progress();
+    progress().name(op.number);
     uint64_t number = op.number - numbers;
     auto generation = run->generations.begin();
     for (const GraphNode& node : *run->nodes) {
       if (node.kind == GraphNode::Kind::kRecord)
         *generation++ = node.event.get()->publish({end.progress, ++number});
     }
-    op.body.emplace<GraphOp>(GraphOp{run.get()});
+    op.make(GraphOp{run.get()});
     op.attachment = std::move(run);
   };
-  const xhal_result_t result = submit("xhal_graph_exec_launch", 0, fill, &end.number, numbers);
-  if (result >= 0) exec.last_launch = end;
+  const xhal_result_t result = submit_unless_captured(fill, as_nodes, &end.number, numbers);
+  if (result >= 0 && run == nullptr) exec.last_launch = end;
   return result;
 }
 
 bool Stream::begin_here(Here& out) {
+  if (!may_work_here_) return false;
   const std::lock_guard lock(submit_lock_);
   Progress& progress = this->progress();
   const uint64_t submitted = progress.submitted();
@@ -209,8 +221,7 @@ bool Stream::in_capture() {
 
 GraphNode Stream::work_node(Op op) {
   auto work = std::make_shared<GraphNode::Work>();
-  if (const auto* launch = std::get_if<LaunchOp>(&op.body))
-    work->keeps = launch->launch.image->shared_from_this();
+  if (const auto* launch = op.as<LaunchOp>()) work->keeps = launch->launch.kernel->image->keep();
   work->op = std::move(op);
   return {GraphNode::Kind::kWork, std::move(work), {}, {}};
 }
@@ -248,19 +259,17 @@ std::shared_ptr<Capture> Stream::capture() const {
 // ---- Records -------------------------------------------------------------------------------------------------------------------
 
 Stream::Deed Stream::deed_of(const Op& op) {
-  if (const auto* launch = std::get_if<LaunchOp>(&op.body))
-    return {XHAL_ACTIVITY_KERNEL, 0, 0, launch->launch.kernel->name.c_str(), op.correlation_id};
-  if (const auto* copy = std::get_if<CopyOp>(&op.body))
-    return {XHAL_ACTIVITY_COPY, copy->direction, copy->size};
-  if (const auto* region = std::get_if<RegionOp>(&op.body)) {
+  if (const auto* launch = op.as<LaunchOp>())
+    return {XHAL_ACTIVITY_KERNEL, 0, 0, launch->launch.kernel->name.c_str(), launch->launch.correlation_id};
+  if (const auto* copy = op.as<CopyOp>()) return {XHAL_ACTIVITY_COPY, copy->direction, copy->size};
+  if (const auto* region = op.as<RegionOp>()) {
     const auto& extent = region->copy->region.extent;
     return {XHAL_ACTIVITY_COPY, region->copy->direction, extent[0] * extent[1] * extent[2]};
   }
-  if (const auto* fill = std::get_if<FillOp>(&op.body)) return {XHAL_ACTIVITY_FILL, 0, fill->size};
-  if (std::holds_alternative<HostFunctionOp>(op.body)) return {XHAL_ACTIVITY_HOST_FUNCTION};
-  if (std::holds_alternative<WaitOp>(op.body) || std::holds_alternative<ValueWaitOp>(op.body))
-    return {XHAL_ACTIVITY_WAIT};
-  if (std::holds_alternative<GraphOp>(op.body)) return {XHAL_ACTIVITY_GRAPH};
+  if (const auto* fill = op.as<FillOp>()) return {XHAL_ACTIVITY_FILL, 0, fill->size};
+  if (op.kind == OpKind::kHostFunction) return {XHAL_ACTIVITY_HOST_FUNCTION};
+  if (op.kind == OpKind::kWait || op.kind == OpKind::kValueWait) return {XHAL_ACTIVITY_WAIT};
+  if (op.kind == OpKind::kGraph) return {XHAL_ACTIVITY_GRAPH};
   return {};
 }
 
@@ -305,6 +314,7 @@ Lane::End Stream::run(Place& place) {
         host_.went_idle();
         return End::kEmpty;
       }
+      if (done != 0) note_arrival();
     }
     Scheduler& scheduler = host_.scheduler();
     if (done != 0) {
@@ -344,24 +354,28 @@ bool Stream::run_one(Op& op, Place& place) {
 
 // What is left of an operation that is not executed: host functions run all the same, and a wait is given up.
 void Stream::skip(const Op& op, Place& place, const Fault* fault) {
-  if (const auto* function = std::get_if<HostFunctionOp>(&op.body)) {
+  if (const auto* function = op.as<HostFunctionOp>()) {
     const bool pending = false;
     observe(deed_of(op), pending, [&] { call(*function, place, fault->code); });
   }
-  if (const auto* graph = std::get_if<GraphOp>(&op.body)) {
+  if (const auto* graph = op.as<GraphOp>()) {
     for (GraphRun& run = *graph->run; run.next < run.nodes->size(); ++run.next) {
       const GraphNode& node = (*run.nodes)[run.next];
       if (node.kind == GraphNode::Kind::kWork) skip(node.work->op, place, fault);
     }
   }
-  if (const auto* stamp = std::get_if<StampOp>(&op.body)) stamp->event->drop(stamp->generation, fault->code);
+  if (const auto* stamp = op.as<StampOp>()) stamp->event->drop(stamp->generation, fault->code);
   if (waits_for_ != nullptr) std::exchange(waits_for_, nullptr)->remove(*this);
 }
 
 void Stream::call(const HostFunctionOp& op, Place& place, xhal_result_t status) {
   Scheduler& scheduler = host_.scheduler();
   scheduler.begin_blocking(place);
-  kit::run_host_function(op.function, op.user, status);
+  if (scheduler.odd.has(Oddity::kForeignCallbacks)) [[unlikely]] {
+    call_elsewhere([&] { kit::run_host_function(op.function, op.user, status); });
+  } else {
+    kit::run_host_function(op.function, op.user, status);
+  }
   scheduler.end_blocking(place);
 }
 
@@ -374,31 +388,44 @@ const Fault* Stream::execute(const Op& op, Place& place, bool& pending) {
 }
 
 const Fault* Stream::perform(const Op& op, Place& place, bool& pending) {
+  if (slow_ != 0) [[unlikely]]
+    dawdle(slow_, op, abandoned_);
   const auto unless_dropped = [&](bool done) { return done ? nullptr : drop_reason(); };
-  if (std::holds_alternative<LaunchOp>(op.body)) return execute_launch(op, place);
-  if (const auto* copy = std::get_if<CopyOp>(&op.body))
-    return unless_dropped(move_bytes(copy->destination, copy->source, copy->size, abandoned_));
-  if (const auto* fill = std::get_if<FillOp>(&op.body)) {
-    return unless_dropped(
-        fill_bytes(fill->destination, fill->pattern, fill->pattern_size, fill->size, abandoned_));
+  switch (op.kind) {
+    case OpKind::kLaunch:
+      return execute_launch(op, place);
+    case OpKind::kCopy: {
+      const auto& copy = op.body<CopyOp>();
+      return unless_dropped(move_bytes(copy.destination, copy.source, copy.size, abandoned_));
+    }
+    case OpKind::kFill: {
+      const auto& fill = op.body<FillOp>();
+      return unless_dropped(
+          fill_bytes(fill.destination, fill.pattern, fill.pattern_size, fill.size, abandoned_));
+    }
+    case OpKind::kRegion:
+      return unless_dropped(move_region(op.body<RegionOp>().copy->region, abandoned_));
+    case OpKind::kHostFunction:
+      call(op.body<HostFunctionOp>(), place, XHAL_SUCCESS);
+      return nullptr;
+    case OpKind::kStamp: {
+      const auto& stamp = op.body<StampOp>();
+      stamp.event->stamp(stamp.generation, host_.scheduler().now_ns());
+      return nullptr;
+    }
+    case OpKind::kWait:
+      return wait_for(op.body<WaitOp>().position, pending);
+    case OpKind::kValueWait:
+      return wait_for_value(op.body<ValueWaitOp>(), place);
+    case OpKind::kValueWrite:
+      write_value(op.body<ValueWriteOp>());
+      return nullptr;
+    case OpKind::kGraph:
+      return execute_graph(op, place, pending);
+    case OpKind::kEmpty:
+    case OpKind::kNextSegment:
+      break;
   }
-  if (const auto* region = std::get_if<RegionOp>(&op.body))
-    return unless_dropped(move_region(region->copy->region, abandoned_));
-  if (const auto* function = std::get_if<HostFunctionOp>(&op.body)) {
-    call(*function, place, XHAL_SUCCESS);
-    return nullptr;
-  }
-  if (const auto* stamp = std::get_if<StampOp>(&op.body)) {
-    stamp->event->stamp(stamp->generation, host_.scheduler().now_ns());
-    return nullptr;
-  }
-  if (const auto* wait = std::get_if<WaitOp>(&op.body)) return wait_for(wait->position, pending);
-  if (const auto* value = std::get_if<ValueWaitOp>(&op.body)) return wait_for_value(*value, place);
-  if (const auto* value = std::get_if<ValueWriteOp>(&op.body)) {
-    write_value(*value);
-    return nullptr;
-  }
-  if (std::holds_alternative<GraphOp>(op.body)) return execute_graph(op, place, pending);
   return nullptr;
 }
 
@@ -425,7 +452,7 @@ const Fault* Stream::wait_for_value(const ValueWaitOp& op, Place& place) {
 
 // Goes on where it stalled. A host function that has run is not run again when what follows is skipped.
 const Fault* Stream::execute_graph(const Op& op, Place& place, bool& pending) {
-  GraphRun& run = *std::get<GraphOp>(op.body).run;
+  GraphRun& run = *op.body<GraphOp>().run;
   const uint64_t first_number = op.number - run.generations.size();
   for (; run.next < run.nodes->size(); ++run.next) {
     if (const Fault* reason = drop_reason(); reason != nullptr) return reason;
@@ -478,15 +505,18 @@ bool Stream::wait_is_over(const Position& position) {
 }
 
 const Fault* Stream::execute_launch(const Op& op, Place& place) {
-  const Launch& launch = std::get<LaunchOp>(op.body).launch;
+  const Launch& launch = op.body<LaunchOp>().launch;
   const StreamHost::Window window = host_.window();
+  const std::byte* const arguments = op.attachment == nullptr
+                                         ? launch.arguments
+                                         : static_cast<const LargeArguments&>(*op.attachment).bytes.get();
   const LaunchOutcome outcome =
-      run_launch(launch, {place, abandoned_, window.base, window.size, window.distance});
+      run_launch(launch, {place, abandoned_, window.base, window.size, window.distance, arguments});
   if (outcome.end == LaunchEnd::kDone) return nullptr;
   if (outcome.end == LaunchEnd::kAbandoned) return drop_reason();
   const auto& group = outcome.group;
   return host_.faults().add(
-      {XHAL_ERROR_LAUNCH_FAILED, op.entry, op.correlation_id, id,
+      {XHAL_ERROR_LAUNCH_FAILED, "xhal_kernel_launch", launch.correlation_id, id,
        "kernel '" + launch.kernel->name + "' raised a trap in group (" + std::to_string(group[0]) + ", " +
            std::to_string(group[1]) + ", " + std::to_string(group[2]) +
            "); its stream takes no more work: reset the device, or use another stream"});
@@ -499,7 +529,7 @@ bool Stream::leave() {
   leaving_.store(true, std::memory_order_release);
   if (in_capture()) capture_->abort();
   if (try_retire()) {
-    host_.progresses().give_back(&progress());
+    give_back_progress();
     return false;
   }
   signal(host_.scheduler());
@@ -541,8 +571,15 @@ void Stream::finished() {
   host_.forget(*this);
   // Whoever told it to leave, or told it that its wait is over, may still hold the lock.
   { const std::lock_guard lock(submit_lock_); }
-  host_.progresses().give_back(&progress());
+  give_back_progress();
   delete this;
+}
+
+// A failure that came here by a wait is the other stream's.
+void Stream::give_back_progress() {
+  const Fault* const fault = progress().fault();
+  const bool is_own = fault != nullptr && fault->stream_id == id && !host_.keeps(fault);
+  host_.progresses().give_back_of_gone_stream(&progress(), host_.faults(), is_own ? fault : nullptr);
 }
 
 }  // namespace xhal::sim

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "activity/activity.hpp"
+#include "engine/biased_lock.hpp"
 #include "engine/op_queue.hpp"
 #include "engine/scheduler.hpp"
-#include "engine/spin_lock.hpp"
 #include "graph/graph.hpp"
 
 namespace xhal::sim {
@@ -29,8 +29,12 @@ class StreamHost {
   virtual Activity& activity() = 0;
   // A failure that the stream is the first to see; not called for work that was merely dropped.
   virtual void failed(const Fault* fault) = 0;
+  // Whether the failure is told by somebody else than streams, now and later.
+  virtual bool keeps(const Fault* /*fault*/) const { return true; }
   // Nothing is queued: frees that waited for the stream may go ahead.
   virtual void went_idle() = 0;
+  // The stream's operation at `later` waits for `earlier`, which was not done yet.
+  virtual void follows(const Position& /*later*/, const Position& /*earlier*/) {}
   // The stream has left its thread: take it from all lists. Its memory goes right after.
   virtual void forget(Stream& stream) = 0;
   // Where device addresses lie; constant while a stream has work.
@@ -51,7 +55,7 @@ class Stream final : public Lane, private Waiter {
   };
   Stream(StreamHost& host, uint64_t number, const Kind& kind);
 
-  const uint64_t id;
+  alignas(64) const uint64_t id;
   const bool is_default;
   const int32_t priority;
   xhal_stream_t handle = nullptr;  // the one that it was made with; set before anybody has it
@@ -59,12 +63,11 @@ class Stream final : public Lane, private Waiter {
   // ---- Submission: SUCCESS, or why the stream takes nothing: the code of the failure that poisons it, INVALID_HANDLE when it is
   // ---- stale, OUT_OF_HOST_MEMORY when it can have no thread.
 
-  // `fill(op)` makes the operation's body and takes over its attachment; when it throws, or returns an
-  // error, that is passed on and nothing was submitted.
+  // `fill(op)` makes the operation's body and takes over its attachment, once nothing can fail any more;
+  // when it throws, or returns an error, that is passed on and nothing was submitted.
   // op.number is set: the last of `numbers` that are the operation's. In a capture it becomes a node.
   template <class Fill>
-  xhal_result_t submit(const char* entry, uint64_t correlation_id, Fill&& fill,
-                       uint64_t* out_number = nullptr, uint64_t numbers = 1);
+  xhal_result_t submit(Fill&& fill, uint64_t* out_number = nullptr, uint64_t numbers = 1);
 
   // The position of everything submitted so far.
   xhal_result_t mark(Position& out_position);
@@ -146,6 +149,7 @@ class Stream final : public Lane, private Waiter {
   const Fault* wait_for_value(const ValueWaitOp& op, Place& place);
   void call(const HostFunctionOp& op, Place& place, xhal_result_t status);
   const Fault* drop_reason() const;
+  void give_back_progress();
   bool wait_is_over(const Position& position);
   void skip(const Op& op, Place& place, const Fault* fault);
 
@@ -172,27 +176,37 @@ class Stream final : public Lane, private Waiter {
     }
   }
 
+  // submit() with a way of its own where the stream captures, which in_capture() takes under submit_lock_.
+  template <class Fill, class InCapture>
+  xhal_result_t submit_unless_captured(Fill& fill, InCapture&& in_capture, uint64_t* out_number = nullptr,
+                                       uint64_t numbers = 1);
   // Under submit_lock_. False when there is no capture, or no more.
   bool in_capture();
   xhal_result_t add_to_capture(GraphNode node);
+  xhal_result_t record_in_capture(Event& event, bool external);
   static GraphNode work_node(Op op);
 
+  // What several threads look at and hardly anybody changes.
   StreamHost& host_;
+  const uint32_t slow_;  // Oddness::slow
+  // Whether the calling thread may do an operation in the lane's place: not what is slow, or is not to start yet.
+  const bool may_work_here_;
   Activity& activity_;
-  mutable SpinLock submit_lock_;
   std::atomic<Progress*> progress_;
   std::atomic<bool> stale_{false};
   std::atomic<bool> leaving_{false};
   std::atomic<bool> abandoned_{false};
+  std::atomic<bool> may_capture_{false};
   bool started_ = false;
   const Fault* drop_reason_ = nullptr;  // valid once abandoned_ was seen
-
   std::shared_ptr<Capture> capture_;
-  std::atomic<bool> may_capture_{false};
+
+  // Of whoever submits.
+  alignas(64) mutable BiasedLock submit_lock_;
 
   OpQueue queue_;
   // Of whoever runs the lane.
-  const Progress* waits_for_ = nullptr;
+  alignas(64) const Progress* waits_for_ = nullptr;
   // What records say of the operation under way, which may be tried several times.
   struct {
     bool in_use = false;
@@ -202,34 +216,37 @@ class Stream final : public Lane, private Waiter {
   } watch_;
 };
 
-template <class Fill>
-xhal_result_t Stream::submit(const char* entry, uint64_t correlation_id, Fill&& fill, uint64_t* out_number,
-                             uint64_t numbers) {
+template <class Fill, class InCapture>
+xhal_result_t Stream::submit_unless_captured(Fill& fill, InCapture&& in_capture, uint64_t* out_number,
+                                             uint64_t numbers) {
   {
     const std::lock_guard lock(submit_lock_);
     if (const xhal_result_t result = refusal(); result < 0) return result;
-    if (capture_ != nullptr && in_capture()) [[unlikely]] {
-      Op op;
-      op.entry = entry;
-      op.correlation_id = correlation_id;
-      if (const xhal_result_t result = fill_with(fill, op); result < 0) return result;
-      return add_to_capture(work_node(std::move(op)));
-    }
+    if (capture_ != nullptr && this->in_capture()) [[unlikely]]
+      return in_capture();
     if (!started_ && !start()) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
     Op& op = queue_.next_slot();
-    op.entry = entry;
-    op.correlation_id = correlation_id;
     op.external_correlation = activity_.external_correlation();
     Progress& progress = this->progress();
     op.number = progress.submitted() + numbers;
     if (const xhal_result_t result = fill_with(fill, op); result < 0) return result;
     if (out_number != nullptr) *out_number = op.number;
     progress.submit(op.number);
-    queue_.commit();
+    queue_.commit(op);
     if (!push()) return XHAL_SUCCESS;
   }
-  wake_idle(host_.scheduler());
+  signal(host_.scheduler());
   return XHAL_SUCCESS;
+}
+
+template <class Fill>
+xhal_result_t Stream::submit(Fill&& fill, uint64_t* out_number, uint64_t numbers) {
+  const auto as_node = [&]() -> xhal_result_t {
+    Op op{};
+    if (const xhal_result_t result = fill_with(fill, op); result < 0) return result;
+    return add_to_capture(work_node(std::move(op)));
+  };
+  return submit_unless_captured(fill, as_node, out_number, numbers);
 }
 
 }  // namespace xhal::sim

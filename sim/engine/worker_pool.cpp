@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,17 +10,20 @@
 #include <utility>
 
 #include "engine/runner.hpp"
+#include "engine/signals.hpp"
 #include "engine/spin_lock.hpp"
 
 namespace xhal::sim {
 namespace {
 
-// Parker::word_.
+// A parker's word.
 enum : uint32_t { kParked = 0, kUnparked = 1, kParkedAsleep = 2 };
 
 // Longer than handing over to a running thread takes, about as long as waking a sleeping one.
 constexpr uint64_t kPatienceNs = 20'000;
 constexpr uint32_t kLooksBetweenClocks = 32;
+// Less than a microsecond: too short for anybody to be told of it.
+constexpr uint32_t kGlances = 32;
 // A lane with much to do lets another one of its urgency go first after so many operations.
 constexpr uint64_t kTurn = 64;
 // Threads that stay when they have nothing to do.
@@ -31,29 +33,15 @@ constexpr std::chrono::milliseconds kStuck{10};
 
 constexpr uint64_t kRelaxSpins = 256;
 constexpr uint64_t kRelaxYields = 4096;
-constexpr long kRelaxSleepNs = 20'000;
+constexpr uint64_t kRelaxNaps = 64;  // of one length, before it doubles
+constexpr long kShortestNapNs = 20'000;
+constexpr uint64_t kLongestNapDoublings = 6;  // 1.28 milliseconds
 
 uint32_t usable_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
   return sched_getaffinity(0, sizeof(set), &set) == 0 ? static_cast<uint32_t>(CPU_COUNT(&set)) : 1;
 }
-
-// The application's signal handlers run on its own threads; a new thread inherits the mask of its maker.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t former_ = {};
-};
 
 }  // namespace
 
@@ -79,6 +67,25 @@ Lane* ReadyLanes::pop() {
   return std::exchange(list.first, list.first->next_ready_);
 }
 
+Lane* ReadyLanes::pop_last() {
+  constexpr uint32_t kMostOvertakings = 8;
+  const uint32_t level = most_urgent();
+  if (level == 0) return nullptr;
+  List& list = lists_[level - 1];
+  if (list.first == list.last || overtaken_ == kMostOvertakings) {
+    overtaken_ = 0;
+    return pop();
+  }
+  ++overtaken_;
+  count(Oddity::kLastFirst);
+  Lane* before = list.first;
+  while (before->next_ready_ != list.last) before = before->next_ready_;
+  Lane* const lane = std::exchange(list.last, before);
+  before->next_ready_ = nullptr;
+  --size_;
+  return lane;
+}
+
 uint32_t ReadyLanes::most_urgent() const {
   for (uint32_t level = kUrgencies; level != 0; --level) {
     if (lists_[level - 1].first != nullptr) return level;
@@ -92,6 +99,15 @@ namespace {
 
 // Of the calling thread, when it is a worker.
 [[gnu::tls_model("initial-exec")]] constinit thread_local Place* current_place = nullptr;
+
+// Systems like to run a woken thread on the processor of the one that woke it. Whichever of the two has that processor then keeps the other
+// one waiting as long as it does nothing but look at a word.
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool owes_way = false;
+
+void wake_sleeper(const std::atomic<uint32_t>& word) {
+  futex_wake(word);
+  owes_way = true;
+}
 
 }  // namespace
 
@@ -107,15 +123,24 @@ class WorkerPool::Watch {
  public:
   explicit Watch(WorkerPool& pool) : pool_(pool) {}
 
+  bool glance(uint32_t look) const {
+    if (look == kGlances || !is_free()) return false;
+    if (look == 0) {
+      pool_.give_way();
+    } else {
+      cpu_pause();
+    }
+    return true;
+  }
   bool begin() {
-    if (pool_.patience_ns_ == 0 || pool_.ready_count_.load(std::memory_order_relaxed) != 0) return false;
+    if (!is_free()) return false;
     looks_ = 0;
     end_ns_ = pool_.now_ns() + pool_.patience_ns_;
     pool_.watching_.fetch_add(1, std::memory_order_seq_cst);
     return true;
   }
   bool keep_on() {
-    if (pool_.ready_count_.load(std::memory_order_relaxed) != 0) return false;
+    if (!is_free()) return false;
     cpu_pause();
     return ++looks_ % kLooksBetweenClocks != 0 || pool_.now_ns() < end_ns_;
   }
@@ -132,15 +157,65 @@ class WorkerPool::Watch {
   }
 
  private:
+  // To stay with its lane: no other one waits.
+  [[nodiscard]] bool is_free() const {
+    return pool_.patience_ns_ != 0 && pool_.ready_count_.load(std::memory_order_relaxed) == 0;
+  }
+
   WorkerPool& pool_;
   uint32_t looks_ = 0;
   uint64_t end_ns_ = 0;
 };
 
-WorkerPool::WorkerPool(uint32_t units)
-    : units_(std::max(units, 1u)), patience_ns_(usable_cpus() > 1 ? kPatienceNs : 0) {}
+namespace {
+
+// Of the process: those that keep work back, how many lanes they keep, and how many threads wait for work. Whoever keeps a lane writes that
+// and then looks for those who wait; who is about to wait writes that and then looks for lanes: one of the two sees the other.
+struct LazyPools {
+  std::mutex mutex;
+  std::vector<WorkerPool*> all;
+  std::atomic<size_t> withheld{0};
+  std::atomic<size_t> waiting{0};
+
+  static LazyPools& of_process() {
+    static auto* const pools = new LazyPools;
+    return *pools;
+  }
+};
+
+}  // namespace
+
+void start_withheld() {
+  LazyPools& pools = LazyPools::of_process();
+  if (pools.withheld.load(std::memory_order_seq_cst) == 0) return;
+  const std::lock_guard lock(pools.mutex);
+  for (WorkerPool* pool : pools.all) pool->start_withheld_here();
+}
+
+StartsWithheld::StartsWithheld() {
+  LazyPools::of_process().waiting.fetch_add(1, std::memory_order_seq_cst);
+  start_withheld();
+}
+
+StartsWithheld::~StartsWithheld() { LazyPools::of_process().waiting.fetch_sub(1, std::memory_order_seq_cst); }
+
+// Whoever looks at a lane that is empty would start what is pushed next.
+WorkerPool::WorkerPool(uint32_t units, const Oddness& how_odd)
+    : Scheduler(how_odd),
+      units_(std::max(units, 1u)),
+      patience_ns_(usable_cpus() > 1 && !how_odd.has(Oddity::kLazy) ? kPatienceNs : 0) {
+  if (!how_odd.has(Oddity::kLazy)) return;
+  LazyPools& pools = LazyPools::of_process();
+  const std::lock_guard lock(pools.mutex);
+  pools.all.push_back(this);
+}
 
 WorkerPool::~WorkerPool() {
+  if (odd.has(Oddity::kLazy)) {
+    LazyPools& pools = LazyPools::of_process();
+    const std::lock_guard lock(pools.mutex);
+    std::erase(pools.all, this);
+  }
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -165,6 +240,11 @@ size_t WorkerPool::workers() const {
   return workers_.size();
 }
 
+size_t WorkerPool::sleepers() const {
+  const std::lock_guard lock(mutex_);
+  return asleep_.size();
+}
+
 bool WorkerPool::spawn() {
   reap();
   try {
@@ -172,7 +252,6 @@ bool WorkerPool::spawn() {
     asleep_.reserve(workers_.size() + 1);  // so that a worker never fails to go to sleep, or to leave
     left_.reserve(workers_.size() + 1);
     auto worker = std::make_unique<Worker>(*this);
-    worker->place.local_memory = allocate_aligned(kLocalBlockBytes, kLocalAlignment);
     {
       const AllSignalsBlocked blocked;
       worker->thread = std::thread([this, raw = worker.get()] { work(*raw); });
@@ -193,7 +272,7 @@ void WorkerPool::reap() {
 }
 
 void WorkerPool::wake(Worker* worker) {
-  if (worker != nullptr) futex_wake(worker->asleep);
+  if (worker != nullptr) wake_sleeper(worker->asleep);
 }
 
 WorkerPool::Worker* WorkerPool::engage_one() {
@@ -211,6 +290,7 @@ WorkerPool::Worker* WorkerPool::engage_one() {
 WorkerPool::Worker* WorkerPool::engage_for_ready() {
   if (ready_.size() <= watching_.load(std::memory_order_seq_cst)) return nullptr;
   if (running_ < limit()) return engage_one();
+  if (odd.has(Oddity::kOneWorker)) return nullptr;
   if (!keeper_.joinable()) {
     try {
       const AllSignalsBlocked blocked;
@@ -219,7 +299,7 @@ WorkerPool::Worker* WorkerPool::engage_for_ready() {
       return nullptr;
     }
   }
-  keeper_wanted_.notify_one();
+  if (keeper_sleeps_) keeper_wanted_.notify_one();
   return nullptr;
 }
 
@@ -229,15 +309,45 @@ void WorkerPool::ready_changed() {
 }
 
 void WorkerPool::ready(Lane& lane) {
+  if (odd.has(Oddity::kLazy) && current_place == nullptr && !lane.resumes()) [[unlikely]]
+    return withhold(lane);
   Worker* worker = nullptr;
   {
     const std::lock_guard lock(mutex_);
     ready_.push(lane);
     ready_changed();
+    if (blocked_) count(Oddity::kOneWorker);
     if (current_place != nullptr && &current_place->scheduler == this) {
       current_place->owes_wake = true;
       return;
     }
+    worker = engage_for_ready();
+  }
+  wake(worker);
+}
+
+void WorkerPool::withhold(Lane& lane) {
+  LazyPools& pools = LazyPools::of_process();
+  {
+    const std::lock_guard lock(mutex_);
+    withheld_.push_back(&lane);
+    pools.withheld.fetch_add(1, std::memory_order_seq_cst);
+  }
+  if (pools.waiting.load(std::memory_order_seq_cst) != 0) start_withheld();
+}
+
+void WorkerPool::start_withheld_here() {
+  Worker* worker = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (withheld_.empty()) return;
+    for (Lane* lane : withheld_) {
+      ready_.push(*lane);
+      count(Oddity::kLazy);
+    }
+    LazyPools::of_process().withheld.fetch_sub(withheld_.size(), std::memory_order_relaxed);
+    withheld_.clear();
+    ready_changed();
     worker = engage_for_ready();
   }
   wake(worker);
@@ -264,6 +374,11 @@ void WorkerPool::begin_blocking(Place&) {
   Worker* worker = nullptr;
   {
     const std::lock_guard lock(mutex_);
+    if (odd.has(Oddity::kOneWorker)) {
+      blocked_ = true;
+      if (ready_.size() != 0) count(Oddity::kOneWorker);
+      return;
+    }
     --running_;
     crowded_.store(running_ > limit(), std::memory_order_relaxed);
     worker = engage_for_ready();
@@ -273,6 +388,10 @@ void WorkerPool::begin_blocking(Place&) {
 
 void WorkerPool::end_blocking(Place&) {
   const std::lock_guard lock(mutex_);
+  if (odd.has(Oddity::kOneWorker)) {
+    blocked_ = false;
+    return;
+  }
   ++running_;
   crowded_.store(running_ > limit(), std::memory_order_relaxed);
 }
@@ -282,11 +401,16 @@ void WorkerPool::work(Worker& worker) {
   current_place = &worker.place;
   std::unique_lock lock(mutex_);
   for (;;) {
-    Lane* const lane = running_ <= limit() ? ready_.pop() : nullptr;
+    Lane* const lane = running_ > limit()            ? nullptr
+                       : odd.has(Oddity::kLastFirst) ? ready_.pop_last()
+                                                     : ready_.pop();
     if (lane != nullptr) {
       ready_changed();
       ++picked_;
+      // Several may have become ready by what one worker did: each who takes one sees to the next.
+      Worker* const next = engage_for_ready();
       lock.unlock();
+      wake(next);
       Runner::run(*lane, worker.place, Watch(*this));
       worker.place.owes_wake = false;
       lock.lock();
@@ -308,6 +432,7 @@ void WorkerPool::work(Worker& worker) {
     worker.asleep.store(1, std::memory_order_relaxed);
     lock.unlock();
     while (worker.asleep.load(std::memory_order_acquire) != 0) futex_wait(worker.asleep, 1, kNever);
+    owes_way = true;
     lock.lock();
     if (stopping_) return;
   }
@@ -326,7 +451,9 @@ void WorkerPool::keep() {
   pthread_setname_np(pthread_self(), "xhal-sim-keep");
   std::unique_lock lock(mutex_);
   for (;;) {
+    keeper_sleeps_ = true;
     keeper_wanted_.wait(lock, [&] { return stopping_ || ready_.size() != 0; });
+    keeper_sleeps_ = false;
     if (stopping_) return;
     const uint64_t before = beats();
     if (keeper_wanted_.wait_for(lock, kStuck, [&] { return stopping_; })) return;
@@ -345,17 +472,25 @@ void WorkerPool::keep() {
 // ---- Host threads --------------------------------------------------------------------------------------------------------------
 
 bool WorkerPool::park(Parker& parker, uint64_t deadline_ns) {
+  std::atomic<uint32_t>& word = word_of(parker);
   uint32_t expected = kParked;
-  if (!parker.word_.compare_exchange_strong(expected, kParkedAsleep, std::memory_order_acq_rel)) return true;
-  while (parker.word_.load(std::memory_order_acquire) != kUnparked) {
+  if (!word.compare_exchange_strong(expected, kParkedAsleep, std::memory_order_acq_rel)) return true;
+  while (word.load(std::memory_order_acquire) != kUnparked) {
     if (deadline_ns != kNever && now_ns() >= deadline_ns) return false;
-    futex_wait(parker.word_, kParkedAsleep, deadline_ns);
+    futex_wait(word, kParkedAsleep, deadline_ns);
   }
   return true;
 }
 
 void WorkerPool::unpark(Parker& parker) {
-  if (parker.word_.exchange(kUnparked, std::memory_order_acq_rel) == kParkedAsleep) futex_wake(parker.word_);
+  std::atomic<uint32_t>& word = word_of(parker);
+  if (word.exchange(kUnparked, std::memory_order_acq_rel) == kParkedAsleep) wake_sleeper(word);
+}
+
+void WorkerPool::give_way() {
+  if (!owes_way) return;
+  owes_way = false;
+  sched_yield();
 }
 
 void WorkerPool::relax(uint64_t turn) {
@@ -364,9 +499,14 @@ void WorkerPool::relax(uint64_t turn) {
   } else if (turn < kRelaxYields) {
     sched_yield();
   } else {
-    const timespec nap = {0, kRelaxSleepNs};
+    const uint64_t doublings = std::min((turn - kRelaxYields) / kRelaxNaps, kLongestNapDoublings);
+    const timespec nap = {0, kShortestNapNs << doublings};
     nanosleep(&nap, nullptr);
   }
+}
+
+std::unique_ptr<Scheduler> make_scheduler(uint32_t units, const Oddness& odd) {
+  return std::make_unique<WorkerPool>(units, odd);
 }
 
 }  // namespace xhal::sim

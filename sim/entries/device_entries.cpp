@@ -30,8 +30,9 @@ xhal_result_t has_feature(xhal_device_t device, uint32_t feature, uint32_t* out_
 
 xhal_result_t get_image_formats(xhal_device_t device, uint32_t capacity, uint32_t stride,
                                 xhal_image_format_t* out_formats, uint32_t* out_count) {
-  const auto targets =
-      claims(device_of(device), XHAL_FEATURE_KERNEL) ? usable_targets() : std::span<const std::string_view>();
+  const auto targets = claims(device_of(device), XHAL_FEATURE_KERNEL)
+                           ? usable_targets(device_of(device).instance.options.level)
+                           : std::span<const std::string_view>();
   const uint32_t builtins = claims(device_of(device), XHAL_FEATURE_BUILTIN_KERNELS) ? 1 : 0;
   const auto count = static_cast<uint32_t>(targets.size()) + builtins;
   const auto element = [&](uint32_t i) {
@@ -104,6 +105,9 @@ xhal_result_t synchronize(xhal_device_t device, uint64_t timeout_ns) {
     return result;
   return guarded([&] {
     const xhal_result_t status = d.synchronize(timeout_ns);
+    // What was freed before is free now, and not only once somebody asks for it: by then other work may be under way.
+    if (status == XHAL_SUCCESS) d.instance.memory.reclaim();
+    d.instance.memory.synchronized(d.index);
     if (const xhal_result_t result = check_present(d); result < 0) return result;
     return status;
   });
@@ -121,6 +125,7 @@ xhal_result_t get_fault(xhal_device_t device, xhal_fault_t* out) {
   value.scope = XHAL_FAULT_SCOPE_STREAM;
   value.recovery = XHAL_RECOVERY_RESET;
   const Device& d = device_of(device);
+  const ProgressPool::Look look(d.instance.progresses);  // the device may be reset meanwhile
   if (const Fault* fault = d.fault(); fault != nullptr) {
     value.code = fault->code;
     value.scope = fault->scope;

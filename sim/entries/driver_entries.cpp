@@ -8,6 +8,7 @@
 #include "version.hpp"
 #include "xhal/ext/lose_device.h"
 #include "xhal/ext/native_probe.h"
+#include "xhal/ext/oddness.h"
 
 namespace xhal::sim {
 namespace {
@@ -44,12 +45,26 @@ xhal_result_t lose(xhal_device_t device) {
 
 constexpr xhal_lose_device_t kLoseDevice = {sizeof(kLoseDevice), 0, lose};
 
+uint32_t read_oddness(uint32_t capacity, const char** out_names, uint64_t* out_counts) {
+  for (uint32_t i = 0; i < kOddities && i < capacity; ++i) {
+    out_names[i] = kOddityNames[i].data();
+    out_counts[i] = g_oddness_counts[i].load(std::memory_order_relaxed);
+  }
+  return kOddities;
+}
+
+constexpr xhal_oddness_t kOddness = {sizeof(kOddness), 0, read_oddness};
+
 xhal_result_t get_extension(xhal_driver_t driver, const char* name, uint32_t version,
                             const void** out_table) {
   if (name == nullptr) return refuse_null("name");
   if (out_table == nullptr) return refuse_null("out_table");
   if (std::strcmp(name, XHAL_LOSE_DEVICE_NAME) == 0 && version == XHAL_LOSE_DEVICE_VERSION) {
     *out_table = &kLoseDevice;
+    return XHAL_SUCCESS;
+  }
+  if (std::strcmp(name, XHAL_ODDNESS_NAME) == 0 && version == XHAL_ODDNESS_VERSION) {
+    *out_table = &kOddness;
     return XHAL_SUCCESS;
   }
   if (std::strcmp(name, XHAL_NATIVE_PROBE_NAME) == 0 && version == XHAL_NATIVE_PROBE_VERSION &&

@@ -86,7 +86,9 @@ xhal_result_t query(xhal_event_t event) {
   return guarded([&] {
     const Position position = e.current();
     if (position.progress == nullptr) return xhal_result_t{XHAL_SUCCESS};
-    return failure_of(position, position.progress->status(position.number));
+    const xhal_result_t status = position.progress->status(position.number);
+    if (status == XHAL_NOT_READY) start_withheld();
+    return failure_of(position, status);
   });
 }
 
@@ -101,6 +103,7 @@ xhal_result_t synchronize(xhal_event_t event, uint64_t timeout_ns) {
     Scheduler& scheduler = e.device.scheduler();
     const xhal_result_t status =
         await(*position.progress, position.number, deadline_after(scheduler, timeout_ns), scheduler);
+    e.device.instance.memory.synchronized(e.device.index);
     if (const xhal_result_t result = check_present(e.device); result < 0) return result;
     return failure_of(position, status);
   });
@@ -140,7 +143,10 @@ xhal_result_t get_elapsed(xhal_event_t start, xhal_event_t end, int64_t* out_nan
       if (result < 0) return result;
       if (result != XHAL_SUCCESS) pending = result;
     }
-    if (pending != XHAL_SUCCESS) return pending;
+    if (pending != XHAL_SUCCESS) {
+      start_withheld();
+      return pending;
+    }
     *out_nanoseconds = static_cast<int64_t>(times[1] - times[0]);
     return xhal_result_t{XHAL_SUCCESS};
   });

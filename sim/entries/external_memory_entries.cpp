@@ -68,15 +68,8 @@ xhal_result_t export_external(xhal_device_t device, const void* pointer, uint32_
     std::string why;
     int32_t fd = -1;
     xhal_result_t result = XHAL_SUCCESS;
-    const auto move = [&] { result = memory.export_file(d.index, pointer, fd, why); };
-    if (memory.has_own_file(pointer)) {
-      move();
-    } else if (!d.instance.while_idle(move)) {
-      return kit::fail(
-          XHAL_ERROR_BUSY,
-          "work is under way, and the first export of an allocation moves it into a file of its own: "
-          "synchronise all devices and try again");
-    }
+    const auto move = [&](bool is_idle) { result = memory.export_file(d.index, pointer, is_idle, fd, why); };
+    if (!d.instance.while_idle([&] { move(true); })) move(false);
     if (result < 0) return refuse(result, why);
     *out_fd = fd;
     *out_offset = 0;

@@ -102,7 +102,7 @@ xhal_result_t import_event(xhal_device_t device, const void* bytes, uint64_t siz
     if (result < 0) return refuse(result, why);
     // Of the same process, too: by its own thread, which waits for nobody.
     Fetched fetched;
-    result = fetch(handle, fetched, why);
+    result = fetch(handle, d.instance.shared_memory.answer_ms(), fetched, why);
     if (result < 0) return refuse(result, why);
     auto shared = SharedEvent::adopt(d.instance.event_watcher, std::move(fetched.files[0]),
                                      std::move(fetched.files[1]), why);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cinttypes>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "device/module_globals.hpp"
 #include "device/properties.hpp"
 #include "entries/entry.hpp"
 #include "entries/launch_check.hpp"
@@ -43,7 +45,7 @@ xhal_result_t check_module_desc(const Device& device, const xhal_module_desc_t& 
   if (given.flags != 0)
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
   if (given.format == nullptr) return refuse_null("desc->format");
-  const auto targets = usable_targets();
+  const auto targets = usable_targets(device.instance.options.level);
   const bool builtin = is_builtin(device, given);
   if (!builtin && std::strcmp(given.format, "native") != 0) {
     return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE, "the device loads no images of format '%.32s', only %s",
@@ -82,12 +84,22 @@ xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, 
     if (const xhal_result_t result = check_module_desc(d, given); result < 0) return result;
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
     Image::Failure failure;
+    const auto targets = usable_targets(d.instance.options.level);
     const std::span<const std::byte> bytes =
-        is_builtin(d, given) ? builtin_image(usable_targets().front())
+        is_builtin(d, given) ? builtin_image(targets.front())
                              : std::span(static_cast<const std::byte*>(given.image), given.image_size);
-    auto image = Image::load(bytes, given.target != nullptr ? given.target : "", usable_targets(), failure);
+    auto image = Image::load(bytes, given.target != nullptr ? given.target : "", targets, failure);
     if (image == nullptr) return kit::fail(failure.code, "native image: %s", failure.text.c_str());
-    *out_module = d.make_module(std::move(image));
+    // The images of level 2 have no instruction that does both.
+    if (d.instance.options.level != 0)
+      count(targets.size() == 1 ? Oddity::kSplitFloats : Oddity::kFusedFloats);
+    std::shared_ptr<const Image> placed;
+    std::string why;
+    if (const xhal_result_t result =
+            ModuleGlobals::place(d.instance.memory, d.index, std::move(image), placed, why);
+        result < 0)
+      return kit::fail(result, "native image: %s", why.c_str());
+    *out_module = d.make_module(std::move(placed));
     return xhal_result_t{XHAL_SUCCESS};
   });
 }
@@ -121,8 +133,14 @@ xhal_result_t module_get_global(xhal_module_t module, const char* name, void** o
     return refuse_null(out_pointer == nullptr ? "out_pointer" : "out_size");
   const Module& m = module_of(module);
   if (const xhal_result_t result = check_epoch(m.device, m.epoch, "module"); result < 0) return result;
-  return kit::fail(XHAL_ERROR_NOT_FOUND, "no global variable '%.128s': native images export kernels alone",
-                   name);
+  const std::vector<GlobalCode>& globals = m.image->globals();
+  const auto found = std::ranges::find(globals, std::string_view(name), &GlobalCode::name);
+  if (found == globals.end())
+    return kit::fail(XHAL_ERROR_NOT_FOUND, "the module has no global variable '%.128s'", name);
+  const auto number = static_cast<size_t>(found - globals.begin());
+  *out_pointer = reinterpret_cast<void*>(m.image->global_addresses()[number]);
+  *out_size = found->size;
+  return XHAL_SUCCESS;
 }
 
 xhal_result_t kernel_get_info(xhal_kernel_t kernel, xhal_kernel_info_t* out) {
@@ -149,19 +167,31 @@ xhal_result_t kernel_get_occupancy(xhal_kernel_t kernel, uint32_t group_items, u
   xhal_occupancy_t occupancy = {};
   occupancy.groups_per_unit = fits ? 1 : 0;  // a unit is a processor and runs one group at a time
   occupancy.suggested_group_items = std::min(most, kUnitGroupItems);
+  const Device& device = kernel_of(kernel).device;
+  if (fits && claims(device, XHAL_FEATURE_COOPERATIVE_LAUNCH))
+    occupancy.max_cooperative_groups = kMaxCooperativeGroups;
+  if (fits && claims(device, XHAL_FEATURE_CLUSTER_LAUNCH)) occupancy.max_cluster_groups = kMaxClusterGroups;
   kit::write_struct(occupancy, out);
   return XHAL_SUCCESS;
 }
 
-// Arguments that an operation's slot has no room for.
-struct LargeArguments final : Attachment {
-  explicit LargeArguments(const KernelCode& code)
-      : bytes(allocate_aligned(code.argument_bytes, code.argument_alignment)) {}
-  const AlignedBytes bytes;
-};
+// So that a launch which was taken never fails for want of threads.
+xhal_result_t reserve_threads(Stream& stream, const Kernel& kernel, const xhal_launch_t& launch) {
+  if (launch.flags == 0) return XHAL_SUCCESS;
+  const auto count =
+      static_cast<uint32_t>(groups_together(launch.flags, launch.group_count, launch.cluster_size));
+  if (stream.host().scheduler().reserve_together(count)) return XHAL_SUCCESS;
+  return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY,
+                   "the system gives no %u threads, which the groups of kernel '%s' need to run at the same "
+                   "time; launch fewer, or raise the limit of threads (ulimit -u, pids.max)",
+                   count, kernel.code.name.c_str());
+}
 
 xhal_result_t launch_kernel(Stream& stream, const Kernel& kernel, const xhal_launch_t& launch) {
-  if (!has_good_shape(kernel, stream, launch)) return check_shape(kernel, stream, launch);
+  if (!has_good_shape(kernel, stream, launch)) {
+    if (const xhal_result_t result = check_shape(kernel, stream, launch); result < 0) return result;
+    if (const xhal_result_t result = reserve_threads(stream, kernel, launch); result < 0) return result;
+  }
   if (launch.range_count != 0) {
     if (const xhal_result_t result = check_ranges(kernel, launch); result < 0) return result;
   }
@@ -171,18 +201,22 @@ xhal_result_t launch_kernel(Stream& stream, const Kernel& kernel, const xhal_lau
     large = std::make_unique<LargeArguments>(kernel.code);
   bool wrong = false;
   const auto fill = [&](Op& op) -> xhal_result_t {
-    Launch& target = op.body.emplace<LaunchOp>().launch;
-    target.large_arguments = large != nullptr ? large->bytes.get() : nullptr;
+    Launch& target = op.make<LaunchOp>().launch;
     wrong = !take_arguments(kernel, launch, large != nullptr ? large->bytes.get() : target.arguments);
     if (wrong) return XHAL_ERROR_INVALID_ARGUMENT;
-    target.image = kernel.image.get();
     target.kernel = &kernel.code;
-    std::copy_n(launch.group_count, 3, target.group_count);
-    std::copy_n(launch.group_size, 3, target.group_size);
+    target.correlation_id = launch.correlation_id;
+    std::memcpy(target.group_count, launch.group_count, sizeof(target.group_count));
+    target.flags = static_cast<uint8_t>(launch.flags);
+    for (int d = 0; d < 3; ++d) {
+      target.group_size[d] = static_cast<uint16_t>(launch.group_size[d]);
+      if (launch.flags != 0) target.cluster_size[d] = static_cast<uint8_t>(launch.cluster_size[d]);
+    }
+    op.use(offsetof(LaunchOp, launch.arguments) + (large != nullptr ? 0 : kernel.code.argument_bytes));
     if (large != nullptr) op.attachment = std::move(large);
     return XHAL_SUCCESS;
   };
-  const xhal_result_t result = stream.submit("xhal_kernel_launch", launch.correlation_id, fill);
+  const xhal_result_t result = stream.submit(fill);
   if (result >= 0) [[likely]]
     return result;
   if (!wrong) return told(stream, result);

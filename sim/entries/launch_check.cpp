@@ -14,12 +14,38 @@ namespace {
 constexpr uint32_t kLaunchFlags = XHAL_LAUNCH_COOPERATIVE | XHAL_LAUNCH_CLUSTER;
 constexpr uint32_t kMaxGroupCount[3] = {kMaxGroupCountX, kMaxGroupCountYZ, kMaxGroupCountYZ};
 
+// Of a launch with flags, whose counts and sizes are legal.
+xhal_result_t check_together(const Kernel& kernel, const xhal_launch_t& launch) {
+  const bool clusters = (launch.flags & XHAL_LAUNCH_CLUSTER) != 0;
+  for (int i = 0; clusters && i < 3; ++i) {
+    if (launch.cluster_size[i] == 0 || launch.group_count[i] % launch.cluster_size[i] != 0) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                       "launch->cluster_size[%d] is %u, it must divide group_count[%d], which is %u", i,
+                       launch.cluster_size[i], i, launch.group_count[i]);
+    }
+  }
+  const uint64_t in_cluster = groups_together(XHAL_LAUNCH_CLUSTER, launch.group_count, launch.cluster_size);
+  if (clusters && in_cluster > kMaxClusterGroups) {
+    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
+                     "a cluster of %" PRIu64
+                     " groups of kernel '%s'; xhal_kernel_get_occupancy tells the most, %u",
+                     in_cluster, kernel.code.name.c_str(), kMaxClusterGroups);
+  }
+  const uint64_t in_launch =
+      groups_together(XHAL_LAUNCH_COOPERATIVE, launch.group_count, launch.cluster_size);
+  if ((launch.flags & XHAL_LAUNCH_COOPERATIVE) != 0 && in_launch > kMaxCooperativeGroups) {
+    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
+                     "a cooperative launch of %" PRIu64
+                     " groups of kernel '%s'; xhal_kernel_get_occupancy tells the most, %u",
+                     in_launch, kernel.code.name.c_str(), kMaxCooperativeGroups);
+  }
+  return XHAL_SUCCESS;
+}
+
 xhal_result_t refuse(const Kernel& kernel, uint32_t index, const char* problem) {
   return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s', argument %u: %s", kernel.code.name.c_str(),
                    index, problem);
 }
-
-bool is_access(uint32_t access) { return access >= XHAL_ACCESS_READ && access <= XHAL_ACCESS_READ_WRITE; }
 
 xhal_result_t check_memory(const Kernel& kernel, const char* what, uint32_t index, const void* pointer,
                            uint64_t size, uint32_t access) {
@@ -58,30 +84,7 @@ xhal_result_t check_argument(const Kernel& kernel, uint32_t index, const xhal_ar
   }
 }
 
-// Most values are words, for which a call of memcpy costs more than the copy.
-void copy_value(std::byte* target, const void* source, uint64_t size) {
-  if (size == 8) {
-    std::memcpy(target, source, 8);
-  } else if (size == 4) {
-    std::memcpy(target, source, 4);
-  } else {
-    std::memcpy(target, source, size);
-  }
-}
-
 }  // namespace
-
-bool has_good_shape(const Kernel& kernel, const Stream& stream, const xhal_launch_t& launch) {
-  // A count or size of 0 wraps.
-  bool good = kernel.device.epoch() == kernel.epoch && &kernel.device == &device_of(stream) &&
-              (launch.flags | launch.reserved) == 0;
-  uint64_t items = 1;
-  for (int i = 0; i < 3; ++i) {
-    good = good && launch.group_count[i] - 1 < kMaxGroupCount[i] && launch.group_size[i] - 1 < kMaxGroupItems;
-    items *= launch.group_size[i];
-  }
-  return good && items <= std::min(kernel.code.max_group_items, kMaxGroupItems);
-}
 
 xhal_result_t check_shape(const Kernel& kernel, const Stream& stream, const xhal_launch_t& launch) {
   if (const xhal_result_t result = check_epoch(kernel.device, kernel.epoch, "kernel"); result < 0)
@@ -95,10 +98,11 @@ xhal_result_t check_shape(const Kernel& kernel, const Stream& stream, const xhal
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->flags is 0x%x, the defined bits are 0x%x",
                      launch.flags, kLaunchFlags);
   }
-  if (launch.flags != 0) {
-    return kit::fail(XHAL_ERROR_UNSUPPORTED,
-                     "the device claims neither cooperative_launch nor cluster_launch");
-  }
+  if ((launch.flags & XHAL_LAUNCH_COOPERATIVE) != 0 &&
+      !claims(kernel.device, XHAL_FEATURE_COOPERATIVE_LAUNCH))
+    return kit::fail(XHAL_ERROR_UNSUPPORTED, "the device does not claim cooperative_launch");
+  if ((launch.flags & XHAL_LAUNCH_CLUSTER) != 0 && !claims(kernel.device, XHAL_FEATURE_CLUSTER_LAUNCH))
+    return kit::fail(XHAL_ERROR_UNSUPPORTED, "the device does not claim cluster_launch");
   if (launch.reserved != 0) return refuse_reserved("launch");
   uint64_t items = 1;
   for (int i = 0; i < 3; ++i) {
@@ -119,7 +123,7 @@ xhal_result_t check_shape(const Kernel& kernel, const Stream& stream, const xhal
     return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED, "a group of %" PRIu64 " items; kernel '%s' takes at most %u",
                      items, kernel.code.name.c_str(), most);
   }
-  return XHAL_SUCCESS;
+  return launch.flags != 0 ? check_together(kernel, launch) : xhal_result_t{XHAL_SUCCESS};
 }
 
 xhal_result_t check_arguments(const Kernel& kernel, const xhal_launch_t& launch) {
@@ -142,36 +146,6 @@ xhal_result_t check_arguments(const Kernel& kernel, const xhal_launch_t& launch)
                      code.name.c_str(), kMaxLocalBytes);
   }
   return XHAL_SUCCESS;
-}
-
-bool take_arguments(const Kernel& kernel, const xhal_launch_t& launch, std::byte* out) {
-  const KernelCode& code = kernel.code;
-  if (launch.argument_count != code.parameters.size() ||
-      (launch.argument_count != 0 && launch.arguments == nullptr))
-    return false;
-  const Memory& memory = kernel.device.instance.memory;
-  uint64_t local_bytes = uint64_t{code.static_local_bytes} + launch.dynamic_local_bytes;
-  const xhal_argument_t* argument = launch.arguments;
-  for (const KernelCode::Parameter& parameter : code.parameters) {
-    const xhal_argument_t& given = *argument++;
-    if (given.kind != parameter.argument_kind) return false;
-    std::byte* const target = out + parameter.offset;
-    if (given.kind == XHAL_ARGUMENT_VALUE) {
-      if (given.access != 0 || given.data == nullptr || given.size != parameter.size) return false;
-      copy_value(target, given.data, given.size);
-    } else if (given.kind == XHAL_ARGUMENT_MEMORY) {
-      const char* problem = nullptr;
-      if (!is_access(given.access) ||
-          memory.check_argument(given.data, given.size, {kernel.device.index, given.access}, problem) < 0)
-        return false;
-      std::memcpy(target, &given.data, sizeof(given.data));
-    } else {
-      if (given.access != 0 || given.data != nullptr || given.size > kMaxLocalBytes) return false;
-      local_bytes += given.size;
-      std::memcpy(target, &given.size, sizeof(given.size));
-    }
-  }
-  return local_bytes <= kMaxLocalBytes;
 }
 
 xhal_result_t check_ranges(const Kernel& kernel, const xhal_launch_t& launch) {

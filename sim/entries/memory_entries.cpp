@@ -116,7 +116,7 @@ struct CopyCall {
   }
   void fill(Op& op, std::byte* to, const std::byte* from, uint32_t direction) const {
     const auto* staged = static_cast<const StagedCopy*>(op.attachment.get());
-    op.body.emplace<CopyOp>(CopyOp{to, staged != nullptr ? staged->bytes.data() : from, size, direction});
+    op.make(CopyOp{to, staged != nullptr ? staged->bytes.data() : from, size, direction});
   }
 };
 
@@ -124,7 +124,7 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
   Stream& s = stream_of(stream);
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (size == 0) return XHAL_SUCCESS;
-  return guarded([&] { return transfer(s, "xhal_memory_copy", CopyCall{destination, source, size}); });
+  return guarded([&] { return transfer(s, CopyCall{destination, source, size}); });
 }
 
 xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, uint32_t pattern_size,
@@ -156,10 +156,8 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
                        "destination %p is pageable memory; fill device, pinned or registered memory",
                        destination);
     }
-    const auto make = [&](Op& op) {
-      op.body.emplace<FillOp>(FillOp{range.host, pattern, size, pattern_size});
-    };
-    return told(s, s.submit("xhal_memory_fill", 0, make));
+    const auto make = [&](Op& op) { op.make(FillOp{range.host, pattern, size, pattern_size}); };
+    return told(s, s.submit(make));
   });
 }
 

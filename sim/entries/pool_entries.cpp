@@ -52,7 +52,9 @@ xhal_result_t destroy(xhal_pool_t pool) {
 class GraphMemory {
  public:
   GraphMemory(Memory& memory, const void* pointer, uint64_t id)
-      : memory_(memory), pointer_(pointer), id_(id) {}
+      : memory_(memory), pointer_(pointer), id_(id) {
+    memory.begin_graph_memory();
+  }
   GraphMemory(const GraphMemory&) = delete;
   GraphMemory& operator=(const GraphMemory&) = delete;
   ~GraphMemory() { memory_.end_graph_memory(pointer_, id_); }
@@ -63,14 +65,14 @@ class GraphMemory {
   const uint64_t id_;
 };
 
-// [XHAL-POOL-10]
+// Nobody knows yet which stream will launch it, so it is given nothing that a stream alone may have. [XHAL-POOL-10]
 xhal_result_t capture_allocation(DevicePool& pool, Stream& stream, uint64_t size, void** out_pointer) {
   Memory& memory = memory_of(pool);
   const uint64_t id = kit::services().next_id();
   void* pointer = nullptr;
   std::string why;
   const xhal_result_t result =
-      memory.allocate_from(pool, stream.progress(), size, id, &pointer, why, Allocation::kOfGraph);
+      memory.allocate_from(pool, Position{}, size, id, &pointer, why, Allocation::kOfGraph);
   if (result < 0) return told(result, why);
   auto work = std::make_shared<GraphNode::Work>();
   work->keeps = std::make_shared<GraphMemory>(memory, pointer, id);
@@ -109,7 +111,7 @@ xhal_result_t allocate(xhal_pool_t pool, xhal_stream_t stream, uint64_t size, vo
     if (const xhal_result_t result = sim::told(s, s.mark(position)); result < 0) return result;
     std::string why;
     const xhal_result_t result =
-        memory_of(p).allocate_from(p, *position.progress, size, kit::services().next_id(), out_pointer, why);
+        memory_of(p).allocate_from(p, position, size, kit::services().next_id(), out_pointer, why);
     return told(result, why);
   });
 }
@@ -138,6 +140,7 @@ xhal_result_t get_info(xhal_pool_t pool, xhal_pool_info_t* out) {
   DevicePool& p = pool_of(pool);
   if (const xhal_result_t result = check_present(*p.owner); result < 0) return result;
   return guarded([&] {
+    memory_of(p).settle_graph_memory();
     const Pool::Info info = p.pool.info();
     xhal_pool_info_t value = {};
     value.reserved_bytes = info.reserved;
@@ -152,7 +155,9 @@ xhal_result_t get_info(xhal_pool_t pool, xhal_pool_info_t* out) {
 xhal_result_t trim(xhal_pool_t pool, uint64_t keep_bytes) {
   if (const xhal_result_t result = outside_host_function(); result < 0) return result;
   return guarded([&] {
-    pool_of(pool).pool.trim(keep_bytes);
+    DevicePool& p = pool_of(pool);
+    memory_of(p).settle_graph_memory();
+    p.pool.trim(keep_bytes);
     return XHAL_SUCCESS;
   });
 }

@@ -115,7 +115,7 @@ struct RegionCall {
     const bool is_packed = copy->staged.data() != nullptr;
     copy->region = region(target, is_packed ? copy->staged.data() : origin, is_packed ? packed() : from);
     copy->direction = direction;
-    op.body.emplace<RegionOp>(RegionOp{copy});
+    op.make(RegionOp{copy});
   }
 };
 
@@ -156,7 +156,7 @@ xhal_result_t copy_region(xhal_stream_t stream, const xhal_copy_region_t* region
   if (const xhal_result_t result = check_layout("destination", call.to, call.extent); result < 0)
     return result;
   if (const xhal_result_t result = check_layout("source", call.from, call.extent); result < 0) return result;
-  return guarded([&] { return transfer(s, "xhal_memory_copy_region", call); });
+  return guarded([&] { return transfer(s, call); });
 }
 
 }  // namespace

@@ -132,6 +132,7 @@ xhal_result_t query(xhal_stream_t stream) {
   if (const xhal_result_t result = check_not_captured(s); result < 0) return result;
   const Progress& progress = s.progress();
   const xhal_result_t status = progress.status(progress.submitted());
+  if (status == XHAL_NOT_READY) start_withheld();
   return status < 0 ? kit::fail(status, "%s", progress.fault()->text.c_str()) : status;
 }
 
@@ -145,6 +146,7 @@ xhal_result_t synchronize(xhal_stream_t stream, uint64_t timeout_ns) {
     const Progress& progress = s.progress();
     const xhal_result_t status =
         await(progress, progress.submitted(), deadline_after(scheduler, timeout_ns), scheduler);
+    device_of(s).instance.memory.synchronized(device_of(s).index);
     if (const xhal_result_t result = check_present(device_of(s)); result < 0) return result;
     return status < 0 ? kit::fail(status, "%s", progress.fault()->text.c_str()) : status;
   });
@@ -166,8 +168,8 @@ xhal_result_t host_function(xhal_stream_t stream, xhal_host_fn function, void* u
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
   if (function == nullptr) return refuse_null("function");
   return guarded([&] {
-    const auto fill = [&](Op& op) { op.body.emplace<HostFunctionOp>(HostFunctionOp{function, user}); };
-    return told(s, s.submit("xhal_stream_host_function", 0, fill));
+    const auto fill = [&](Op& op) { op.make(HostFunctionOp{function, user}); };
+    return told(s, s.submit(fill));
   });
 }
 

@@ -60,7 +60,7 @@ xhal_result_t resolve_both(const Memory& memory, uint32_t device, const Call& ca
 //   attachment(staged)                  what its operation owns; `staged` may be empty; null when it owns nothing
 //   fill(op, to, from, direction)       makes the operation, whose attachment is set
 template <class Call>
-xhal_result_t transfer(Stream& stream, const char* entry, const Call& call) {
+xhal_result_t transfer(Stream& stream, const Call& call) {
   Instance& instance = device_of(stream).instance;
   Resolved to;
   Resolved from;
@@ -72,8 +72,8 @@ xhal_result_t transfer(Stream& stream, const char* entry, const Call& call) {
     return kit::fail(XHAL_ERROR_CAPTURE_UNSUPPORTED,
                      "the stream captures: copies of pageable memory cannot be captured; use pinned memory");
   }
-  // Records tell of what workers do. With a subscriber the worker does what this thread would do otherwise, and this thread waits for it
-  // where there is no room to stage: the same calls succeed.
+  // An idle stream needs no worker, unless records are to tell what workers do, or one is still on its way out. This thread then waits for
+  // the worker where there is no room to stage: the same calls succeed.
   const bool observed = (stream.host().activity().wanted() & XHAL_ACTIVITY_COPY) != 0;
   bool waits = is_pageable(to);
   Stream::Here here;
@@ -86,7 +86,7 @@ xhal_result_t transfer(Stream& stream, const char* entry, const Call& call) {
   if (is_pageable(from)) {
     staged = call.stage(instance.staging);
     waits = waits || staged.data() == nullptr;
-    if (staged.data() == nullptr && !(observed && stream.is_idle())) {
+    if (staged.data() == nullptr && !stream.is_idle()) {
       return kit::fail(XHAL_ERROR_OUT_OF_HOST_MEMORY,
                        "no room to stage %" PRIu64 " bytes of a pageable source: %" PRIu64 " of %" PRIu64
                        " bytes wait in streams; synchronise, or copy from pinned memory",
@@ -100,7 +100,7 @@ xhal_result_t transfer(Stream& stream, const char* entry, const Call& call) {
     op.attachment = std::move(attachment);
     call.fill(op, to.host, from.host, direction_of(to, from));
   };
-  if (const xhal_result_t result = told(stream, stream.submit(entry, 0, fill, &position.number)); result < 0)
+  if (const xhal_result_t result = told(stream, stream.submit(fill, &position.number)); result < 0)
     return result;
   if (!waits) return XHAL_SUCCESS;
   const xhal_result_t arrived = await(*position.progress, position.number, kNever, stream.host().scheduler());

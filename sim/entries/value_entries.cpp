@@ -9,7 +9,6 @@ namespace xhal::sim {
 namespace {
 
 struct WordCall {
-  const char* entry;
   const void* address;
   uint32_t width;
   uint32_t access;
@@ -46,7 +45,7 @@ xhal_result_t submit_word(xhal_stream_t stream, const WordCall& call, Make&& mak
   return guarded([&] {
     std::byte* word = nullptr;
     if (const xhal_result_t result = resolve_word(d, call, word); result < 0) return result;
-    return told(s, s.submit(call.entry, 0, [&](Op& op) { make(op, word); }));
+    return told(s, s.submit([&](Op& op) { make(op, word); }));
   });
 }
 
@@ -55,17 +54,15 @@ xhal_result_t wait_value(xhal_stream_t stream, const void* address, uint64_t val
   if (comparison > XHAL_COMPARE_NOR_NOT_ZERO && claims(device_of(stream_of(stream)), XHAL_FEATURE_VALUE_WAIT))
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "comparison is %u, which none of XHAL_COMPARE_ is",
                      comparison);
-  return submit_word(stream, {"xhal_stream_wait_value", address, width, XHAL_ACCESS_READ},
-                     [&](Op& op, const std::byte* word) {
-                       op.body.emplace<ValueWaitOp>(ValueWaitOp{word, value, comparison, width});
-                     });
+  return submit_word(stream, {address, width, XHAL_ACCESS_READ}, [&](Op& op, const std::byte* word) {
+    op.make(ValueWaitOp{word, value, comparison, width});
+  });
 }
 
 xhal_result_t write_value(xhal_stream_t stream, void* address, uint64_t value, uint32_t width) {
-  return submit_word(stream, {"xhal_stream_write_value", address, width, XHAL_ACCESS_WRITE},
-                     [&](Op& op, std::byte* word) {
-                       op.body.emplace<ValueWriteOp>(ValueWriteOp{word, value, width});
-                     });
+  return submit_word(stream, {address, width, XHAL_ACCESS_WRITE}, [&](Op& op, std::byte* word) {
+    op.make(ValueWriteOp{word, value, width});
+  });
 }
 
 }  // namespace

@@ -8,12 +8,12 @@ namespace {
 
 const KernelCode* kernel_of(const GraphNode& node) {
   if (node.kind != GraphNode::Kind::kWork) return nullptr;
-  const auto* launch = std::get_if<LaunchOp>(&node.work->op.body);
+  const auto* launch = node.work->op.as<LaunchOp>();
   return launch != nullptr ? launch->launch.kernel : nullptr;
 }
 
-size_t operation_of(const GraphNode& node) {
-  return node.kind == GraphNode::Kind::kWork ? node.work->op.body.index() : std::variant_npos;
+OpKind operation_of(const GraphNode& node) {
+  return node.kind == GraphNode::Kind::kWork ? node.work->op.kind : OpKind::kEmpty;
 }
 
 }  // namespace
@@ -38,20 +38,32 @@ const char* GraphNode::label() const {
     case Kind::kWork:
       break;
   }
-  struct Label {
-    const char* operator()(std::monostate) const { return "empty"; }
-    const char* operator()(const CopyOp&) const { return "copy"; }
-    const char* operator()(const RegionOp&) const { return "copy of a region"; }
-    const char* operator()(const FillOp&) const { return "fill"; }
-    const char* operator()(const HostFunctionOp&) const { return "host function"; }
-    const char* operator()(const StampOp&) const { return "record"; }
-    const char* operator()(const WaitOp&) const { return "wait"; }
-    const char* operator()(const ValueWaitOp&) const { return "value wait"; }
-    const char* operator()(const ValueWriteOp&) const { return "value write"; }
-    const char* operator()(const LaunchOp& op) const { return op.launch.kernel->name.c_str(); }
-    const char* operator()(const GraphOp&) const { return "graph"; }
-  };
-  return std::visit(Label{}, work->op.body);
+  switch (work->op.kind) {
+    case OpKind::kEmpty:
+    case OpKind::kNextSegment:
+      break;
+    case OpKind::kCopy:
+      return "copy";
+    case OpKind::kRegion:
+      return "copy of a region";
+    case OpKind::kFill:
+      return "fill";
+    case OpKind::kHostFunction:
+      return "host function";
+    case OpKind::kStamp:
+      return "record";
+    case OpKind::kWait:
+      return "wait";
+    case OpKind::kValueWait:
+      return "value wait";
+    case OpKind::kValueWrite:
+      return "value write";
+    case OpKind::kLaunch:
+      return kernel_of(*this)->name.c_str();
+    case OpKind::kGraph:
+      return "graph";
+  }
+  return "empty";
 }
 
 std::string dump(const GraphNodes& nodes) {
@@ -68,12 +80,17 @@ std::string dump(const GraphNodes& nodes) {
   return text + "}\n";
 }
 
+static uint32_t flags_of(const GraphNode& node) {
+  return kernel_of(node) != nullptr ? node.work->op.body<LaunchOp>().launch.flags : 0;
+}
+
 bool same_shape(const GraphNodes& former, const GraphNodes& next, ShapeDifference& out) {
   const size_t common = std::min(former.size(), next.size());
   for (size_t i = 0; i < common; ++i) {
     const GraphNode& a = former[i];
     const GraphNode& b = next[i];
     const char* what = a.kind != b.kind || operation_of(a) != operation_of(b) ? "is another operation"
+                       : flags_of(a) != flags_of(b)                           ? "is launched with other flags"
                        : a.after != b.after                                   ? "has other dependencies"
                        : a.event.get() != b.event.get()                       ? "has another event"
                                                                               : nullptr;

@@ -21,7 +21,8 @@ namespace {
 // What epoll tells with an event: these, or a ProcessId's word, which is greater.
 constexpr uint64_t kWake = 0;
 constexpr uint64_t kBell = 1;
-// How often recorders are looked at that have no descriptor.
+// How often recorders and pages are looked at: whether a recorder runs another program now, no descriptor tells, and where there are no
+// pidfds, neither whether it runs at all. Nor does a bell ring that somebody spoilt.
 constexpr int kLookMs = 200;
 
 void add_to(int epoll, int fd, uint32_t events, uint64_t tag) {
@@ -81,8 +82,8 @@ Position EventWatcher::watch(std::shared_ptr<SharedEvent> event, uint64_t genera
   const SharedEvent::State state = event->state(generation);
   if (!state.is_over) add_recorder(state.recorder);
   watches_.reserve(watches_.size() + 1);
-  // Edges alone, since nobody takes the bell's count away; the thread looks at all once it is woken below.
-  add_to(epoll_.get(), event->bell(), EPOLLIN | EPOLLET, kBell);
+  // Edges alone, since a bell always has room; the thread looks at all once it is woken below.
+  add_to(epoll_.get(), event->bell(), EPOLLOUT | EPOLLET, kBell);
   Progress* const progress = progresses_.take();
   const uint64_t number = progress->submitted() + 1;
   progress->submit(number);
@@ -109,13 +110,11 @@ void EventWatcher::run() {
         ended->second.has_ended = true;
         ended->second.pidfd.reset();  // which takes it out of what is waited for
       }
-      timeout = -1;
       for (auto& [word, recorder] : recorders_) {
-        if (recorder.pidfd || recorder.has_ended) continue;
-        recorder.has_ended = !ProcessId(word).is_alive();
-        if (!recorder.has_ended) timeout = kLookMs;
+        if (!recorder.pidfd && !recorder.has_ended) recorder.has_ended = !ProcessId(word).is_alive();
       }
       over = take_over_ones();
+      timeout = watches_.empty() ? -1 : kLookMs;
     }
     for (const Watch& watch : over) end(watch);
   }
@@ -126,7 +125,8 @@ std::vector<EventWatcher::Watch> EventWatcher::take_over_ones() {
   const auto first = std::stable_partition(watches_.begin(), watches_.end(), [&](const Watch& watch) {
     if (watch.event->state(watch.generation).is_over) return false;
     const auto recorder = recorders_.find(watch.recorder.word());
-    return recorder != recorders_.end() && !recorder->second.has_ended;
+    return recorder != recorders_.end() && !recorder->second.has_ended &&
+           !watch.event->is_abandoned(watch.generation);
   });
   over.assign(std::make_move_iterator(first), std::make_move_iterator(watches_.end()));
   watches_.erase(first, watches_.end());

@@ -18,7 +18,6 @@ namespace xhal::sim {
 namespace {
 
 constexpr uint64_t kNsOfMs = 1'000'000;
-constexpr uint64_t kAnswerNs = static_cast<uint64_t>(kAnswerTime.tv_sec) * 1'000'000'000u;
 // Connections that ask nothing.
 constexpr size_t kMostUnasked = 128;
 // When no descriptor is left for a new connection.
@@ -186,7 +185,7 @@ void Exporter::accept_all(uint64_t now_ns) {
     try {
       Descriptor socket(fd);
       if (unasked_ >= kMostUnasked || !is_of_own_user(fd)) continue;
-      connections_.push_back({std::move(socket), 0, now_ns + kAnswerNs});
+      connections_.push_back({std::move(socket), 0, now_ns + answer_ns_});
       ++unasked_;
     } catch (const std::bad_alloc&) {
       accept_from_ns_ = now_ns + kPauseNs;

@@ -21,8 +21,9 @@ namespace xhal::sim {
 
 class Exporter {
  public:
-  // `released(key)`: nobody else has it any more. By the exporter's thread, with no lock of its held.
-  explicit Exporter(std::function<void(uint64_t key)> released) : released_(std::move(released)) {}
+  // `answer_ms`: how long who connects may take to ask. `released(key)`: nobody else has it any more. By the exporter's thread, with no lock of its held.
+  Exporter(uint32_t answer_ms, std::function<void(uint64_t key)> released)
+      : answer_ns_(uint64_t{answer_ms} * 1'000'000), released_(std::move(released)) {}
   Exporter(const Exporter&) = delete;
   Exporter& operator=(const Exporter&) = delete;
   // Everything is withdrawn, and no `released` comes any more.
@@ -64,6 +65,7 @@ class Exporter {
   bool answer(Connection& connection);
   void end(const Connection& connection);
 
+  const uint64_t answer_ns_;
   const std::function<void(uint64_t)> released_;
   std::mutex mutex_;
   std::array<uint8_t, 16> name_ = {};

@@ -6,11 +6,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstddef>
 #include <cstring>
 
+#include "engine/futex.hpp"
 #include "ipc/socket.hpp"
 #include "memory/text.hpp"
 
@@ -43,6 +45,34 @@ int take_files(const msghdr& message, Descriptor (&files)[kMostShareFiles]) {
   }
   return count;
 }
+
+// One time for all that is asked over a socket, however often a signal interrupts it: the socket's own timeout begins anew with every call.
+class Deadline {
+ public:
+  Deadline(int socket, uint32_t ms) : socket_(socket), end_ns_(monotonic_ns() + uint64_t{ms} * 1'000'000) {}
+
+  // `option` is the timeout that `call` obeys. EAGAIN once the time is over.
+  template <class Call>
+  auto keep(int option, const Call& call) const {
+    for (;;) {
+      const uint64_t now = monotonic_ns();
+      // None at all would be for ever.
+      const uint64_t left_us = std::max<uint64_t>((end_ns_ - std::min(end_ns_, now)) / 1000, 1);
+      const timeval most = {static_cast<time_t>(left_us / 1'000'000),
+                            static_cast<suseconds_t>(left_us % 1'000'000)};
+      setsockopt(socket_, SOL_SOCKET, option, &most, sizeof(most));
+      const auto result = call();
+      if (result >= 0 || errno != EINTR) return result;
+      if (monotonic_ns() < end_ns_) continue;
+      errno = EAGAIN;
+      return result;
+    }
+  }
+
+ private:
+  const int socket_;
+  const uint64_t end_ns_;
+};
 
 }  // namespace
 
@@ -85,12 +115,12 @@ bool same_handle(const ShareHandle& a, const ShareHandle& b) {
   return difference == 0;
 }
 
-xhal_result_t fetch(const ShareHandle& handle, Fetched& out, std::string& why) {
+xhal_result_t fetch(const ShareHandle& handle, uint32_t answer_ms, Fetched& out, std::string& why) {
   const int exporter = static_cast<int>(ProcessId(handle.exporter).pid());
   const auto no_answer = [&] {
     if (errno == EAGAIN || errno == EINPROGRESS) {
-      why = text("process %d, which exported it, does not answer within %ld s; is it stopped?", exporter,
-                 static_cast<long>(kAnswerTime.tv_sec));
+      why = text("process %d, which exported it, does not answer within %u ms; is it stopped?", exporter,
+                 answer_ms);
     } else {
       why = text("asking process %d, which exported it, failed: %s", exporter, std::strerror(errno));
     }
@@ -98,13 +128,10 @@ xhal_result_t fetch(const ShareHandle& handle, Fetched& out, std::string& why) {
   };
   Descriptor connection(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!connection) return no_answer();
-  setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &kAnswerTime, sizeof(kAnswerTime));
-  setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTime, sizeof(kAnswerTime));
+  const Deadline deadline(connection.get(), answer_ms);
   const SocketName name(handle.name);
-  int connected = 0;
-  do {
-    connected = connect(connection.get(), name.address(), name.size());
-  } while (connected != 0 && errno == EINTR);
+  const int connected =
+      deadline.keep(SO_SNDTIMEO, [&] { return connect(connection.get(), name.address(), name.size()); });
   if (connected != 0 && errno == ECONNREFUSED) {
     why = text("process %d, which exported it, is gone or has destroyed its instance", exporter);
     return XHAL_ERROR_INVALID_ARGUMENT;
@@ -118,8 +145,9 @@ xhal_result_t fetch(const ShareHandle& handle, Fetched& out, std::string& why) {
     why = text("process %d knows no such handle: altered bytes, or what it exported is gone", exporter);
     return XHAL_ERROR_INVALID_ARGUMENT;
   };
-  if (send(connection.get(), &handle, sizeof(handle), MSG_NOSIGNAL) != sizeof(handle))
-    return errno == EPIPE || errno == ECONNRESET ? unknown() : no_answer();
+  const ssize_t sent = deadline.keep(
+      SO_SNDTIMEO, [&] { return send(connection.get(), &handle, sizeof(handle), MSG_NOSIGNAL); });
+  if (sent != sizeof(handle)) return errno == EPIPE || errno == ECONNRESET ? unknown() : no_answer();
 
   iovec place = {&out.reply, sizeof(out.reply)};
   alignas(cmsghdr) char control[CMSG_SPACE(kMostShareFiles * sizeof(int))];
@@ -128,10 +156,8 @@ xhal_result_t fetch(const ShareHandle& handle, Fetched& out, std::string& why) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof(control);
-  ssize_t got = 0;
-  do {
-    got = recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+  const ssize_t got =
+      deadline.keep(SO_RCVTIMEO, [&] { return recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC); });
   if (got < 0 && errno != ECONNRESET) return no_answer();
   const int wanted = handle.kind == static_cast<uint32_t>(ShareKind::kEvent) ? 2 : 1;
   const int files = got > 0 ? take_files(message, out.files) : 0;

@@ -55,6 +55,6 @@ struct Fetched {
   Descriptor connection;  // as long as it is open, the exporter knows that somebody has it
 };
 // Asks the exporter. INVALID_ARGUMENT when it is gone or knows no such handle, IO when it does not answer in time.
-xhal_result_t fetch(const ShareHandle& handle, Fetched& out, std::string& why);
+xhal_result_t fetch(const ShareHandle& handle, uint32_t answer_ms, Fetched& out, std::string& why);
 
 }  // namespace xhal::sim

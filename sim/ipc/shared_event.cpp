@@ -5,11 +5,13 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "ipc/event_watcher.hpp"
@@ -40,6 +42,49 @@ uint64_t state_for(xhal_result_t result) {
   return kFailed | (amount < kFailed ? amount : static_cast<uint64_t>(-XHAL_ERROR_UNKNOWN));
 }
 
+std::string path_of(const Descriptor& file) { return "/proc/self/fd/" + std::to_string(file.get()); }
+
+// Locks belong to an open file, and what was received from another process is that one's. O_NONBLOCK: nor does a lease of that one's delay it.
+Descriptor open_anew(const Descriptor& file) {
+  return Descriptor(open(path_of(file).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+}
+
+// A name that no file can have: those of files begin with a slash.
+bool is_eventfd(const Descriptor& file) {
+  constexpr std::string_view kName = "anon_inode:[eventfd]";
+  char name[kName.size() + 1];
+  const ssize_t length = readlink(path_of(file).c_str(), name, sizeof(name));
+  return length > 0 && std::string_view(name, static_cast<size_t>(length)) == kName;
+}
+
+// ---- The bell: an eventfd that counts down, far from any end.
+//
+// Whether a write to an eventfd blocks is up to a flag of the open file, which all processes that have the bell may change, and so is its
+// count. A read can be told not to, whatever the flag is; it wakes who polls for room to write.
+constexpr uint64_t kRings = uint64_t{1} << 62;
+
+Descriptor make_bell() {
+  Descriptor bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE));
+  if (bell && eventfd_write(bell.get(), kRings) != 0) bell.reset();
+  return bell;
+}
+
+// Before Linux 5.8, and when somebody spoilt the count, it does not ring: watchers look now and then.
+void ring(const Descriptor& bell) {
+  uint64_t one = 0;
+  const iovec place = {&one, sizeof(one)};
+  static_cast<void>(preadv2(bell.get(), &place, 1, -1, RWF_NOWAIT));
+}
+
+struct flock byte_of(uint64_t owner, short type) {
+  struct flock byte = {};
+  byte.l_type = type;
+  byte.l_whence = SEEK_SET;
+  byte.l_start = static_cast<off_t>(owner);
+  byte.l_len = 1;
+  return byte;
+}
+
 }  // namespace
 
 std::shared_ptr<SharedEvent> SharedEvent::map(EventWatcher& watcher, Descriptor file, Descriptor bell,
@@ -56,7 +101,7 @@ std::shared_ptr<SharedEvent> SharedEvent::map(EventWatcher& watcher, Descriptor 
 
 std::shared_ptr<SharedEvent> SharedEvent::make(EventWatcher& watcher, std::string& why) {
   Descriptor file(memfd_create("xhal-sim-event", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  Descriptor bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  Descriptor bell = make_bell();
   if (!file || !bell || ftruncate(file.get(), sizeof(Page)) != 0 ||
       fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     why = std::string("the system gives no page for the event: ") + std::strerror(errno);
@@ -76,6 +121,11 @@ std::shared_ptr<SharedEvent> SharedEvent::adopt(EventWatcher& watcher, Descripto
     why = "what the exporter gave is no page of an event";
     return nullptr;
   }
+  // Others may block who polls them, and reads of pipes and sockets wait for whoever else reads them.
+  if (!is_eventfd(bell)) {
+    why = "what the exporter gave is no bell of an event, or there is no /proc that tells";
+    return nullptr;
+  }
   auto event = map(watcher, std::move(file), std::move(bell), why);
   if (event != nullptr && event->page_->magic.load(std::memory_order_acquire) != kMagic) {
     why = "what the exporter gave is no page of an event";
@@ -89,6 +139,7 @@ SharedEvent::SharedEvent(EventWatcher& watcher, Page* page, Descriptor file, Des
       page_(page),
       file_(std::move(file)),
       bell_(std::move(bell)),
+      claims_(open_anew(file_)),
       self_(ProcessId::own()) {}
 
 SharedEvent::~SharedEvent() { munmap(page_, sizeof(Page)); }
@@ -104,28 +155,54 @@ void SharedEvent::cancel_all_of(uint64_t owner) {
   }
 }
 
+void SharedEvent::claim(uint64_t owner, bool keep) const {
+  struct flock byte = byte_of(owner, keep ? F_RDLCK : F_UNLCK);
+  if (claims_) static_cast<void>(fcntl(claims_.get(), F_OFD_SETLK, &byte));
+}
+
+bool SharedEvent::is_claimed(uint64_t owner) const {
+  if (!claims_ || owner == owner_.load(std::memory_order_relaxed)) return true;
+  struct flock byte = byte_of(owner, F_WRLCK);
+  return fcntl(claims_.get(), F_OFD_GETLK, &byte) != 0 || byte.l_type != F_UNLCK;
+}
+
+bool SharedEvent::is_alive(uint64_t owner) const {
+  return ProcessId(page_->owners[owner].load(std::memory_order_acquire)).is_alive() && is_claimed(owner);
+}
+
+// A place is claimed before it is taken, so that nobody who has it looks dead.
 uint64_t SharedEvent::take_owner() {
+  const auto try_take = [&](uint64_t i, uint64_t former) {
+    claim(i, true);
+    if (former == self_.word() ||
+        page_->owners[i].compare_exchange_strong(former, self_.word(), std::memory_order_acq_rel))
+      return true;
+    claim(i, false);
+    return false;
+  };
   for (uint64_t i = 0; i < kOwners; ++i) {
-    uint64_t word = page_->owners[i].load(std::memory_order_acquire);
-    if (word == self_.word()) return i;
-    if (word == 0 && page_->owners[i].compare_exchange_strong(word, self_.word(), std::memory_order_acq_rel))
-      return i;
-    if (word == self_.word()) return i;
+    const uint64_t word = page_->owners[i].load(std::memory_order_acquire);
+    // Of another instance of this process's, or of the program that this process was before.
+    if (word == self_.word() && !is_claimed(i)) cancel_all_of(i);
+    if ((word == 0 || word == self_.word()) && try_take(i, word)) return i;
   }
   // All are taken: by processes that are gone, perhaps. What those left pending is over before the place is another's.
   for (uint64_t i = 0; i < kOwners; ++i) {
-    uint64_t word = page_->owners[i].load(std::memory_order_acquire);
-    if (ProcessId(word).is_alive()) continue;
+    const uint64_t word = page_->owners[i].load(std::memory_order_acquire);
+    if (is_alive(i)) continue;
     cancel_all_of(i);
-    if (page_->owners[i].compare_exchange_strong(word, self_.word(), std::memory_order_acq_rel)) return i;
+    if (try_take(i, word)) return i;
   }
   return kOwners;
 }
 
 uint64_t SharedEvent::record(Position position) {
   const std::lock_guard lock(mutex_);
-  if (owner_ == kOwners) owner_ = take_owner();
-  if (owner_ == kOwners) return 0;
+  if (owner_.load(std::memory_order_relaxed) == kOwners) {
+    owner_.store(take_owner(), std::memory_order_relaxed);
+  }
+  const uint64_t own = owner_.load(std::memory_order_relaxed);
+  if (own == kOwners) return 0;
   for (;;) {
     uint64_t former = current();
     const uint64_t generation = former + 1;
@@ -140,11 +217,9 @@ uint64_t SharedEvent::record(Position position) {
       return 0;  // nobody's doing who keeps the rules
     if (state_of(slot) == kPending) {
       const uint64_t owner = owner_of(slot);
-      if (owner < kOwners && ProcessId(page_->owners[owner].load(std::memory_order_acquire)).is_alive())
-        return 0;
+      if (owner < kOwners && is_alive(owner)) return 0;
     }
-    if (!place.compare_exchange_strong(slot, slot_of(generation, owner_, kPending),
-                                       std::memory_order_acq_rel))
+    if (!place.compare_exchange_strong(slot, slot_of(generation, own, kPending), std::memory_order_acq_rel))
       continue;
     page_->current.compare_exchange_strong(former, generation, std::memory_order_acq_rel);
     recorded_ = generation;
@@ -154,15 +229,11 @@ uint64_t SharedEvent::record(Position position) {
 }
 
 void SharedEvent::finish(uint64_t generation, xhal_result_t result) {
-  uint64_t owner = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    owner = owner_;
-  }
+  const uint64_t owner = owner_.load(std::memory_order_relaxed);
   uint64_t pending = slot_of(generation, owner, kPending);
   page_->slots[generation % kSlots].compare_exchange_strong(
       pending, slot_of(generation, owner, state_for(result)), std::memory_order_acq_rel);
-  eventfd_write(bell_.get(), 1);
+  ring(bell_);
 }
 
 // ---- Waiting -------------------------------------------------------------------------------------------------------------------
@@ -178,6 +249,12 @@ SharedEvent::State SharedEvent::state(uint64_t generation) const {
   const uint64_t owner = owner_of(slot);
   if (owner >= kOwners) return {true, XHAL_ERROR_CANCELLED, {}};
   return {false, XHAL_SUCCESS, ProcessId(page_->owners[owner].load(std::memory_order_acquire))};
+}
+
+bool SharedEvent::is_abandoned(uint64_t generation) const {
+  const uint64_t slot = page_->slots[generation % kSlots].load(std::memory_order_acquire);
+  return generation_of(slot) == generation && state_of(slot) == kPending &&
+         (owner_of(slot) >= kOwners || !is_alive(owner_of(slot)));
 }
 
 Position SharedEvent::position() {

@@ -5,8 +5,11 @@
 // Whoever comes next helps the page's generation on, so that a process may end between any two steps. A generation is over when its
 // slot says so, or holds a later one: a slot is taken again only when its former generation is over or its recorder dead.
 //
-// The page is shared with processes that may do anything to it. What it says is read as numbers that are checked, and leads at worst to
-// waits that end too early or never.
+// A process that records keeps a lock on its owner's byte of the page's file, by a descriptor of its own that ends with its program: one that
+// calls exec() goes on living and will never finish what it recorded.
+//
+// The page and the bell are shared with processes that may do anything to them. What the page says is read as numbers that are checked, and
+// leads at worst to waits that end too early or never. Nothing that is done with the bell can block.
 #pragma once
 
 #include <atomic>
@@ -18,6 +21,7 @@
 
 #include "engine/progress.hpp"
 #include "ipc/descriptor.hpp"
+#include "ipc/handle.hpp"
 #include "ipc/process.hpp"
 #include "xhal/base.h"
 
@@ -40,7 +44,7 @@ class SharedEvent : public std::enable_shared_from_this<SharedEvent> {
 
   // What other processes are given.
   [[nodiscard]] int file() const { return file_.get(); }
-  // Rings, for whoever polls for its edges, when a generation is over.
+  // Rings, for whoever polls for its EPOLLOUT edges, when a generation is over.
   [[nodiscard]] int bell() const { return bell_.get(); }
 
   // The next generation is current, pending, and this process's; `position` is where it is over. 0 when too many are pending.
@@ -55,8 +59,17 @@ class SharedEvent : public std::enable_shared_from_this<SharedEvent> {
     ProcessId recorder;                   // until then
   };
   [[nodiscard]] State state(uint64_t generation) const;
+  // Pending, and nobody is left who would finish it. Asks the system.
+  [[nodiscard]] bool is_abandoned(uint64_t generation) const;
   // A position of this process's that is done when the current generation is over, or its recorder dead.
   [[nodiscard]] Position position();
+
+  // How others come by it, once it was exported; the instance's lock of exports guards it.
+  struct Export {
+    uint64_t key = 0;  // 0: was not exported
+    ShareHandle handle = {};
+  };
+  Export exported;
 
  private:
   struct Page {
@@ -72,16 +85,21 @@ class SharedEvent : public std::enable_shared_from_this<SharedEvent> {
                                           std::string& why);
   // This process's place among the owners; kOwners when there is none.
   uint64_t take_owner();
+  // `is_claimed`: by a program that runs, this one or another.
+  [[nodiscard]] bool is_claimed(uint64_t owner) const;
+  void claim(uint64_t owner, bool keep) const;
+  [[nodiscard]] bool is_alive(uint64_t owner) const;
   void cancel_all_of(uint64_t owner);
 
   EventWatcher& watcher_;
   Page* const page_;
   const Descriptor file_;
   const Descriptor bell_;
+  const Descriptor claims_;  // the page's file, opened by this process alone; none where there is no /proc
 
   std::mutex mutex_;
   const ProcessId self_;
-  uint64_t owner_ = kOwners;
+  std::atomic<uint64_t> owner_{kOwners};
   // Positions that stand for generations: of this process's last record, and of those that it watches.
   uint64_t recorded_ = 0;
   Position recorded_at_;

@@ -7,8 +7,8 @@
 
 namespace xhal::sim {
 
-SharedMemory::SharedMemory(Memory& memory)
-    : memory_(memory), exporter_([this](uint64_t id) { released(id); }) {}
+SharedMemory::SharedMemory(Memory& memory, uint32_t answer_ms)
+    : memory_(memory), answer_ms_(answer_ms), exporter_(answer_ms, [this](uint64_t id) { released(id); }) {}
 
 xhal_result_t SharedMemory::export_memory(uint32_t device, const void* pointer, ShareHandle& out,
                                           std::string& why) {
@@ -72,12 +72,15 @@ xhal_result_t SharedMemory::import_memory(uint32_t device, const void* bytes, ui
     return XHAL_ERROR_INVALID_ARGUMENT;
   }
   if (exporter_.is_own(handle)) return import_own(device, handle, out_pointer, why);
-  const std::lock_guard lock(imports_mutex_);
-  // Asked each time: what is imported here may be freed there, and its bytes outlived.
+  // Asked each time: what is imported here may be freed there, and its bytes outlived. No lock is held: this takes as long as
+  // the other process likes. Of threads that ask for one handle at once the first maps, and the others' connections end with this call.
   Fetched fetched;
-  if (const xhal_result_t result = fetch(handle, fetched, why); result < 0) return result;
+  if (const xhal_result_t result = fetch(handle, answer_ms_, fetched, why); result < 0) return result;
+  const std::lock_guard lock(imports_mutex_);
   for (auto& [base, entry] : imported_) {
     if (!same_handle(entry.handle, handle)) continue;
+    // What was imported before a reset can only be closed.
+    if (memory_.find(reinterpret_cast<void*>(base)).epoch != memory_.epoch(device)) continue;
     ++entry.count;
     *out_pointer = reinterpret_cast<void*>(base);
     return XHAL_SUCCESS;

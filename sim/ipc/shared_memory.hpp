@@ -16,7 +16,8 @@ namespace xhal::sim {
 class SharedMemory {
  public:
   // `memory` lives longer; `exporter`, whose released() calls this one's, is made by it.
-  explicit SharedMemory(Memory& memory);
+  // `answer_ms`: how long another process may take.
+  SharedMemory(Memory& memory, uint32_t answer_ms);
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
 
@@ -30,6 +31,7 @@ class SharedMemory {
 
   // Events are handed out by the same thread.
   [[nodiscard]] Exporter& exporter() { return exporter_; }
+  [[nodiscard]] uint32_t answer_ms() const { return answer_ms_; }
 
  private:
   struct Exported {
@@ -52,7 +54,8 @@ class SharedMemory {
   void released(uint64_t id);
 
   Memory& memory_;
-  // Asking another process is done under the second alone: that one may be asking this one.
+  const uint32_t answer_ms_;
+  // Another process is asked under neither of the two: it may be asking this one, or never answer.
   std::mutex exports_mutex_;
   ExportedByBase exported_;
   std::atomic<size_t> exported_count_{0};

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,9 +12,6 @@
 #include <cstring>
 
 namespace xhal::sim {
-
-// How long either side waits for the other.
-inline constexpr timeval kAnswerTime = {5, 0};
 
 // In Linux's abstract namespace, which is the network namespace's; gone with its socket.
 class SocketName {

@@ -74,4 +74,9 @@ std::span<const std::string_view> usable_targets() {
   return std::span(kTargets).subspan(4 - kLevel);
 }
 
+std::span<const std::string_view> usable_targets(uint32_t highest) {
+  const auto all = usable_targets();
+  return highest < 2 || all.size() < highest ? all : all.last(highest - 1);
+}
+
 }  // namespace xhal::sim

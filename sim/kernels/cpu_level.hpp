@@ -21,5 +21,7 @@ struct CpuWords {
 [[nodiscard]] uint32_t cpu_level(const CpuWords& words);
 // Targets of images that run here, best first: "x86-64-v4", ... "x86-64-v2".
 [[nodiscard]] std::span<const std::string_view> usable_targets();
+// Those of them up to a level; 0: all.
+[[nodiscard]] std::span<const std::string_view> usable_targets(uint32_t highest);
 
 }  // namespace xhal::sim

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "kernels/elf_check.hpp"
 #include "xhal/kernel.h"
@@ -21,7 +22,12 @@ static_assert(uint32_t{XHAL_NATIVE_PARAM_VALUE} == XHAL_ARGUMENT_VALUE &&
               uint32_t{XHAL_NATIVE_PARAM_LOCAL} == XHAL_ARGUMENT_LOCAL);
 
 constexpr uint32_t kMaxKernels = 65536;
+constexpr uint32_t kMaxGlobals = 65536;
+constexpr uint64_t kMaxGlobalAlignment = 4096;
+// What they had was less: they are loaded as if it were this version's.
+constexpr const char* kLoadedVersions[] = {XHAL_NATIVE_IMAGE_SYMBOL, XHAL_NATIVE_IMAGE_SYMBOL_2};
 constexpr const char* kFormerVersions[] = {"1"};
+constexpr size_t kSizeOfVersion2 = offsetof(xhal_native_image, globals);
 constexpr size_t kMaxName = 127;  // as xhal_kernel_info has room for
 
 bool write_all(int fd, std::span<const std::byte> bytes) {
@@ -37,16 +43,14 @@ bool write_all(int fd, std::span<const std::byte> bytes) {
 std::string path_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 // The loader knows libraries by their path first. Should one that stayed behind have this path, another number is taken.
-int unknown_to_loader(int fd) {
-  while (fd >= 0) {
-    void* known = dlopen(path_of(fd).c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-    if (known == nullptr) return fd;
+Descriptor unknown_to_loader(Descriptor file) {
+  while (file) {
+    void* known = dlopen(path_of(file.get()).c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+    if (known == nullptr) break;
     dlclose(known);
-    const int other = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
-    close(fd);
-    fd = other;
+    file = Descriptor(fcntl(file.get(), F_DUPFD_CLOEXEC, file.get() + 1));
   }
-  return fd;
+  return file;
 }
 
 bool name_is_usable(const char* name) {
@@ -92,15 +96,53 @@ bool describe_parameters(const xhal_native_kernel& kernel, KernelCode& code, std
   return true;
 }
 
-}  // namespace
-
-bool Image::describe(const xhal_native_image& image, std::vector<KernelCode>& out, std::string& why) {
+bool describe_globals(const xhal_native_image& image, std::vector<GlobalCode>& out, std::string& why) {
   const auto refuse = [&](std::string reason) {
     why = std::move(reason);
     return false;
   };
-  if (image.magic != XHAL_NATIVE_IMAGE_MAGIC) return refuse("its description has a wrong magic number");
-  if (image.struct_size < sizeof(xhal_native_image) ||
+  if (image.global_count > kMaxGlobals || (image.global_count != 0 && image.globals == nullptr))
+    return refuse("its table of global variables is damaged");
+  for (uint32_t i = 0; i < image.global_count; ++i) {
+    const xhal_native_global* global = image.globals[i];
+    if (global == nullptr || !name_is_usable(global->name)) {
+      return refuse("global variable " + std::to_string(i) +
+                    " has no description, no name, or one above 127 characters");
+    }
+    const std::string name = global->name;
+    if (std::ranges::any_of(out, [&](const GlobalCode& other) { return other.name == name; }))
+      return refuse("it has two global variables '" + name + "'");
+    const uint64_t alignment = global->alignment;
+    if (global->size == 0 || alignment == 0 || alignment > kMaxGlobalAlignment ||
+        (alignment & (alignment - 1)) != 0)
+      return refuse("global variable '" + name + "': size or alignment is not possible");
+    out.push_back({name, global->size, alignment, global->initial});
+  }
+  return true;
+}
+
+// The symbol that the bytes export; null when it is none that is loaded.
+const char* symbol_of(std::span<const std::byte> bytes, std::string& why) {
+  for (const char* symbol : kLoadedVersions) {
+    std::string reason;
+    if (check_elf(bytes, symbol, reason)) return symbol;
+    if (why.empty()) why = reason;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool Image::describe(const xhal_native_image& image, std::vector<KernelCode>& out,
+                     std::vector<GlobalCode>& out_globals, std::string& why) {
+  const auto refuse = [&](std::string reason) {
+    why = std::move(reason);
+    return false;
+  };
+  const bool is_version_2 = image.magic == XHAL_NATIVE_IMAGE_MAGIC_2;
+  if (image.magic != XHAL_NATIVE_IMAGE_MAGIC && !is_version_2)
+    return refuse("its description has a wrong magic number");
+  if (image.struct_size < (is_version_2 ? kSizeOfVersion2 : sizeof(xhal_native_image)) ||
       image.kernel_struct_size < sizeof(xhal_native_kernel) ||
       image.kernel_struct_size % alignof(xhal_native_kernel) != 0) {
     return refuse("its description is of another version; build it with this version's recipe");
@@ -127,17 +169,18 @@ bool Image::describe(const xhal_native_image& image, std::vector<KernelCode>& ou
     if (!describe_parameters(kernel, code, why)) return false;
     out.push_back(std::move(code));
   }
-  return true;
+  return is_version_2 || describe_globals(image, out_globals, why);
 }
 
-std::shared_ptr<const Image> Image::load(std::span<const std::byte> bytes, std::string_view target,
-                                         std::span<const std::string_view> usable_targets, Failure& failure) {
+std::shared_ptr<Image> Image::load(std::span<const std::byte> bytes, std::string_view target,
+                                   std::span<const std::string_view> usable_targets, Failure& failure) {
   const auto refuse = [&](xhal_result_t code, std::string text) {
     failure = {code, std::move(text)};
     return nullptr;
   };
   std::string why;
-  if (!check_elf(bytes, XHAL_NATIVE_IMAGE_SYMBOL, why)) {
+  const char* const symbol = symbol_of(bytes, why);
+  if (symbol == nullptr) {
     for (const char* version : kFormerVersions) {
       std::string unused;
       if (!check_elf(bytes, std::string(XHAL_NATIVE_IMAGE_SYMBOL_STEM) + version, unused)) continue;
@@ -149,25 +192,26 @@ std::shared_ptr<const Image> Image::load(std::span<const std::byte> bytes, std::
     return refuse(XHAL_ERROR_INVALID_IMAGE, why);
   }
 
-  const auto image = std::make_shared<Image>();
-  image->fd_ = memfd_create("xhal-sim-image", MFD_CLOEXEC);
-  if (image->fd_ < 0 || !write_all(image->fd_, bytes)) {
+  auto image = std::make_shared<Image>();
+  image->file_ = Descriptor(memfd_create("xhal-sim-image", MFD_CLOEXEC));
+  if (!image->file_ || !write_all(image->file_.get(), bytes)) {
     return refuse(XHAL_ERROR_OUT_OF_HOST_MEMORY,
                   std::string("the system gives no file in memory: ") + std::strerror(errno));
   }
-  image->fd_ = unknown_to_loader(image->fd_);
-  if (image->fd_ < 0) return refuse(XHAL_ERROR_OUT_OF_HOST_MEMORY, "the process has no file descriptor left");
-  image->library_ = dlopen(path_of(image->fd_).c_str(), RTLD_NOW | RTLD_LOCAL);
+  image->file_ = unknown_to_loader(std::move(image->file_));
+  if (!image->file_) return refuse(XHAL_ERROR_OUT_OF_HOST_MEMORY, "the process has no file descriptor left");
+  image->library_ = dlopen(path_of(image->file_.get()).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (image->library_ == nullptr) {
     const char* reason = dlerror();
     return refuse(XHAL_ERROR_INVALID_IMAGE,
                   std::string("the system does not load it: ") + (reason != nullptr ? reason : "no reason"));
   }
-  const auto* description =
-      static_cast<const xhal_native_image*>(dlsym(image->library_, XHAL_NATIVE_IMAGE_SYMBOL));
+  const auto* description = static_cast<const xhal_native_image*>(dlsym(image->library_, symbol));
   if (description == nullptr)
-    return refuse(XHAL_ERROR_INVALID_IMAGE, "it does not export " XHAL_NATIVE_IMAGE_SYMBOL);
-  if (!describe(*description, image->kernels_, why)) return refuse(XHAL_ERROR_INVALID_IMAGE, why);
+    return refuse(XHAL_ERROR_INVALID_IMAGE, std::string("it does not export ") + symbol);
+  if (!describe(*description, image->kernels_, image->globals_, why))
+    return refuse(XHAL_ERROR_INVALID_IMAGE, why);
+  for (KernelCode& kernel : image->kernels_) kernel.image = image.get();
   const std::string_view own_target = description->target;
   if (std::ranges::find(usable_targets, own_target) == usable_targets.end()) {
     return refuse(XHAL_ERROR_UNSUPPORTED_IMAGE, "it is built for '" + std::string(own_target.substr(0, 64)) +
@@ -180,9 +224,19 @@ std::shared_ptr<const Image> Image::load(std::span<const std::byte> bytes, std::
   return image;
 }
 
+void Image::place_globals(std::vector<uint64_t> addresses, const std::shared_ptr<const void>& keeper) {
+  global_addresses_ = std::move(addresses);
+  for (KernelCode& kernel : kernels_) kernel.globals = global_addresses_.data();
+  keeper_ = keeper;
+}
+
+std::shared_ptr<const void> Image::keep() const {
+  if (auto keeper = keeper_.lock()) return keeper;
+  return shared_from_this();
+}
+
 Image::~Image() {
   if (library_ != nullptr) dlclose(library_);
-  if (fd_ >= 0) close(fd_);
 }
 
 const KernelCode* Image::find(std::string_view name) const {

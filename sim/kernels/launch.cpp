@@ -7,6 +7,10 @@
 #include "engine/scheduler.hpp"
 #include "xhal/kernel.h"
 
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+
 namespace xhal::sim {
 namespace {
 
@@ -50,10 +54,7 @@ constexpr uint32_t kItemsPerCall = 32768;
 static_assert(kItemsPerCall <= XHAL_NATIVE_MAX_ROW_GROUPS);
 
 // One pointer a parameter, as the frame wants them.
-void place_arguments(const Launch& launch, std::byte* local, const void** out) {
-  const KernelCode& kernel = *launch.kernel;
-  const std::byte* const bytes =
-      launch.large_arguments != nullptr ? launch.large_arguments : launch.arguments;
+void place_arguments(const KernelCode& kernel, const std::byte* bytes, std::byte* local, const void** out) {
   for (const KernelCode::Parameter& parameter : kernel.parameters) {
     const std::byte* const argument = bytes + parameter.offset;
     *out++ = argument;
@@ -67,28 +68,49 @@ void place_arguments(const Launch& launch, std::byte* local, const void** out) {
 
 }  // namespace
 
-LaunchOutcome run_launch(const Launch& launch, const LaunchPlace& place) {
-  const void* arguments[kMaxArguments];
-  ImageScratch& scratch = place.place.scratch;
-  place_arguments(launch, place.place.local_memory.get(), arguments);
-  scratch.use(*launch.image);
-  Relaxing relaxing(place);
+LaunchFrame::LaunchFrame(const Launch& launch, const LaunchPlace& where, Place& place) {
+  place_arguments(*launch.kernel, where.arguments, place.local_memory.get(), arguments);
+  place.scratch.use(*launch.kernel->image);
+  native.window_base = where.window_base;
+  native.window_size = where.window_size;
+  native.backing_distance = where.backing_distance;
+  for (int d = 0; d < 3; ++d) {
+    native.group_count[d] = launch.group_count[d];
+    native.group_size[d] = launch.group_size[d];
+  }
+  native.arguments = arguments;
+  native.scratch = &place.scratch.scratch;
+  native.scratch_free = &place.scratch.free;
+  native.globals = launch.kernel->globals;
+}
 
-  xhal_native_frame frame = {};
-  frame.window_base = place.window_base;
-  frame.window_size = place.window_size;
-  frame.backing_distance = place.backing_distance;
-  std::memcpy(frame.group_count, launch.group_count, sizeof(frame.group_count));
-  std::memcpy(frame.group_size, launch.group_size, sizeof(frame.group_size));
-  frame.arguments = arguments;
+#if defined(__SANITIZE_THREAD__)
+UnseenOrder::~UnseenOrder() {
+  for (const KernelCode::Parameter& parameter : kernel_.parameters) {
+    if (parameter.argument_kind != XHAL_ARGUMENT_MEMORY) continue;
+    void* memory = nullptr;
+    std::memcpy(&memory, arguments_ + parameter.offset, sizeof(memory));
+    if (memory != nullptr) __tsan_acquire(memory);
+  }
+}
+#endif
+
+LaunchOutcome run_launch(const Launch& launch, const LaunchPlace& place) {
+  if (launch.flags != 0) [[unlikely]]
+    return run_groups_together(launch, place);
+  [[maybe_unused]] const UnseenOrder order(*launch.kernel, place.arguments);
+  LaunchFrame whole(launch, place, place.place);
+  xhal_native_frame& frame = whole.native;
+  Relaxing relaxing(place);
   frame.relax = &Relaxing::relax;
   frame.relax_context = &relaxing;
-  frame.scratch = &scratch.scratch;
-  frame.scratch_free = &scratch.free;
+
+  const Denormals denormals(place.place.scheduler.odd.has(Oddity::kFlushDenormals));
 
   // The launch was checked: a group has 1 to the device's most items.
-  const uint32_t group_items = launch.group_size[0] * launch.group_size[1] * launch.group_size[2];
-  const uint32_t groups_per_call = std::max(kItemsPerCall / group_items, 1u);
+  const uint32_t group_items = uint32_t{launch.group_size[0]} * launch.group_size[1] * launch.group_size[2];
+  const uint32_t groups_per_call =
+      launch.group_count[0] == 1 ? 1 : std::max(kItemsPerCall / group_items, 1u);  // spares a division
 
   const auto ended = [&](LaunchEnd end) {
     return LaunchOutcome{end, {frame.group_id[0], frame.group_id[1], frame.group_id[2]}};

@@ -2,6 +2,8 @@
 // Memory that a worker keeps for the kernels it runs.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -26,6 +28,23 @@ inline AlignedBytes allocate_aligned(size_t size, size_t alignment) {
   if (posix_memalign(&bytes, alignment, size) != 0) throw std::bad_alloc();
   return AlignedBytes(static_cast<std::byte*>(bytes));
 }
+
+// A worker's local memory. Pages of the system's, which most workers never touch.
+class LocalMemory {
+ public:
+  LocalMemory()
+      : bytes_(mmap(nullptr, kLocalBlockBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+    if (bytes_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  LocalMemory(const LocalMemory&) = delete;
+  LocalMemory& operator=(const LocalMemory&) = delete;
+  ~LocalMemory() { munmap(bytes_, kLocalBlockBytes); }
+
+  [[nodiscard]] std::byte* get() const { return static_cast<std::byte*>(bytes_); }
+
+ private:
+  void* const bytes_;
+};
 
 // What an image keeps for one worker between groups. It belongs to one image, which stays loaded until it has freed it; another image's
 // turn ends it.

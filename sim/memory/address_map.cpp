@@ -145,10 +145,6 @@ Allocation AddressMap::find_on_host(uint64_t address) const {
   }
 }
 
-uint8_t AddressMap::owner(uint64_t address) const {
-  return is_paged(address) ? get(owners_[(address - paged_.begin) / kChunk]) : kNobody;
-}
-
 Allocation AddressMap::first_in(uint64_t begin, uint64_t end) const {
   if (const Allocation around = find(begin); around.kind != XHAL_MEMORY_UNMANAGED) return around;
   if (!opened_.load(std::memory_order_acquire)) return {};

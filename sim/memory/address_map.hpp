@@ -49,7 +49,10 @@ class AddressMap {
   static constexpr uint8_t kNobody = 0;
   static constexpr uint8_t kLookUp = UINT8_MAX;
   static constexpr uint8_t owner_of(uint32_t device) { return static_cast<uint8_t>(device + 1); }
-  [[nodiscard]] uint8_t owner(uint64_t address) const;
+  [[nodiscard]] uint8_t owner(uint64_t address) const {
+    if (!is_paged(address)) return kNobody;
+    return std::atomic_ref(owners_[(address - paged_.begin) / kChunk]).load(std::memory_order_acquire);
+  }
 
   // ---- Changes.
 

@@ -10,14 +10,15 @@ namespace xhal::sim {
 
 struct Allocation {
   enum Flag : uint16_t {
-    kImported = 1,   // its bytes are another process's or another library's
-    kOfPool = 2,     // goes back to a pool that lives
-    kMapped = 4,     // physical memory in a reserved range: reached by the devices that access was set for
-    kShared = 8,     // another process may have it
-    kTouched = 16,   // another process may have written to it
-    kOfGraph = 32,   // lives as long as the graphs that have its node, freed or not
-    kNative = 64,    // kImported: made by the simulator's own allocator, beside the contract
-    kBorrowed = 128  // kImported: another instance's
+    kImported = 1,    // its bytes are another process's or another library's
+    kOfPool = 2,      // goes back to a pool that lives
+    kMapped = 4,      // physical memory in a reserved range: reached by the devices that access was set for
+    kShared = 8,      // another process may have it
+    kTouched = 16,    // another process may have written to it
+    kOfGraph = 32,    // lives as long as the graphs that have its node, freed or not
+    kNative = 64,     // kImported: made by the simulator's own allocator, beside the contract
+    kBorrowed = 128,  // kImported: another instance's
+    kOfModule = 256   // a global variable: the module's, and ends with it
   };
 
   uint64_t base = 0;

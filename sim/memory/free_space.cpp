@@ -35,6 +35,16 @@ std::optional<uint64_t> FreeSpace::take(uint64_t size, uint64_t alignment) {
   return std::nullopt;
 }
 
+bool FreeSpace::take_at(Interval wanted) {
+  if (!has(wanted)) return false;
+  const auto it = std::prev(by_begin_.upper_bound(wanted.begin));
+  const Interval hole = {it->first, it->second};
+  erase(hole);
+  if (hole.begin != wanted.begin) insert({hole.begin, wanted.begin});
+  if (hole.end != wanted.end) insert({wanted.end, hole.end});
+  return true;
+}
+
 bool FreeSpace::has(Interval interval) const {
   auto it = by_begin_.upper_bound(interval.begin);
   if (it == by_begin_.begin()) return false;

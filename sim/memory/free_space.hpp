@@ -26,6 +26,8 @@ class FreeSpace {
   // Start of `size` bytes at a multiple of `alignment`, a power of two; the smallest hole that has them, or a slightly larger one where many
   // are large enough and none is aligned.
   [[nodiscard]] std::optional<uint64_t> take(uint64_t size, uint64_t alignment);
+  // Takes these very addresses. False when not all of them are free.
+  [[nodiscard]] bool take_at(Interval wanted);
   // Gives back exactly what was taken. Returns the whole hole that it is part of now.
   Interval give(Interval interval);
 

@@ -8,11 +8,14 @@
 #include <new>
 #include <utility>
 
+#include "engine/odd.hpp"
 #include "memory/text.hpp"
 #include "xhal/kit/handles.hpp"
 
 namespace xhal::sim {
 namespace {
+
+constexpr uint64_t kUsualMemory = uint64_t{1} << 30;  // the option's default
 
 constexpr uint64_t kPage = AddressMap::kPage;
 // What the processor can address from user space, less the page at zero that no process has.
@@ -43,8 +46,11 @@ Memory::Memory(Window& window, const Config& config, std::function<Pending()> pe
       arenas_(config.devices),
       pinned_(window, config.pinned_bytes),
       retired_(std::move(pending), [this](const RetiredRange& range) { give_back(range); }),
-      virtual_memory_(window, map_, retired_,
-                      [this](uint32_t device, std::string& why) { return arena_of(device, why); }) {}
+      virtual_memory_(
+          window, map_, retired_, [this](uint32_t device, std::string& why) { return arena_of(device, why); },
+          [this](uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base, std::string& why) {
+            return allocate_device(device, size, alignment, out_base, why);
+          }) {}
 
 Memory::~Memory() {
   retired_.release_all();
@@ -72,6 +78,7 @@ xhal_result_t Memory::allocate_as(Allocation allocation, uint64_t alignment, voi
   const uint32_t kind = allocation.kind;
   const uint64_t size = allocation.size;
   if (const xhal_result_t result = prepare(why); result < 0) return result;
+  settle_graph_memory();
   retired_.reclaim_known();
   if (kind == XHAL_MEMORY_PINNED) {
     std::optional<uint64_t> base = pinned_.allocate(size, alignment, why);
@@ -97,11 +104,23 @@ xhal_result_t Memory::allocate_as(Allocation allocation, uint64_t alignment, voi
   return XHAL_SUCCESS;
 }
 
+namespace {
+
+// Whether a device of the usual size would have had it.
+void count_if_scarce(const Arena& arena, uint64_t size) {
+  if (size <= kUsualMemory && arena.used() + size <= kUsualMemory) count(Oddity::kScarce);
+}
+
+}  // namespace
+
 Arena* Memory::arena_of(uint32_t device, std::string& why) {
   const std::lock_guard lock(arenas_mutex_);
   std::unique_ptr<Arena>& slot = arenas_[device];
   if (slot == nullptr) {
-    slot = Arena::create(window_, config_.device_bytes, why);
+    // Three quarters of what is left are left to other instances and to what is no device's.
+    const uint64_t share = window_.available() / 4 / config_.devices;
+    slot = Arena::create(window_, config_.device_bytes, why, share);
+    if (slot != nullptr && config_.reuses) slot->give_out_again();
     if (slot != nullptr) map_.set_owner(slot->addresses(), AddressMap::owner_of(device));
   }
   return slot.get();
@@ -126,11 +145,19 @@ xhal_result_t Memory::allocate_device(uint32_t device, uint64_t size, uint64_t a
     out_base = *base;
     return XHAL_SUCCESS;
   }
-  why =
-      text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of device %u are free%s", size,
-           arena->limit() - arena->used(), arena->limit(), device,
-           retired_.is_empty() ? "; free some and try again"
-                               : "; freed memory waits for work that is not done: synchronise and try again");
+  const uint64_t unused = arena->limit() - arena->used();
+  count_if_scarce(*arena, size);
+  if (size <= unused) {
+    why = text("device %u has no %" PRIu64 " bytes in a row at a multiple of %" PRIu64 ", although %" PRIu64
+               " of %" PRIu64 " are free; free some or ask for a smaller alignment",
+               device, size, std::max(alignment, Arena::kGranule), unused, arena->limit());
+  } else {
+    why = text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of device %u are free%s", size,
+               unused, arena->limit(), device,
+               retired_.is_empty()
+                   ? "; free some and try again"
+                   : "; freed memory waits for work that is not done: synchronise and try again");
+  }
   return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
 }
 
@@ -142,6 +169,8 @@ xhal_result_t Memory::free(uint32_t device, const void* pointer, std::string& wh
       why = text("%p is registered, not allocated; use xhal_memory_unregister", pointer);
     } else if (found.kind == XHAL_MEMORY_RESERVED || found.has(Allocation::kMapped)) {
       why = text("%p is reserved or mapped, not allocated; use xhal_vmm_unmap and xhal_vmm_release", pointer);
+    } else if (found.has(Allocation::kOfModule)) {
+      why = text("%p is a global variable of a module; xhal_module_destroy frees it", pointer);
     } else if (found.has(Allocation::kOfPool)) {
       why = text("%p belongs to a pool that lives; use xhal_pool_free", pointer);
     } else if (found.has(Allocation::kNative) || found.has(Allocation::kBorrowed)) {
@@ -374,6 +403,11 @@ xhal_result_t Memory::check_argument(const void* pointer, uint64_t size, Use use
     if (pointer == nullptr) return XHAL_SUCCESS;
     if (!was_reset_.load(std::memory_order_acquire)) {
       const auto address = reinterpret_cast<uint64_t>(pointer);
+      // What no process can have as a pointer is told here; other addresses of the host are the application's.
+      if (address < kFirstAddress || address > kLastAddress) {
+        problem = "is no address of this process";
+        return XHAL_ERROR_INVALID_POINTER;
+      }
       if (!window_.contains(address)) return XHAL_SUCCESS;
       const uint8_t owner = map_.owner(address);
       if (owner != AddressMap::kNobody && owner != AddressMap::kLookUp &&
@@ -394,7 +428,7 @@ xhal_result_t Memory::check_argument(const void* pointer, uint64_t size, Use use
 }
 
 Memory::Info Memory::info(uint32_t device) {
-  retired_.reclaim();
+  reclaim();
   settle_pools(device, false);
   const std::lock_guard lock(arenas_mutex_);
   const Arena* arena = arenas_[device].get();
@@ -421,24 +455,27 @@ xhal_result_t Memory::create_pool(Device* owner, uint32_t device, uint64_t thres
   if (const xhal_result_t result = prepare(why); result < 0) return result;
   Arena* const arena = arena_of(device, why);
   if (arena == nullptr) return XHAL_ERROR_OUT_OF_HOST_MEMORY;
-  auto pool = std::make_unique<DevicePool>(owner, device, epoch(device), *arena, threshold, most);
+  auto pool = std::make_unique<DevicePool>(owner, device, epoch(device), *arena, order_, threshold, most);
   pool->handle = kit::make_handle<xhal_pool_t>(pool.get());
   if (pool->handle == nullptr) throw std::bad_alloc();
   const xhal_pool_t handle = pool->handle;
   const std::lock_guard lock(pools_mutex_);
   DevicePool* const key = pool.get();
   pools_.emplace(key, std::move(pool));
+  pool_count_.store(pools_.size(), std::memory_order_release);
   *out_pool = handle;
   return XHAL_SUCCESS;
 }
 
 void Memory::destroy_pool(DevicePool& pool) {
+  settle_graph_memory();
   std::unique_ptr<DevicePool> last;
   {
     const std::lock_guard lock(pools_mutex_);
     const auto it = pools_.find(&pool);
     last = std::move(it->second);
     pools_.erase(it);
+    pool_count_.store(pools_.size(), std::memory_order_release);
   }
   kit::free_handle(std::exchange(last->handle, nullptr));
   last->pool.dissolve(
@@ -448,13 +485,14 @@ void Memory::destroy_pool(DevicePool& pool) {
       });
 }
 
-xhal_result_t Memory::allocate_from(DevicePool& pool, const Progress& stream, uint64_t size, uint64_t id,
+xhal_result_t Memory::allocate_from(DevicePool& pool, const Position& behind, uint64_t size, uint64_t id,
                                     void** out_pointer, std::string& why, uint32_t flags) {
-  std::optional<uint64_t> base = pool.pool.allocate(size, stream);
+  settle_graph_memory();
+  std::optional<uint64_t> base = pool.pool.allocate(size, behind);
   if (!base.has_value()) {
     retired_.reclaim();
     settle_pools(pool.device, true);
-    base = pool.pool.allocate(size, stream);
+    base = pool.pool.allocate(size, behind);
   }
   if (!base.has_value()) {
     const Pool::Info info = pool.pool.info();
@@ -477,33 +515,19 @@ xhal_result_t Memory::allocate_from(DevicePool& pool, const Progress& stream, ui
 xhal_result_t Memory::free_to(DevicePool& pool, const Position& behind, const void* pointer,
                               std::string& why) {
   const auto base = reinterpret_cast<uint64_t>(pointer);
-  const std::optional<uint64_t> size = pool.pool.retire(base);
-  if (!size.has_value()) {
+  const std::optional<Pool::Retired> retired = pool.pool.retire(base);
+  if (!retired.has_value()) {
     why = text("%p is not the base of a live allocation of this pool", pointer);
     return XHAL_ERROR_INVALID_POINTER;
   }
   Allocation gone;
   static_cast<void>(map_.erase(base, gone, [](const Allocation&) { return true; }));
-  pool.pool.free(base, *size, behind);
+  pool.pool.free(base, *retired, behind);
   return XHAL_SUCCESS;
 }
 
-void Memory::end_graph_memory(const void* pointer, uint64_t id) {
-  const Allocation found = find(pointer);
-  if (found.id != id) return;
-  static_cast<void>(map_.change_flags(found.base, 0, Allocation::kOfGraph));
-  std::string why;
-  if (!found.has(Allocation::kOfPool)) {
-    static_cast<void>(free(found.device, pointer, why));
-    return;
-  }
-  const std::lock_guard lock(pools_mutex_);
-  for (const auto& [key, pool] : pools_) {
-    if (pool->device == found.device && free_to(*pool, {}, pointer, why) == XHAL_SUCCESS) return;
-  }
-}
-
 void Memory::settle_pools(uint32_t device, bool all) {
+  settle_graph_memory();
   const std::lock_guard lock(pools_mutex_);
   for (const auto& [key, pool] : pools_) {
     if (pool->device != device) continue;

@@ -22,6 +22,7 @@
 #include "memory/host_memory.hpp"
 #include "memory/pool.hpp"
 #include "memory/retired.hpp"
+#include "memory/stream_order.hpp"
 #include "memory/virtual_memory.hpp"
 #include "memory/window.hpp"
 #include "xhal/memory.h"
@@ -37,9 +38,9 @@ struct Resolved {
 
 // What a handle of a pool points to.
 struct DevicePool {
-  DevicePool(Device* of, uint32_t on_device, uint32_t made_in, Arena& arena, uint64_t threshold,
-             uint64_t most)
-      : owner(of), device(on_device), epoch(made_in), pool(arena, threshold, most) {}
+  DevicePool(Device* of, uint32_t on_device, uint32_t made_in, Arena& arena, const StreamOrder& order,
+             uint64_t threshold, uint64_t most)
+      : owner(of), device(on_device), epoch(made_in), pool(arena, order, threshold, most) {}
   DevicePool(const DevicePool&) = delete;
   DevicePool& operator=(const DevicePool&) = delete;
   ~DevicePool();
@@ -57,6 +58,7 @@ class Memory {
     uint32_t devices = 0;
     uint64_t device_bytes = 0;  // of each
     uint64_t pinned_bytes = 0;  // of all together
+    bool reuses = false;        // see Arena::give_out_again()
   };
 
   // All work that is submitted but not done; asked when memory is freed.
@@ -77,6 +79,12 @@ class Memory {
 
   xhal_result_t add_registered(uint32_t device, void* pointer, uint64_t size, uint64_t id, std::string& why);
   xhal_result_t remove_registered(uint32_t device, const void* pointer, std::string& why);
+
+  // A global variable of a module, until withdraw_global() and, for its memory, end_graph_memory() with its id.
+  xhal_result_t allocate_global(uint32_t device, uint64_t size, uint64_t alignment, uint64_t id,
+                                void** out_pointer, std::string& why);
+  // It is unknown from now on; its memory is kept. Nothing when it is so already.
+  void withdraw_global(const void* pointer);
 
   // Device memory for who uses the simulator without the contract: known as imported, and freed by its own call alone.
   xhal_result_t allocate_native(uint32_t device, uint64_t size, uint64_t id, void** out_pointer,
@@ -107,6 +115,11 @@ class Memory {
   };
   xhal_result_t resolve(const void* pointer, uint64_t size, Use use, Resolved& out) const;
   xhal_result_t check_argument(const void* pointer, uint64_t size, Use use, const char*& problem) const;
+  // What most arguments are: memory around which all is the device's own, from here to its end. Says nothing about others.
+  [[nodiscard]] bool is_plain_argument(const void* pointer, uint64_t size, uint32_t device) const {
+    return size == 0 && !was_reset_.load(std::memory_order_acquire) &&
+           map_.owner(reinterpret_cast<uint64_t>(pointer)) == AddressMap::owner_of(device);
+  }
 
   // Kind UNMANAGED when the address lies in none.
   [[nodiscard]] Allocation find(const void* pointer) const {
@@ -125,7 +138,10 @@ class Memory {
   [[nodiscard]] uint64_t held(uint32_t device);
 
   // Gives back what waited for work that is done by now. Cheap when nothing waits.
-  void reclaim() { retired_.reclaim(); }
+  void reclaim() {
+    settle_graph_memory();
+    retired_.reclaim();
+  }
   // The same for a stream that has become idle: it looks at no other stream and waits for nobody.
   void reclaim_known() { retired_.reclaim_known(); }
 
@@ -139,12 +155,27 @@ class Memory {
   xhal_result_t create_pool(Device* owner, uint32_t device, uint64_t threshold, uint64_t most,
                             xhal_pool_t* out_pool, std::string& why);
   void destroy_pool(DevicePool& pool);
-  // For work that is submitted to the stream of that progress from now on. `flags`: kOfGraph, or none.
-  xhal_result_t allocate_from(DevicePool& pool, const Progress& stream, uint64_t size, uint64_t id,
+  // For work that is submitted behind that position, or has no place yet. `flags`: kOfGraph, or none.
+  xhal_result_t allocate_from(DevicePool& pool, const Position& behind, uint64_t size, uint64_t id,
                               void** out_pointer, std::string& why, uint32_t flags = 0);
-  // Of a graph that is gone, whose launches are done.
-  void end_graph_memory(const void* pointer, uint64_t id);
+  // Of a graph that is gone, whose launches are done, or of a module with global variables.
+  // These end wherever their last holder lets go, under all kinds of locks: what they kept is noted, and freed by whoever comes by next
+  // without one. begin_ throws std::bad_alloc, so that end_ needs no memory.
+  void begin_graph_memory();
+  void end_graph_memory(const void* pointer, uint64_t id) noexcept;
+  void settle_graph_memory() {
+    if (ended_count_.load(std::memory_order_acquire) != 0) [[unlikely]]
+      free_graph_memory();
+  }
   xhal_result_t free_to(DevicePool& pool, const Position& behind, const void* pointer, std::string& why);
+  // A stream's operation waits for another's: that one may have what was freed before. Costs one look where there is no pool.
+  void follows(const Position& later, const Position& earlier) {
+    if (pool_count_.load(std::memory_order_acquire) != 0) order_.add(later, earlier);
+  }
+  // Somebody has waited for the device: its pools give back what is above their thresholds.
+  void synchronized(uint32_t device) {
+    if (pool_count_.load(std::memory_order_acquire) != 0) settle_pools(device, false);
+  }
 
   // ---- Virtual memory.
   [[nodiscard]] VirtualMemory& virtual_memory() { return virtual_memory_; }
@@ -176,9 +207,9 @@ class Memory {
     return forget_import(device, pointer, false, why);
   }
   // A descriptor of a file that holds this allocation alone: its bytes move there the first time, which BUSY refuses when processes have
-  // it by share(). No work runs meanwhile.
-  xhal_result_t export_file(uint32_t device, const void* pointer, int32_t& out_fd, std::string& why);
-  [[nodiscard]] bool has_own_file(const void* pointer);
+  // it by share(). `is_idle`: no work runs meanwhile; else BUSY, too, where the system cannot stop who writes to it for so long.
+  xhal_result_t export_file(uint32_t device, const void* pointer, bool is_idle, int32_t& out_fd,
+                            std::string& why);
   // Bytes `offset` to `size` of an object, of whose kind nothing is known. INVALID_ARGUMENT also for files that can fail when touched.
   xhal_result_t import_file(uint32_t device, int fd, uint64_t offset, uint64_t size, uint64_t id,
                             void** out_pointer, std::string& why);
@@ -194,8 +225,11 @@ class Memory {
   [[nodiscard]] uint32_t epoch(uint32_t device) const {
     return epochs_[device].load(std::memory_order_acquire);
   }
+  // Where it stands, for who asks often.
+  [[nodiscard]] const std::atomic<uint32_t>& epoch_word(uint32_t device) const { return epochs_[device]; }
 
  private:
+  void free_graph_memory();
   Arena* arena_of(uint32_t device, std::string& why);
   xhal_result_t allocate_as(Allocation allocation, uint64_t alignment, void** out_pointer, std::string& why);
   xhal_result_t allocate_device(uint32_t device, uint64_t size, uint64_t alignment, uint64_t& out_base,
@@ -218,6 +252,15 @@ class Memory {
   const std::unique_ptr<std::atomic<uint64_t>[]> peers_;  // bit n of each: it reaches device n
   std::atomic<bool> was_reset_{false};                    // some device
 
+  struct GraphMemory {
+    const void* pointer;
+    uint64_t id;
+  };
+  std::mutex ended_mutex_;
+  size_t graph_memories_ = 0;  // that live, or are in ended_, which has room for them
+  std::vector<GraphMemory> ended_;
+  std::atomic<size_t> ended_count_{0};
+
   AddressMap map_;
   std::mutex arenas_mutex_;
   std::vector<std::unique_ptr<Arena>> arenas_;  // by device; made with the first allocation
@@ -227,11 +270,14 @@ class Memory {
 
   std::mutex imports_mutex_;  // imports take turns
 
+  StreamOrder order_;  // as far as it was told since there is a pool, which is as much as pools need
+  std::atomic<size_t> pool_count_{0};
   std::mutex pools_mutex_;
   std::unordered_map<DevicePool*, std::unique_ptr<DevicePool>> pools_;
 
   std::mutex shared_mutex_;
-  std::unordered_map<uint64_t, RetiredRange> withheld_;  // by id: freed here, and another process may have it
+  // By id: freed here, and another process, or work of a module that was destroyed, may have it.
+  std::unordered_map<uint64_t, RetiredRange> withheld_;
   struct Import {
     Interval slice;  // that backs it
     Descriptor hold;

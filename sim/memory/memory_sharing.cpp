@@ -4,16 +4,19 @@
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cinttypes>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "memory/memory.hpp"
 #include "memory/text.hpp"
+#include "memory/write_hold.hpp"
 
 namespace xhal::sim {
 
@@ -23,8 +26,8 @@ xhal_result_t Memory::find_whole(uint32_t device, const void* pointer, Allocatio
   const bool whole = out.kind == XHAL_MEMORY_DEVICE && out.base == reinterpret_cast<uint64_t>(pointer) &&
                      out.device == device;
   if (whole &&
-      (out.flags &
-       (Allocation::kImported | Allocation::kMapped | Allocation::kOfPool | Allocation::kOfGraph)) == 0 &&
+      (out.flags & (Allocation::kImported | Allocation::kMapped | Allocation::kOfPool | Allocation::kOfGraph |
+                    Allocation::kOfModule)) == 0 &&
       out.epoch == epoch(device))
     return XHAL_SUCCESS;
   why = text("%p is not the base of memory that xhal_memory_allocate gave for device %u", pointer, device);
@@ -56,21 +59,38 @@ xhal_result_t Memory::share(uint32_t device, const void* pointer, Share& out, st
 
 namespace {
 
+// In place of what is mapped there, whose bytes the file has: others may write all the while. The system call itself, since sanitizers take
+// mmap for a write of the whole range.
+bool map_same_bytes(void* address, uint64_t size, int file) {
+  return syscall(SYS_mmap, address, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+                 file, 0) != -1;
+}
+
+// Some bytes from file to file, or from the memory that shows them where the system does not copy between such files.
+ssize_t copy_some(int from, off_t at, const std::byte* bytes, size_t size, int to, off_t to_at) {
+  off_t source = at;
+  off_t target = to_at;
+  const ssize_t copied = copy_file_range(from, &source, to, &target, size, 0);
+  const bool is_interrupted = copied < 0 && errno == EINTR;
+  return copied > 0 || is_interrupted ? copied : pwrite(to, bytes, size, to_at);
+}
+
 // What of the memory has pages: a file's hole is zero in the copy as well.
 bool copy_data(int from, uint64_t offset, const std::byte* bytes, uint64_t size, int to) {
+  const auto begin = static_cast<off_t>(offset);
   const auto end = static_cast<off_t>(offset + size);
-  for (auto at = static_cast<off_t>(offset); at < end;) {
+  for (off_t at = begin; at < end;) {
     const off_t data = lseek(from, at, SEEK_DATA);
     if (data < 0) return errno == ENXIO;  // nothing but holes from here on
     if (data >= end) return true;
     off_t hole = lseek(from, data, SEEK_HOLE);
     if (hole < 0 || hole > end) hole = end;
     for (at = data; at < hole;) {
-      const ssize_t written = pwrite(to, bytes + (at - static_cast<off_t>(offset)),
-                                     static_cast<size_t>(hole - at), at - static_cast<off_t>(offset));
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return false;
-      at += written;
+      const ssize_t copied =
+          copy_some(from, at, bytes + (at - begin), static_cast<size_t>(hole - at), to, at - begin);
+      if (copied < 0 && errno == EINTR) continue;
+      if (copied <= 0) return false;
+      at += copied;
     }
   }
   return true;
@@ -78,12 +98,8 @@ bool copy_data(int from, uint64_t offset, const std::byte* bytes, uint64_t size,
 
 }  // namespace
 
-bool Memory::has_own_file(const void* pointer) {
-  const std::lock_guard lock(shared_mutex_);
-  return own_files_.contains(reinterpret_cast<uint64_t>(pointer));
-}
-
-xhal_result_t Memory::export_file(uint32_t device, const void* pointer, int32_t& out_fd, std::string& why) {
+xhal_result_t Memory::export_file(uint32_t device, const void* pointer, bool is_idle, int32_t& out_fd,
+                                  std::string& why) {
   const auto base = reinterpret_cast<uint64_t>(pointer);
   const std::lock_guard lock(shared_mutex_);
   Allocation found;
@@ -104,23 +120,30 @@ xhal_result_t Memory::export_file(uint32_t device, const void* pointer, int32_t&
     const Arena* const arena = arena_of(device, why);
     const uint64_t bytes = Arena::charge_of(found.size);
     auto* const backing = reinterpret_cast<std::byte*>(base + window_.distance());
-    std::memset(backing + found.size, 0, bytes - found.size);
+    std::optional<WriteHold> hold;
+    if (!is_idle && !hold.emplace(backing, bytes).holds()) {
+      why = text(
+          "work is under way, and the first export of %p moves it into a file of its own, which this system "
+          "lets nobody do "
+          "under those who write (no userfaultfd): synchronise all devices and try again",
+          pointer);
+      return XHAL_ERROR_BUSY;
+    }
     Descriptor file(memfd_create("xhal-sim-export", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!file || ftruncate(file.get(), static_cast<off_t>(bytes)) != 0 ||
         fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
-        !copy_data(arena->file(), arena->offset_of(base), backing, bytes, file.get()))
+        !copy_data(arena->file(), arena->offset_of(base), backing, found.size, file.get()))
       return no_room("the system gives no file for the allocation: ");
     const int fd = file.get();
     own = own_files_.emplace(base, std::move(file)).first;
-    if (mmap(backing, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) ==
-            MAP_FAILED ||
-        madvise(backing, bytes, MADV_DONTFORK) != 0) {
+    if (!map_same_bytes(backing, bytes, fd) || madvise(backing, bytes, MADV_DONTFORK) != 0) {
       const int error = errno;
       static_cast<void>(arena->back({base, base + bytes}));
       own_files_.erase(own);
       errno = error;
       return no_room("the system maps no more: ");
     }
+    hold.reset();
     arena->wipe({base, base + bytes});
   }
   const int fd = fcntl(own->second.get(), F_DUPFD_CLOEXEC, 0);

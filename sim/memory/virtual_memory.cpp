@@ -34,8 +34,13 @@ Physical::~Physical() {
   if (handle != nullptr) kit::free_handle(handle);
 }
 
-VirtualMemory::VirtualMemory(Window& window, AddressMap& map, RetiredMemory& retired, ArenaOf arena_of)
-    : window_(window), map_(map), retired_(retired), arena_of_(std::move(arena_of)) {}
+VirtualMemory::VirtualMemory(Window& window, AddressMap& map, RetiredMemory& retired, ArenaOf arena_of,
+                             Allocate allocate)
+    : window_(window),
+      map_(map),
+      retired_(retired),
+      arena_of_(std::move(arena_of)),
+      allocate_(std::move(allocate)) {}
 
 VirtualMemory::~VirtualMemory() {
   for (const auto& [begin, reservation] : reservations_) {
@@ -123,20 +128,11 @@ VirtualMemory::Reservation* VirtualMemory::reservation_around(uint32_t device, u
 xhal_result_t VirtualMemory::create(Device* owner, uint32_t device, uint32_t epoch, uint64_t size,
                                     xhal_physical_t* out_physical, std::string& why) {
   if (const xhal_result_t result = check_size("size", size, why); result < 0) return result;
-  Arena* const arena = arena_of_(device, why);
-  if (arena == nullptr) return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
-  std::optional<uint64_t> address = arena->allocate(size, Arena::kGranule);
-  if (!address.has_value()) {
-    retired_.reclaim();
-    address = arena->allocate(size, Arena::kGranule);
-  }
-  if (!address.has_value()) {
-    why = text("%" PRIu64 " bytes do not fit: %" PRIu64 " of %" PRIu64 " bytes of device %u are free", size,
-               arena->limit() - arena->used(), arena->limit(), device);
-    return XHAL_ERROR_OUT_OF_DEVICE_MEMORY;
-  }
+  uint64_t address = 0;
+  if (const xhal_result_t result = allocate_(device, size, Arena::kGranule, address, why); result < 0)
+    return result;
   try {
-    auto physical = std::make_unique<Physical>(owner, device, epoch, Interval{*address, *address + size});
+    auto physical = std::make_unique<Physical>(owner, device, epoch, Interval{address, address + size});
     physical->handle = kit::make_handle<xhal_physical_t>(physical.get());
     if (physical->handle == nullptr) throw std::bad_alloc();
     *out_physical = physical->handle;
@@ -144,7 +140,7 @@ xhal_result_t VirtualMemory::create(Device* owner, uint32_t device, uint32_t epo
     Physical* const key = physical.get();
     physicals_.emplace(key, std::move(physical));
   } catch (...) {
-    arena->release(*address, size);
+    arena_of_(device, why)->release(address, size);
     throw;
   }
   return XHAL_SUCCESS;

@@ -48,8 +48,11 @@ class VirtualMemory {
 
   // The arena of a device, or null with a reason.
   using ArenaOf = std::function<Arena*(uint32_t device, std::string& why)>;
+  // Takes memory and addresses of a device's arena, from whoever holds some unused.
+  using Allocate = std::function<xhal_result_t(uint32_t device, uint64_t size, uint64_t alignment,
+                                               uint64_t& out_base, std::string& why)>;
 
-  VirtualMemory(Window& window, AddressMap& map, RetiredMemory& retired, ArenaOf arena_of);
+  VirtualMemory(Window& window, AddressMap& map, RetiredMemory& retired, ArenaOf arena_of, Allocate allocate);
   VirtualMemory(const VirtualMemory&) = delete;
   VirtualMemory& operator=(const VirtualMemory&) = delete;
   // No work is left.
@@ -99,6 +102,7 @@ class VirtualMemory {
   AddressMap& map_;
   RetiredMemory& retired_;
   const ArenaOf arena_of_;
+  const Allocate allocate_;
   std::mutex mutex_;  // not held while retired_ is called, which calls clear()
   std::map<uint64_t, Reservation> reservations_;
   std::unordered_map<Physical*, std::unique_ptr<Physical>> physicals_;

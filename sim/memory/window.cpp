@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 
 namespace xhal::sim {
@@ -30,10 +31,19 @@ Window::~Window() {
   if (mapping_ != nullptr) munmap(mapping_, 2 * size_ + kSliceAlignment);
 }
 
-bool Window::reserve(std::string& note) {
+uint64_t Window::size_for(uint64_t devices_bytes) {
+  // A power of two, which keeps alignments over the distance. Each device's file has two to four times its memory in addresses. Twice the
+  // largest size is half of what a process has.
+  constexpr uint64_t kBeside = uint64_t{64} << 30;
+  constexpr uint64_t kLargest = uint64_t{32} << 40;
+  return std::clamp(std::bit_ceil(12 * devices_bytes + kBeside), kWantedSize, kLargest);
+}
+
+bool Window::reserve(std::string& note, uint64_t at_least) {
   const std::lock_guard lock(mutex_);
   if (mapping_ != nullptr) return true;
-  for (uint64_t size = wanted_; size >= kSmallestSize; size /= 2) {
+  const uint64_t wanted = std::max(wanted_, at_least);
+  for (uint64_t size = wanted; size >= kSmallestSize; size /= 2) {
     // One mapping for both halves: their distance is the size. The rest is for aligning the first.
     void* mapping = mmap(nullptr, 2 * size + kSliceAlignment, PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -43,12 +53,13 @@ bool Window::reserve(std::string& note) {
     const auto address = reinterpret_cast<uint64_t>(mapping);
     base_ = (address + kSliceAlignment - 1) / kSliceAlignment * kSliceAlignment;
     slices_ = FreeSpace({base_, base_ + size});
-    if (size != wanted_) {
+    available_ = size;
+    if (size != wanted) {
       char text[160];
       std::snprintf(text, sizeof(text),
                     "device addresses: reserved %llu MiB instead of %llu MiB, the address space has no more",
                     static_cast<unsigned long long>(size >> 20),
-                    static_cast<unsigned long long>(wanted_ >> 20));
+                    static_cast<unsigned long long>(wanted >> 20));
       note = text;
     }
     return true;
@@ -60,6 +71,7 @@ std::optional<Interval> Window::take_slice(uint64_t size, uint64_t alignment) {
   const std::lock_guard lock(mutex_);
   const std::optional<uint64_t> begin = slices_.take(size, std::max(alignment, kSliceAlignment));
   if (!begin.has_value()) return std::nullopt;
+  available_ -= size;
   return Interval{*begin, *begin + size};
 }
 
@@ -72,6 +84,12 @@ void Window::clear_backing(Interval addresses) const {
 void Window::give_slice(Interval slice) {
   const std::lock_guard lock(mutex_);
   slices_.give(slice);
+  available_ += slice.size();
+}
+
+uint64_t Window::available() const {
+  const std::lock_guard lock(mutex_);
+  return available_;
 }
 
 }  // namespace xhal::sim

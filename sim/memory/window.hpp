@@ -23,14 +23,18 @@ class Window {
   // The process's one; never destroyed, and usable in a forked child.
   static Window& of_process();
 
+  // What serves some instances, three at least, whose devices have so much memory in all, and what is pinned, reserved and imported beside.
+  static uint64_t size_for(uint64_t devices_bytes);
+
   // Tests make their own. `wanted` is halved until the system has it.
   explicit Window(uint64_t wanted = kWantedSize) : wanted_(wanted) {}
   Window(const Window&) = delete;
   Window& operator=(const Window&) = delete;
   ~Window();
 
-  // Once; further calls do nothing. False when not even the smallest fits. `note` says when it is smaller than wanted.
-  [[nodiscard]] bool reserve(std::string& note);
+  // Once, `at_least` so many addresses; further calls do nothing, since its place and size are constant. False when not even the smallest
+  // fits. `note` says when it is smaller than wanted.
+  [[nodiscard]] bool reserve(std::string& note, uint64_t at_least = 0);
 
   // Valid after reserve(), and constant.
   [[nodiscard]] uint64_t base() const { return base_; }
@@ -41,6 +45,8 @@ class Window {
   // Addresses for one arena or reservation, a multiple of kSliceAlignment in size and of `alignment`, a power of two, in place.
   [[nodiscard]] std::optional<Interval> take_slice(uint64_t size, uint64_t alignment = kSliceAlignment);
   void give_slice(Interval slice);
+  // Addresses that nobody has taken.
+  [[nodiscard]] uint64_t available() const;
   // Nothing backs these addresses any more.
   void clear_backing(Interval addresses) const;
 
@@ -48,11 +54,12 @@ class Window {
   friend struct WindowFork;
 
   const uint64_t wanted_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   uint64_t base_ = 0;
   uint64_t size_ = 0;
   void* mapping_ = nullptr;
   FreeSpace slices_;
+  uint64_t available_ = 0;
 };
 
 }  // namespace xhal::sim

@@ -5,6 +5,7 @@
 #include "xhal/ext/host_function.h"
 #include "xhal/ext/lose_device.h"
 #include "xhal/ext/native_probe.h"
+#include "xhal/ext/oddness.h"
 
 #define NAMED(name, text) _Static_assert(sizeof(name) == sizeof(text), #name)
 
@@ -17,6 +18,11 @@ NAMED(XHAL_HOST_FUNCTION_NAME, "xhal.host_function");
 _Static_assert(XHAL_HOST_FUNCTION_VERSION == 1, "layout of version 1");
 _Static_assert(sizeof(xhal_host_function_t) == 16, "layout of version 1");
 _Static_assert(offsetof(xhal_host_function_t, is_inside) == 8, "layout of version 1");
+
+NAMED(XHAL_ODDNESS_NAME, "xhal.oddness");
+_Static_assert(XHAL_ODDNESS_VERSION == 1, "layout of version 1");
+_Static_assert(sizeof(xhal_oddness_t) == 16, "layout of version 1");
+_Static_assert(offsetof(xhal_oddness_t, read) == 8, "layout of version 1");
 
 NAMED(XHAL_NATIVE_PROBE_NAME, "xhal.native_probe");
 _Static_assert(XHAL_NATIVE_PROBE_VERSION == 1, "layout of version 1");

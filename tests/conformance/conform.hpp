@@ -31,7 +31,7 @@ class TemporaryFolder {
 
 std::string read_text(const std::string& path);
 
-// A running program whose environment is the caller's without its XHAL_ and MUTANT variables. It is interrupted by the signals that interrupt
+// A running program whose environment is the caller's without its XHAL_, MUTANT and GTEST_ variables. It is interrupted by the signals that interrupt
 // any program, also where the tests run in the background, but for `ignored`.
 class Program {
  public:
@@ -66,9 +66,7 @@ Ending judge(std::vector<std::string> arguments, const Environment& environment 
 
 // Arguments that choose a driver of this folder: "idle", "refusing", or a mutant of "minimal" or "sim".
 std::vector<std::string> driver(const std::string& name);
-// Fails the running test unless the suite's test notices the lie, by an assertion about a clause of its own.
-void expect_killed(const std::string& base, const std::string& name, const std::string& test);
-// What tells a mutant driver who it is. "" for the base as it is.
+// What tells a mutant driver who it is: "" for the base as it is, FAULT:ENTRY of drivers/mutant.c, or a fault of the pack over the base.
 Environment mutant(const std::string& base, const std::string& what = "");
 std::vector<std::string> operator+(std::vector<std::string> first, const std::vector<std::string>& second);
 
@@ -82,7 +80,14 @@ std::vector<std::string> tests_with(const nlohmann::json& report, const std::str
 void expect_consistent(const nlohmann::json& report);
 // By a validator that we did not write.
 void expect_valid(const std::string& report_text);
+// By the schema of this name, "xhal-conform-ci".
+void expect_valid(const std::string& text, const std::string& schema);
+// A level of one's own, in a file: the core tests that match the glob.
+std::string level_file(const TemporaryFolder& folder, const std::string& glob);
 
 bool is_one_line(const std::string& text);
+// xhal-conform refuses these arguments by this code and one line that says this.
+void expect_refused(const std::vector<std::string>& arguments, int exit_code, const std::string& says = "",
+                    const Environment& environment = {});
 
 }  // namespace xhal::test

@@ -18,6 +18,7 @@ struct Fault {
 void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 
 const Fault kFaults[] = {{"crash", "crashed", "SIGSEGV"},
+                         {"smash", "crashed", "SIG"},
                          {"abort", "crashed", "SIGABRT"},
                          {"exit", "crashed", "left without being told"},
                          {"hang", "timed_out", "no end within"}};
@@ -40,6 +41,21 @@ Ending judge_fault(const Fault& fault, const std::vector<std::string>& arguments
     if (!too_short(ending)) break;
   }
   return ending;
+}
+
+// Patience follows the device, not one slow start: a thousand times a typical round trip, and twenty times the first.
+TEST(Deadlines, FollowTheDevice) {
+  const auto patience_s = [](const std::string& fault) {
+    const Ending ending = judge(driver("minimal") + kDeviceTests, mutant("minimal", fault));
+    EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
+    const auto& options = ending.report.at("options");
+    EXPECT_GE(options.at("test_deadline_s").get<double>(), options.at("patience_ns").get<double>() * 1e-9);
+    return options.at("patience_ns").get<double>() * 1e-9;
+  };
+  EXPECT_GE(patience_s("slow:stream_synchronize"), 20);
+  const double after_a_slow_start = patience_s("tarry:stream_synchronize");
+  EXPECT_GE(after_a_slow_start, 20);
+  EXPECT_LT(after_a_slow_start, 1000);
 }
 
 TEST_P(Contained, FaultOfOneEntryIsTheOutcomeOfItsTest) {
@@ -174,6 +190,28 @@ TEST_P(Unstable, FailingBehindOthersOnlyIsNotConformant) {
 
 INSTANTIATE_TEST_SUITE_P(Every, Unstable, testing::Values("refuse", "crash"),
                          [](const auto& one) { return one.param; });
+
+// The wrapper itself changes nothing that the suite can see.
+TEST(MutantDriver, IsConformantAsLongAsItIsTheOtherDriver) {
+  const Ending ending =
+      judge(driver("minimal") + std::vector<std::string>{"--level", "core"}, mutant("minimal"));
+  EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
+  EXPECT_EQ(ending.report.at("verdict"), "conformant");
+  expect_consistent(ending.report);
+}
+
+TEST(MutantDriver, RefusesAnUnknownDefect) {
+  for (const char* what : {"no_such_fault", "crash:no_such_entry", "no_such_fault:device_get_link",
+                           "crash:", "hang:device_get_link:no_such_entry"}) {
+    Environment environment = mutant("minimal");
+    environment["MUTANT"] = what;
+    const Ending ending =
+        judge(driver("minimal") + std::vector<std::string>{"--filter", "device.links"}, environment);
+    EXPECT_EQ(ending.exit_code, 1) << what << ending.out << ending.err;
+    EXPECT_NE((ending.out + ending.err).find("mutant driver: "), std::string::npos)
+        << ending.out << ending.err;
+  }
+}
 
 }  // namespace
 }  // namespace xhal::test

@@ -96,7 +96,9 @@ TEST(Report, OfAWholeRunIsValidAndComplete) {
   for (std::string id; std::getline(in, id);) listed.push_back(id);
   EXPECT_GT(listed.size(), 500U);
   EXPECT_EQ(tests_with(ending.report, ""), listed);
-  const auto list = nlohmann::json::parse(run_conform({"--list", "--format", "json"}).out);
+  const std::string list_text = run_conform({"--list", "--format", "json"}).out;
+  expect_valid(list_text, "xhal-conform-list");
+  const auto list = nlohmann::json::parse(list_text);
   ASSERT_EQ(list.at("tests").size(), listed.size());
   for (size_t i = 0; i < listed.size(); ++i) {
     EXPECT_EQ(list.at("tests").at(i).at("id"), listed[i]);
@@ -114,6 +116,11 @@ TEST(Report, OfAFailedRunIsValidAndItsFormsAgree) {
   expect_same(ending.report, junit);
   EXPECT_GT(ending.report.at("totals").at("refused"), 0);
   EXPECT_GT(ending.report.at("totals").at("skipped"), 0);
+  const nlohmann::json& suspects = ending.report.at("suspects");
+  ASSERT_EQ(suspects.size(), 3u);
+  EXPECT_NE(ending.out.find("look first at " + suspects[0].at("clause").get<std::string>() + ": failed in "),
+            std::string::npos)
+      << ending.out;
 }
 
 TEST(Report, OfACrashIsValidAndItsFormsAgree) {
@@ -126,7 +133,9 @@ TEST(Report, OfACrashIsValidAndItsFormsAgree) {
 
 TEST(Report, CommandOfAFailureRunsItAgain) {
   const std::string id = "memory.copy_small/from=device,to=device";
-  const Environment lies = mutant("minimal", "copy_leaves_the_last_byte");
+  Environment lies = mutant("minimal");
+  lies["XHAL_LAYERS"] = "faults";
+  lies["XHAL_FAULTS"] = "name=copy_leaves_the_last_byte";
   const Ending first = judge(driver("minimal") + Words{"--filter", id}, lies);
   ASSERT_EQ(outcome_of(first.report, id), "failed");
   std::istringstream words(find_test(first.report, id)->at("rerun").get<std::string>());

@@ -2,6 +2,7 @@
 // What a mistyped command, a missing file or an empty driver ends in: one line, and an exit code that a script can trust.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "conform.hpp"
@@ -10,21 +11,6 @@ namespace xhal::test {
 namespace {
 
 using Words = std::vector<std::string>;
-
-std::string joined(const Words& words) {
-  std::string out;
-  for (const std::string& word : words) out += word + " ";
-  return out;
-}
-
-void expect_refused(const Words& arguments, int exit_code, const std::string& says = "",
-                    const Environment& environment = {}) {
-  const Ending ending = run_conform(arguments, environment);
-  EXPECT_EQ(ending.exit_code, exit_code) << joined(arguments) << ": " << ending.out << ending.err;
-  EXPECT_TRUE(is_one_line(ending.err)) << joined(arguments) << ": " << ending.err;
-  EXPECT_NE(ending.err.find(says), std::string::npos) << joined(arguments) << ": " << ending.err;
-  EXPECT_EQ(ending.out, "") << joined(arguments);
-}
 
 TEST(Usage, WrongWordsAreRefused) {
   for (const Words& words : std::vector<Words>{{"--no-such-option"},
@@ -43,10 +29,38 @@ TEST(Usage, WrongWordsAreRefused) {
                                                {"--timeout", "soon"},
                                                {"--entry-timeout", "-2"},
                                                {"--list", "--format", "xml"},
-                                               {"--kernels", "/no/such/folder"}}) {
+                                               {"--kernels", "/no/such/folder"},
+                                               {"--shard", "0/2"},
+                                               {"--shard", "3/2"},
+                                               {"--shard", "1"},
+                                               {"--shard", "1/0"},
+                                               {"--shard", "-1/2"},
+                                               {"--shard", "1/2/3"},
+                                               {"--shard", "1/10001"},
+                                               {"--shard", ""}}) {
     expect_refused(driver("idle") + words, 2);
   }
   expect_refused(driver("idle") + Words{"--backend", "sim"}, 2);
+}
+
+TEST(Usage, DescribeTellsOfClausesAndOfTests) {
+  const Ending clause = run_conform({"describe", "XHAL-EVENT-3"});
+  EXPECT_EQ(clause.exit_code, 0) << clause.err;
+  for (const char* part :
+       {"XHAL-EVENT-3 (core)", "A wait binds the generation", "event.wait_binds_its_generation/hold=kernel"})
+    EXPECT_NE(clause.out.find(part), std::string::npos) << clause.out;
+  const Ending test = run_conform({"describe", "event.wait_binds_its_generation/hold=kernel"});
+  EXPECT_EQ(test.exit_code, 0) << test.err;
+  for (const char* part :
+       {"looks at: record on A", "XHAL-EVENT-3: A wait binds", "kernel", "--filter event.wait_binds"})
+    EXPECT_NE(test.out.find(part), std::string::npos) << test.out;
+  EXPECT_GT(run_conform({"describe", "event.*"}).out.size(), 10 * test.out.size());
+  expect_refused({"describe"}, 2, "name");
+  expect_refused({"describe", ""}, 2);
+  expect_refused({"describe", "XHAL-EVENT-0"}, 2, "no such clause");
+  expect_refused({"describe", "no.such.test"}, 2, "neither");
+  expect_refused({"--seed", "1", "describe", "XHAL-EVENT-3"}, 2, "--seed");
+  expect_refused({"describe", "XHAL-EVENT-3", "surplus"}, 2);
 }
 
 TEST(Usage, TheLargestSeedIsTaken) {
@@ -59,7 +73,7 @@ TEST(Usage, TheLargestSeedIsTaken) {
 TEST(Usage, WhatIsNoDriverIsRefused) {
   const TemporaryFolder folder;
   std::ofstream(folder.file("broken.json")) << "{ \"xhal_manifest\": ";
-  std::ofstream(folder.file("empty.json"));
+  std::ofstream(folder.file("empty.json")) << "";
   std::ofstream(folder.file("text.so")) << "no ELF file";
   expect_refused({"--driver", "/no/such/driver.json"}, 2, "/no/such/driver.json");
   expect_refused({"--driver", "/etc/passwd"}, 2, "/etc/passwd");
@@ -86,6 +100,27 @@ TEST(Usage, AListNeedsNoDriver) {
   EXPECT_EQ(ending.exit_code, 0) << ending.err;
   EXPECT_NE(ending.out.find("device.uuid\n"), std::string::npos);
   expect_refused({"--list", "--filter", "no.such"}, 3, "no.such");
+  size_t in_shards = 0;
+  for (const char* shard : {"1/3", "2/3", "3/3"}) {
+    const std::string out = run_conform({"--list", "--shard", shard}).out;
+    in_shards += static_cast<size_t>(std::count(out.begin(), out.end(), '\n'));
+  }
+  EXPECT_EQ(in_shards, static_cast<size_t>(std::count(ending.out.begin(), ending.out.end(), '\n')));
+}
+
+// What would do nothing is no option there.
+TEST(Usage, OptionsThatDoNotGoTogether) {
+  for (const Words& words : std::vector<Words>{{"--report", "json=/dev/null"},
+                                               {"--resume", "/dev/null"},
+                                               {"--waivers", "/dev/null"},
+                                               {"--allow-waivers"}}) {
+    expect_refused(Words{"--list"} + words, 2, "--list");
+    expect_refused(driver("idle") + Words{"--in-process", "device.uuid"} + words, 2, "--in-process");
+  }
+  expect_refused(driver("idle") + Words{"--in-process", "device.uuid", "--shard", "1/2"}, 2, "--in-process");
+  const Words json = {"--report", "json=/dev/null"};
+  expect_refused(driver("idle") + json + Words{"--artifact-url", "https://example.org"}, 2,
+                 "--report ci=FILE");
 }
 
 // ---- Levels ----

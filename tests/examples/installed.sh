@@ -39,6 +39,8 @@ follow "$source/examples/README.md" '^# Examples'
 
 manifest="build-examples/share/xhal/drivers.d/minimal.json"
 "$prefix/bin/xhal-info" --driver "$manifest" | grep -q 'Minimal host device'
+follow "$source/examples/forwarding_driver/README.md" '^# A driver'
+grep -q 'verdict: conformant' output || { cat output; exit 1; }
 # Its page's command, with another log level than the default to hear it.
 follow "$source/examples/counting_layer/README.md" '^# A layer'
 grep -q 'counting.* 1 calls of xhal_kernel_launch' output || { cat output; exit 1; }

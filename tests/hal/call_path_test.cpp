@@ -261,27 +261,27 @@ TEST_F(CallPathTest, AddressesThatShareNoBitPass) {
 // What a driver gives out, by whichever way the call took: stamped, and nowhere where it gave none.
 class GivenHandleTest : public CallPathTest {
  protected:
-  static inline xhal_handle_header_t given_;
-  static inline bool gives_;
+  static inline xhal_handle_header_t given;
+  static inline bool gives;
 
   void SetUp() override {
-    given_ = {};
-    gives_ = true;
+    given = {};
+    gives = true;
     xhal_functions_t functions;
     fill_refusing(functions);
     functions.device_get_default_stream = [](xhal_device_t, xhal_stream_t* out) -> xhal_result_t {
       if (out == nullptr) return XHAL_ERROR_INVALID_ARGUMENT;
-      if (gives_) *out = reinterpret_cast<xhal_stream_t>(&given_);
+      if (gives) *out = reinterpret_cast<xhal_stream_t>(&given);
       return XHAL_SUCCESS;
     };
     set_live(world_->block, functions);
   }
   void expect_given(xhal_handle_header_t* device, xhal_stream_t* out) {
-    given_.table = nullptr;
+    given.table = nullptr;
     *out = nullptr;
     ASSERT_EQ(xhal_device_get_default_stream(reinterpret_cast<xhal_device_t>(device), out), XHAL_SUCCESS);
-    EXPECT_EQ(*out, reinterpret_cast<xhal_stream_t>(&given_));
-    EXPECT_EQ(given_.table, &world_->block.tables[XHAL_TYPE_stream].table);
+    EXPECT_EQ(*out, reinterpret_cast<xhal_stream_t>(&given));
+    EXPECT_EQ(given.table, &world_->block.tables[XHAL_TYPE_stream].table);
   }
 };
 
@@ -308,9 +308,9 @@ TEST_F(GivenHandleTest, ANullPlaceIsTheDriversToRefuse) {
 }
 
 TEST_F(GivenHandleTest, ADriverThatGivesNoneLeavesNone) {
-  gives_ = false;
+  gives = false;
   auto* device = reinterpret_cast<xhal_device_t>(&world_->headers[XHAL_TYPE_device]);
-  auto out = reinterpret_cast<xhal_stream_t>(&given_);
+  auto out = reinterpret_cast<xhal_stream_t>(&given);
   EXPECT_EQ(xhal_device_get_default_stream(device, &out), XHAL_SUCCESS);
   EXPECT_EQ(out, nullptr);
 }

@@ -59,6 +59,42 @@ TOML
   says '^run-lanes: NOT PASSED$'
 }
 
+# Who has the last lines of a long output alone still reads what failed.
+case_failure_is_told_at_the_end() {
+  lanes <<'TOML'
+[[lane]]
+name = "tests"
+minutes = 1
+command = "cat recorded; exit 8"
+[[lane]]
+name = "tool"
+minutes = 1
+command = "seq 100 140; exit 1"
+[[lane]]
+name = "fine"
+minutes = 1
+command = "seq 200 300"
+TOML
+  cat >"$repo/recorded" <<'CTEST'
+        Start 12: area.broken
+ 1/3 Test #12: area.broken .....***Failed    0.30 sec
+file.cpp:7: Failure
+the values
+        Start 13: area.fine
+ 2/3 Test #13: area.fine .......   Passed    0.01 sec
+ 3/3 Test #14: area.left_out ...***Skipped   0.05 sec
+the reason for leaving it out
+67% tests passed, 1 tests failed out of 3
+CTEST
+  run_lanes 1
+  sed -n '/^== failed: /,$p' "$scratch/out" >"$scratch/end"
+  printf '%s\n' '== failed: build/lanes/tests.log' '  |  1/3 Test #12: area.broken .....***Failed    0.30 sec' '  | file.cpp:7: Failure' \
+    '  | the values' '' '== failed: build/lanes/tool.log' >"$scratch/wanted"
+  seq 126 140 | sed 's/^/  | /' >>"$scratch/wanted"
+  printf '%s\n' '' '== summary' >>"$scratch/wanted"
+  diff "$scratch/wanted" <(sed '/^== summary/q' "$scratch/end") || fail "the end of the output does not tell what failed"
+}
+
 # The lane's child ignores the polite signal: both must be gone, and the next lane must run.
 case_hanging_lane() {
   lanes <<'TOML'

@@ -31,7 +31,7 @@ case_no_apt() {
 case_all_there_asks_nobody() {
   debian_with "$every_package"
   setup 0
-  says 'all packages of build kernels lint test bench sketches are there'
+  says 'all packages of build kernels lint test browser bench sketches are there'
   setup 0 --quiet
   [ ! -s "$scratch/out" ] || fail "--quiet said something"
   [ ! -e "$scratch/apt-calls" ] || fail "apt was called though nothing is missing"
@@ -70,6 +70,18 @@ case_apt_fails() {
   fake_tool id 'echo 0'
   setup 1 kernels
   says '^E: no network$'
+  says '^setup: apt failed'
+}
+
+case_goes_on_without_a_browser() {
+  debian_with "${every_package/chromium /}"
+  rm "$fake/id"
+  fake_tool id 'echo 0'
+  setup 0
+  says '^setup: chromium could not be installed'
+  says '^setup: done$'
+  debian_with "$(sed 's/chromium //; s/cmake //' <<<"$every_package")"
+  setup 1
   says '^setup: apt failed'
 }
 

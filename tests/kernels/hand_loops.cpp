@@ -100,6 +100,13 @@ extern const HandLoops XHAL_HAND_NAME = {
             sums[first / group_size] = sum;
           }
         },
+    .scan =
+        [](std::uint32_t* dst, const std::uint32_t* src, std::uint64_t n, std::uint64_t group_size) {
+          for (std::uint64_t first = 0; first < n; first += group_size) {
+            std::uint32_t sum = 0;
+            for (std::uint64_t i = first; i < std::min(first + group_size, n); ++i) dst[i] = sum += src[i];
+          }
+        },
 };
 
 }  // namespace xhal::native_test

@@ -22,6 +22,7 @@ struct HandLoops {
   void (*add_f16)(std::uint16_t* dst, const std::uint16_t* a, const std::uint16_t* b, std::uint64_t n);
   void (*axpy_bf16)(std::uint16_t* y, const std::uint16_t* x, std::uint16_t a, std::uint64_t n);
   void (*reduce)(std::uint32_t* sums, const std::uint32_t* src, std::uint64_t n, std::uint64_t group_size);
+  void (*scan)(std::uint32_t* dst, const std::uint32_t* src, std::uint64_t n, std::uint64_t group_size);
 };
 
 // By the project's compiler, and by the clang that compiles the kernels.

@@ -146,6 +146,7 @@ bool Worker::run(const Launch& launch, std::atomic<std::uint64_t>* next) {
     frame.arguments = pointers.data();
     frame.relax = launch.relax;
     frame.relax_context = launch.relax_context;
+    frame.globals = launch.globals;
     frame.scratch = &scratch_;
     frame.scratch_free = &scratch_free_;
     launch.kernel->run_groups(&frame);

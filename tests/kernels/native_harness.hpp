@@ -113,6 +113,7 @@ struct Launch {
   std::uint32_t row_groups = 3;  // at most so many groups a call
   std::uint32_t (*relax)(void*) = nullptr;
   void* relax_context = nullptr;
+  const std::uint64_t* globals = nullptr;  // the address of each global variable of the image
 };
 
 // One thread's share of a launch, with scratch that is kept between launches.

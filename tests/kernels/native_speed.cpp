@@ -110,6 +110,7 @@ using HandBody = std::function<void(const HandLoops&)>;
 void measure_target(const char* target, const HandLoops& hand, const HandLoops& clang,
                     const Settings& settings) {
   const xhal_native_image& image = load_image(XHAL_KERNEL_DIR, "xhal", target);
+  const xhal_native_image& plain_image = load_image(XHAL_PLAIN_PACK_DIR, "plain", target);
   const std::uint64_t n = settings.elements;
   const DeviceWindow window(n * 16 + 8192);
   const std::uint64_t first = window.base();
@@ -124,9 +125,13 @@ void measure_target(const char* target, const HandLoops& hand, const HandLoops& 
   auto* const f32_a = at(first, float{});
   auto* const f32_b = at(second, float{});
 
+  const auto row_of = [&](const xhal_native_image& pack, const char* name, const char* label,
+                          const Arguments& arguments, const HandBody& body) {
+    BareLaunch launch(find_kernel(pack, name), arguments, window, settings);
+    compare(label, target, {[&] { body(hand); }, [&] { body(clang); }, [&] { launch(); }}, settings);
+  };
   const auto row = [&](const char* name, const Arguments& arguments, const HandBody& body) {
-    BareLaunch launch(find_kernel(image, name), arguments, window, settings);
-    compare(name, target, {[&] { body(hand); }, [&] { body(clang); }, [&] { launch(); }}, settings);
+    row_of(image, name, name, arguments, body);
   };
   row("xhal_fill_u32", Arguments().device(first).value(7U).value(n),
       [&](const HandLoops& loops) { loops.fill(u32_a, 7, n); });
@@ -165,11 +170,18 @@ void measure_target(const char* target, const HandLoops& hand, const HandLoops& 
       [&](const HandLoops& loops) { loops.add_f16(u16_a, u16_b, u16_b, n); });
   row("xhal_axpy_bf16", Arguments().device(first).device(second).value(std::uint16_t{0}).value(n),
       [&](const HandLoops& loops) { loops.axpy_bf16(u16_a, u16_b, 0, n); });
-  // No vectorised loop: its items wait for each other. Many elements would take minutes.
+  // Their items wait for each other: as steps, and with plain barriers, as coroutines. Many elements would take minutes there.
   if (n > 1 << 20) return;
-  row("xhal_reduce_u32",
-      Arguments().device(first).device(second).value(n).local(settings.group_size * sizeof(std::uint32_t)),
-      [&](const HandLoops& loops) { loops.reduce(u32_a, u32_b, n, settings.group_size); });
+  const auto rows_of_groups = [&](const char* name, std::size_t words_per_item, const HandBody& body) {
+    const std::size_t bytes = settings.group_size * words_per_item * sizeof(std::uint32_t);
+    row_of(image, name, name, Arguments().device(first).device(second).value(n).local(bytes), body);
+    row_of(plain_image, name, "... plain", Arguments().device(first).device(second).value(n).local(bytes),
+           body);
+  };
+  rows_of_groups("xhal_reduce_u32", 1,
+                 [&](const HandLoops& loops) { loops.reduce(u32_a, u32_b, n, settings.group_size); });
+  rows_of_groups("xhal_scan_u32", 2,
+                 [&](const HandLoops& loops) { loops.scan(u32_a, u32_b, n, settings.group_size); });
 }
 
 }  // namespace

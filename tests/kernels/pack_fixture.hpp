@@ -61,6 +61,23 @@ void expect_same(const std::vector<T>& expected, std::type_identity_t<std::span<
   EXPECT_FALSE(difference.has_value()) << to_string(*difference);
 }
 
+// Parameters of tests: a level, and for kernels in steps also a level and this mark, for the pack of the same sources with plain barriers.
+inline constexpr const char* kPlainMark = "_plain";
+
+inline std::vector<std::string> runnable_targets_and_plain() {
+  std::vector<std::string> all;
+  for (const std::string& target : runnable_targets()) {
+    all.push_back(target);
+    all.push_back(target + kPlainMark);
+  }
+  return all;
+}
+
+inline const xhal_native_image& load_pack(const std::string& parameter) {
+  if (!parameter.ends_with(kPlainMark)) return load_image(XHAL_KERNEL_DIR, "xhal", parameter);
+  return load_image(XHAL_PLAIN_PACK_DIR, "plain", parameter.substr(0, parameter.find(kPlainMark)));
+}
+
 class PackKernel : public testing::TestWithParam<std::string> {
  protected:
   static constexpr std::size_t kSlack = 5;  // elements behind n, which stay as they are
@@ -102,7 +119,7 @@ class PackKernel : public testing::TestWithParam<std::string> {
     }
   }
 
-  const xhal_native_image& image_ = load_image(XHAL_KERNEL_DIR, "xhal", GetParam());
+  const xhal_native_image& image_ = load_pack(GetParam());
   DeviceWindow window_{2 * kHalf};
 };
 

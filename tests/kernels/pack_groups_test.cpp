@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernels whose items work together, and structures by value, on every level that this processor runs, against the oracles.
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
 #include "group_oracles.h"
 #include "pack_fixture.hpp"
 
@@ -20,7 +25,10 @@ class PackGroups : public PackKernel {
   }
 };
 
-TEST_P(PackGroups, ScanInGroupsOfAnySize) {
+// Kernels in steps.
+class PackSteps : public PackGroups {};
+
+TEST_P(PackSteps, ScanInGroupsOfAnySize) {
   for (const std::uint32_t group_size : kGroupSizes) {
     for (const std::uint64_t n : {0U, 1U, 63U, 1000U, 4099U}) {
       SCOPED_TRACE("n " + std::to_string(n) + ", group " + std::to_string(group_size));
@@ -34,7 +42,7 @@ TEST_P(PackGroups, ScanInGroupsOfAnySize) {
   }
 }
 
-TEST_P(PackGroups, ScanInThreeDimensions) {
+TEST_P(PackSteps, ScanInThreeDimensions) {
   const std::uint64_t n = 720 - 7;
   const Buffer<std::uint32_t> dst(Place::kHost, n + kSlack, 1, window_, 0);
   const Buffer<std::uint32_t> src(Place::kDevice, n, 2, window_, 0);
@@ -44,7 +52,7 @@ TEST_P(PackGroups, ScanInThreeDimensions) {
   expect_same(oracle::scan_u32(dst.before(), src.before(), n, 30), dst.span());
 }
 
-TEST_P(PackGroups, ReverseInChunksOfAnySize) {
+TEST_P(PackSteps, ReverseInChunksOfAnySize) {
   for (const std::uint32_t chunk : {1U, 3U, 64U, 1000U, 8192U}) {
     for (const std::uint32_t group_size : {1U, 16U, 100U, 1024U}) {
       for (const std::uint64_t n : {0U, 1U, 64U, 4099U, 20000U}) {
@@ -63,7 +71,7 @@ TEST_P(PackGroups, ReverseInChunksOfAnySize) {
   }
 }
 
-TEST_P(PackGroups, TransposeOfEveryShape) {
+TEST_P(PackSteps, TransposeOfEveryShape) {
   for (const std::uint32_t side : {1U, 2U, 7U, 16U, 32U}) {
     for (const auto& [rows, columns] : {std::pair{1U, 1U}, {1U, 100U}, {100U, 1U}, {33U, 65U}, {64U, 32U}}) {
       SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(columns) + ", side " + std::to_string(side));
@@ -83,7 +91,96 @@ TEST_P(PackGroups, TransposeOfEveryShape) {
   }
 }
 
-TEST_P(PackGroups, MatmulOfEveryShape) {
+// Groups of a team on threads of their own, as many threads as groups.
+class PackTeams : public PackGroups {
+ protected:
+  static constexpr std::uint32_t kNobody = 0xFFFFFFFF;
+
+  struct Meeting {
+    Extent groups;
+    Extent items;
+    Extent team;
+    std::uint32_t rounds = 1;
+    std::uint32_t fails = kNobody;
+  };
+  static std::uint32_t count_of(const Extent& extent) { return extent[0] * extent[1] * extent[2]; }
+
+  // What a driver answers: whether the launch is over.
+  static std::uint32_t yield(void* over) {
+    std::this_thread::yield();
+    return static_cast<std::atomic<std::uint32_t>*>(over)->load();
+  }
+
+  bool meet(const Meeting& it, const Buffer<std::uint64_t>& cells, const Buffer<std::uint32_t>& arrivals) {
+    const Arguments arguments = std::move(Arguments()
+                                              .device(cells.address())
+                                              .device(arrivals.address())
+                                              .pointer(&quit_)
+                                              .value(it.team[0])
+                                              .value(it.team[1])
+                                              .value(it.team[2])
+                                              .value(it.rounds)
+                                              .value(it.fails)
+                                              .local(std::size_t{8} * count_of(it.items)));
+    return run({.kernel = &kernel("xhal_meet_u64"),
+                .arguments = &arguments,
+                .groups = it.groups,
+                .group_size = it.items,
+                .window = &window_,
+                .threads = count_of(it.groups),
+                .row_groups = 1,
+                .relax = &yield,
+                .relax_context = &over_});
+  }
+
+  std::atomic<std::uint32_t> over_{0};
+  std::uint32_t quit_ = 0;
+};
+
+TEST_P(PackTeams, MeetInEveryShape) {
+  const Meeting meetings[] = {{{1, 1, 1}, {1, 1, 1}, {1, 1, 1}, 3},  {{4, 1, 1}, {1, 1, 1}, {4, 1, 1}, 9},
+                              {{6, 1, 1}, {33, 1, 1}, {3, 1, 1}, 4}, {{4, 4, 1}, {8, 2, 1}, {2, 2, 1}, 5},
+                              {{2, 2, 4}, {3, 2, 5}, {2, 1, 2}, 6},  {{2, 3, 2}, {64, 1, 1}, {2, 3, 2}, 7},
+                              {{3, 1, 1}, {16, 1, 1}, {3, 1, 1}, 0}};
+  std::uint64_t seed = 0;
+  for (const Meeting& it : meetings) {
+    SCOPED_TRACE("meeting " + std::to_string(seed));
+    const std::uint32_t items = count_of(it.items);
+    const Buffer<std::uint64_t> cells(Place::kDevice, std::size_t{2} * count_of(it.groups) * items, ++seed,
+                                      window_, 0);
+    const std::uint32_t members = count_of(it.team);
+    const std::uint32_t teams = count_of(it.groups) / members;
+    const Buffer<std::uint32_t> arrivals(Place::kHost, teams, seed, window_, 0);
+    std::ranges::fill(arrivals.span(), 0);
+    EXPECT_FALSE(meet(it, cells, arrivals));
+    expect_same(oracle::meet_u64(cells.before(), it.groups, items, it.team, it.rounds), cells.span());
+    expect_same(std::vector<std::uint32_t>(teams, members * it.rounds), arrivals.span());
+  }
+}
+
+TEST_P(PackTeams, LeaveWhenTheyAreTold) {
+  const Meeting it = {{1, 1, 1}, {8, 1, 1}, {1, 1, 1}, 2};
+  const Buffer<std::uint64_t> cells(Place::kDevice, 16, 1, window_, 0);
+  const Buffer<std::uint32_t> arrivals(Place::kHost, 1, 1, window_, 0);
+  for (const bool by_driver : {false, true}) {
+    quit_ = by_driver ? 0 : 1;
+    over_ = by_driver ? 1 : 0;
+    arrivals.span()[0] = 0xFFFFFFFF;  // so that its own arrival does not make up the team
+    EXPECT_FALSE(meet(it, cells, arrivals));
+    EXPECT_EQ(arrivals.span()[0], 0U) << "one arrival";
+  }
+}
+
+TEST_P(PackTeams, AGroupThatFailsDoesNotArrive) {
+  const Meeting it = {{1, 1, 1}, {8, 1, 1}, {1, 1, 1}, 2, 0};
+  const Buffer<std::uint64_t> cells(Place::kDevice, 16, 1, window_, 0);
+  const Buffer<std::uint32_t> arrivals(Place::kHost, 1, 1, window_, 0);
+  arrivals.span()[0] = 0;
+  EXPECT_TRUE(meet(it, cells, arrivals));
+  EXPECT_EQ(arrivals.span()[0], 0U);
+}
+
+TEST_P(PackSteps, MatmulOfEveryShape) {
   const auto small_whole_numbers = [](const Buffer<float>& buffer, std::uint64_t seed) {
     for (std::size_t i = 0; i < buffer.span().size(); ++i) {
       buffer.span()[i] = static_cast<float>(static_cast<int>(oracle::random_word(seed, i) % 33) - 16);
@@ -208,5 +305,7 @@ TEST_P(PackGroups, StructuresArriveMemberByMember) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, PackGroups, testing::ValuesIn(runnable_targets()), level_name);
+INSTANTIATE_TEST_SUITE_P(Targets, PackSteps, testing::ValuesIn(runnable_targets_and_plain()), level_name);
+INSTANTIATE_TEST_SUITE_P(Targets, PackTeams, testing::ValuesIn(runnable_targets()), level_name);
 
 }  // namespace

@@ -63,6 +63,7 @@ const std::map<std::string, std::vector<Parameter>>& described_kernels() {
         {"xhal_fold_u64", {memory("cells", kRead | kWrite), value("op", 8), value("n", 8)}},
         {"xhal_fold2_u64",
          {memory("dst", kRead | kWrite), memory("src", kRead), value("op", 8), value("n", 8)}},
+        {"xhal_kept_u64", {memory("out", kWrite), value("op", 8), value("n", 8)}},
         {"xhal_gate_u32", {memory("flag", kRead | kWrite), value("open", 4), memory("entered", kWrite)}},
         {"xhal_spin_u64", {memory("cell", kRead | kWrite), value("turns", 8)}},
         {"xhal_chase_u64", {memory("out", kWrite), memory("head", kRead), value("steps", 4)}},
@@ -70,6 +71,10 @@ const std::map<std::string, std::vector<Parameter>>& described_kernels() {
         {"xhal_structs_u64",
          {memory("out", kWrite), value("color", 3, 1), value("pair", 16, 8), value("record", 56, 8),
           value("box", 32, 16), value("last", 4)}},
+        {"xhal_meet_u64",
+         {memory("cells", kRead | kWrite), memory("arrivals", kRead | kWrite), memory("quit", kRead),
+          value("team_x", 4), value("team_y", 4), value("team_z", 4), value("rounds", 4), value("fails", 4),
+          local("stage")}},
         {"xhal_trap_u32", {memory("flag", kRead)}},
     };
     for (const char* type : {"u32", "u64"}) {
@@ -97,7 +102,7 @@ const std::map<std::string, std::vector<Parameter>>& described_kernels() {
 bool has_barriers(const std::string& kernel) {
   return kernel.starts_with("xhal_local_atomics_") || kernel == "xhal_reduce_u32" ||
          kernel == "xhal_scan_u32" || kernel == "xhal_reverse_u32" || kernel == "xhal_transpose_u32" ||
-         kernel == "xhal_matmul_f32";
+         kernel == "xhal_matmul_f32" || kernel == "xhal_meet_u64";
 }
 
 class PackImage : public testing::TestWithParam<const char*> {
@@ -130,9 +135,30 @@ TEST_P(PackImage, KernelsAndParametersAreTheDescribedOnes) {
     EXPECT_EQ(kernel.max_group_size, 1024U);
     EXPECT_EQ(kernel.static_local_bytes, name == "xhal_local_atomics_u32"   ? 36U
                                          : name == "xhal_local_atomics_u64" ? 72U
+                                         : name == "xhal_meet_u64"          ? 4U
                                                                             : 0U);
     EXPECT_EQ(kernel.uses_barrier, has_barriers(name) ? 1U : 0U);
   }
+}
+
+// Of kernels/README.md: 13 u64 with values, one u32 that is zero.
+TEST_P(PackImage, GlobalVariablesAreTheDescribedOnes) {
+  ASSERT_EQ(image_.global_count, 2U);
+  const xhal_native_global& kept = *image_.globals[0];
+  EXPECT_STREQ(kept.name, "xhal_kept");
+  EXPECT_EQ(kept.size, 104U);
+  EXPECT_EQ(kept.alignment % 8, 0U);
+  ASSERT_NE(kept.initial, nullptr);
+  for (std::uint64_t i = 0; i < 13; ++i) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, static_cast<const char*>(kept.initial) + 8 * i, sizeof word);
+    EXPECT_EQ(word, (i + 1) * 0x9E3779B97F4A7C15U);
+  }
+  const xhal_native_global& items = *image_.globals[1];
+  EXPECT_STREQ(items.name, "xhal_kept_items");
+  EXPECT_EQ(items.size, 4U);
+  EXPECT_EQ(items.alignment % 4, 0U);
+  EXPECT_EQ(items.initial, nullptr);
 }
 
 std::string level_name(const testing::TestParamInfo<const char*>& target) {
@@ -154,6 +180,7 @@ TEST(PackManifest, NamesEveryImageAndItsKernels) {
     std::map<std::string, int> named;
     for (const auto& kernel : images[i].at("kernels")) ++named[kernel.get<std::string>()];
     ASSERT_EQ(named.size(), described_kernels().size());
+    EXPECT_EQ(images[i].at("globals"), nlohmann::json({"xhal_kept", "xhal_kept_items"}));
     for (const auto& [name, count] : named) {
       EXPECT_EQ(count, 1) << name;
       EXPECT_TRUE(described_kernels().contains(name)) << name;

@@ -74,7 +74,37 @@ TEST_P(PackKernel, Fold2) {
   });
 }
 
-TEST_P(PackKernel, ReduceForEveryPowerOfTwo) {
+// The variables in device memory, as drivers have them, and in the host's.
+TEST_P(PackKernel, KeptVariables) {
+  for (const Place place : {Place::kDevice, Place::kHost}) {
+    for (const std::uint64_t n : {0U, 1U, 9U, 13U}) {
+      for (const std::uint32_t group_size : {1U, 4U, 64U}) {
+        SCOPED_TRACE("n " + std::to_string(n) + ", group " + std::to_string(group_size));
+        const Buffer<std::uint64_t> out(Place::kHost, n + kSlack, n, window_, 0);
+        const Buffer<std::uint64_t> kept(place, 13, group_size, window_, 64);
+        const Buffer<std::uint32_t> items(place, 1, n, window_, 4096);
+        const std::array<std::uint64_t, 2> globals = {kept.address(), items.address()};
+        const std::uint64_t op = oracle::random_word(n, group_size);
+        const Arguments arguments = std::move(Arguments().device(out.address()).value(op).value(n));
+        EXPECT_FALSE(run({.kernel = &kernel("xhal_kept_u64"),
+                          .arguments = &arguments,
+                          .groups = {groups_for(n, group_size) + 1, 1, 1},
+                          .group_size = {group_size, 1, 1},
+                          .window = &window_,
+                          .threads = 2,
+                          .globals = globals.data()}));
+        const auto expected = oracle::kept_u64(out.before(), kept.before(), op, n);
+        expect_same<std::uint64_t>(expected.out, out.span());
+        expect_same<std::uint64_t>(expected.kept, kept.span());
+        EXPECT_EQ(items.span()[0], items.before()[0] + n);
+      }
+    }
+  }
+}
+
+class PackReduction : public PackKernel {};
+
+TEST_P(PackReduction, ForEveryPowerOfTwo) {
   for (std::uint32_t group_size = 1; group_size <= 1024; group_size *= 2) {
     for (const std::uint64_t n : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{group_size},
                                   std::uint64_t{1000}, std::uint64_t{4099}}) {
@@ -121,7 +151,7 @@ TEST_P(PackKernel, DataKernelsInThreeDimensions) {
   }
 }
 
-TEST_P(PackKernel, ReduceInThreeDimensions) {
+TEST_P(PackReduction, InThreeDimensions) {
   const Extent size = {4, 8, 2};
   const Extent groups = {2, 3, 2};
   const std::uint64_t n = 64 * 12 - 100;
@@ -361,6 +391,7 @@ TEST_P(PackKernel, ThreadsRunDifferentLaunchesAtOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, PackKernel, testing::ValuesIn(runnable_targets()), level_name);
+INSTANTIATE_TEST_SUITE_P(Targets, PackReduction, testing::ValuesIn(runnable_targets_and_plain()), level_name);
 INSTANTIATE_TEST_SUITE_P(Targets, PackGate, testing::ValuesIn(runnable_targets()), level_name);
 
 }  // namespace

@@ -276,6 +276,42 @@ TEST_P(Recipe, BarriersInFunctionsAndNestedLoops) {
   }
 }
 
+TEST_P(Recipe, StepsKnowTheirItemsAndWhatTheyKept) {
+  ASSERT_EQ(kernel("test_steps").uses_barrier, 1U);
+  static constexpr Extent kGroups = {5, 2, 1};
+  static constexpr std::uint32_t kRounds = 2;
+  for (const Extent& size : {Extent{1, 1, 1}, {33, 1, 1}, {7, 3, 2}, {1, 5, 3}, {1024, 1, 1}, {32, 32, 1}}) {
+    const std::uint32_t items = size[0] * size[1] * size[2];
+    for (const std::uint32_t count : {0U, 1U, items / 2, items - 1, items, items + 9}) {
+      SCOPED_TRACE(testing::Message() << size[0] << "x" << size[1] << "x" << size[2] << ", first " << count);
+      const Extent all = {kGroups[0] * size[0], kGroups[1] * size[1], size[2]};
+      std::vector<std::array<std::uint64_t, 6>> out(std::size_t{all[0]} * all[1] * all[2]);
+      EXPECT_FALSE(launch("test_steps", Arguments().pointer(out.data()).value(count).value(kRounds), kGroups,
+                          size, 2));
+      for (std::uint64_t i = 0; i < out.size(); ++i) {
+        const std::array<std::uint64_t, 3> local = {i % all[0] % size[0], i / all[0] % all[1] % size[1],
+                                                    i / all[0] / all[1]};
+        const std::uint64_t number = local[0] + size[0] * (local[1] + size[1] * local[2]);
+        const std::uint64_t seen = items - 1 - number < count ? items - number : 0;
+        const std::array<std::uint64_t, 6> expected = {
+            local[0], local[1], local[2], number, 3 * i + kRounds * seen, seen};
+        ASSERT_EQ(out[i], expected) << "item " << i;
+      }
+    }
+  }
+}
+
+TEST_P(Recipe, StepsTrapWithTheirGroup) {
+  EXPECT_EQ(kernel("test_lone_step").uses_barrier, 0U);
+  std::array<std::uint32_t, 24> out = {};
+  EXPECT_FALSE(launch("test_lone_step", Arguments().pointer(out.data()).value(99U), {6, 1, 1}, {4, 1, 1}));
+  EXPECT_EQ(std::ranges::count(out, 1U), 24);
+  out = {};
+  EXPECT_TRUE(launch("test_lone_step", Arguments().pointer(out.data()).value(1U), {6, 1, 1}, {4, 1, 1}));
+  // Rows of three groups: of the first one the group behind the trap has not run.
+  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], i / 4 == 2 ? 0U : 1U) << "element " << i;
+}
+
 TEST_P(Recipe, StateLivesAcrossBarriers) {
   static constexpr std::uint32_t kItems = 48;
   alignas(64) std::array<float, std::size_t{2} * kItems * 16> in;
@@ -329,6 +365,81 @@ TEST_P(Recipe, DeclaredLocalMemoryIsCountedAndNeverShared) {
   std::vector<std::uint32_t> out(64);
   EXPECT_FALSE(launch("test_static_vectors", Arguments().pointer(out.data()), {8, 1, 1}, {8, 1, 1}, 4));
   EXPECT_TRUE(std::all_of(out.begin(), out.end(), [](std::uint32_t word) { return word == 15; }));
+}
+
+// Memory for the image's variables, with their first values, as a driver makes it.
+class Variables {
+ public:
+  explicit Variables(const xhal_native_image& image) {
+    for (std::uint32_t i = 0; i < image.global_count; ++i) {
+      const xhal_native_global& global = *image.globals[i];
+      names_.emplace_back(global.name);
+      std::vector<std::uint64_t>& words = memory_.emplace_back((global.size + global.alignment + 15) / 8);
+      auto address = reinterpret_cast<std::uint64_t>(words.data());
+      address = (address + global.alignment - 1) / global.alignment * global.alignment;
+      if (global.initial != nullptr)
+        std::memcpy(reinterpret_cast<void*>(address), global.initial, global.size);
+      addresses_.push_back(address);
+    }
+  }
+  [[nodiscard]] const std::uint64_t* addresses() const { return addresses_.data(); }
+  template <typename T>
+  [[nodiscard]] T* at(const std::string& name) const {
+    const auto found = std::find(names_.begin(), names_.end(), name);
+    return reinterpret_cast<T*>(addresses_.at(static_cast<std::size_t>(found - names_.begin())));
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::vector<std::uint64_t>> memory_;
+  std::vector<std::uint64_t> addresses_;
+};
+
+TEST_P(Recipe, GlobalVariablesOfEveryTypeAndPlace) {
+  const Variables one(image_);
+  const Variables other(image_);
+  GuardedArray<std::uint64_t> out(6);
+  const auto launch_with = [&](const Variables& variables, const char* name, const Arguments& arguments) {
+    return run({.kernel = &kernel(name), .arguments = &arguments, .globals = variables.addresses()});
+  };
+  const Arguments arguments = std::move(Arguments().pointer(out.data()));
+  one.at<unsigned char>("test_global_bytes")[1] = 77;
+  ASSERT_FALSE(launch_with(one, "test_globals", arguments));
+  EXPECT_EQ(
+      std::vector<std::uint64_t>(out.span().begin(), out.span().end()),
+      (std::vector<std::uint64_t>{7, 13, ~std::uint64_t{3}, std::bit_cast<std::uint32_t>(2.5F), 77, 200}));
+  EXPECT_EQ(one.at<std::uint64_t>("test_global_record")[3], 113U);
+  EXPECT_EQ(one.at<std::int16_t>("test_global_table")[7], 44);
+  EXPECT_EQ(one.at<unsigned char>("test_global_bytes")[2], 9);
+  EXPECT_EQ(other.at<std::uint64_t>("test_global_record")[3], 13U) << "the image has no state of its own";
+  ASSERT_FALSE(launch_with(other, "test_globals", arguments));
+  EXPECT_EQ(out.span()[1], 13U);
+  EXPECT_EQ(out.span()[4], 0U);
+  for (const std::uint32_t which : {0U, 1U}) {
+    const Arguments chosen = std::move(Arguments().pointer(out.data()).value(which));
+    ASSERT_FALSE(launch_with(one, "test_globals_chosen", chosen));
+  }
+  EXPECT_EQ(one.at<std::uint64_t>("test_global_record")[1], 12U);
+  EXPECT_EQ(out.span()[0], 8U);
+}
+
+TEST_P(Recipe, GlobalVariablesInKernelsWhoseItemsWait) {
+  const Variables variables(image_);
+  GuardedArray<std::uint64_t> out(96);
+  const Arguments plain = std::move(Arguments().pointer(out.data()));
+  ASSERT_FALSE(run({.kernel = &kernel("test_globals_barrier"),
+                    .arguments = &plain,
+                    .groups = {3, 1, 1},
+                    .group_size = {32, 1, 1},
+                    .globals = variables.addresses()}));
+  for (std::size_t i = 0; i < 96; ++i) EXPECT_EQ(out.span()[i], 11 + 12 + (i + 1) % 32) << i;
+  const Arguments steps = std::move(Arguments().pointer(out.data()).local(32 * 8));
+  ASSERT_FALSE(run({.kernel = &kernel("test_globals_in_steps"),
+                    .arguments = &steps,
+                    .groups = {3, 1, 1},
+                    .group_size = {32, 1, 1},
+                    .globals = variables.addresses()}));
+  for (std::size_t g = 0; g < 3; ++g) EXPECT_EQ(out.span()[g], 32 * 12 + 496) << g;
 }
 
 TEST_P(Recipe, PointersToDeclaredLocalMemory) {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The kernel recipe as a project uses it: what it refuses, what it rebuilds, what it says without its tools, and that it works
-# when installed.
-#   recipe_test.sh refused|rebuilds|without_tools|installed SOURCE_DIR BUILD_DIR KERNELGEN WORK_DIR
+# when installed; and that the suite, whose oracles share nothing with the kernels, finds a bug that was planted in a kernel's source.
+#   recipe_test.sh refused|rebuilds|without_tools|installed|planted SOURCE_DIR BUILD_DIR KERNELGEN WORK_DIR
 set -euo pipefail
 what=$1 source_dir=$2 build_dir=$3 kernelgen=$4 work=$5/$1
 module=$source_dir/cmake/XhalKernels.cmake
@@ -73,6 +73,36 @@ case $what in
     configure -DMODULE="$prefix/lib/cmake/xhal/XhalKernels.cmake" -DSOURCES_DIR="$work/sources" > /dev/null
     cmake --build "$work/build" > "$work/log" || { cat "$work/log"; fail "a pack does not build with the installed kit"; }
     [ -s "$work/build/$image" ] || fail "no image was built"
+    ;;
+  other_targets)
+    # No recipe makes these formats yet: the source alone is asked, for variables that a vendor's loader finds by name.
+    clang=$(sed -n 's/^XHAL_KERNEL_CLANG:FILEPATH=//p' "$build_dir/CMakeCache.txt")
+    for target in nvptx64 amdgcn-amd-amdhsa spir64; do
+      "$clang" -x cl -cl-std=CL2.0 --target=$target -nogpulib -O2 -Wall -Wextra -Werror -Wno-unused-command-line-argument -S -emit-llvm \
+        "$source_dir/kernels/src/xhal_kept_u64.cl" -o "$work/$target.ll"
+      grep -q '^@xhal_kept = .*addrspace(1) global \[13 x i64\] \[i64 -7046029254386353131, ' "$work/$target.ll" ||
+        fail "$target has no xhal_kept in global memory"
+      grep -q '^@xhal_kept_items = .*addrspace(1) global \[1 x i32\] zeroinitializer' "$work/$target.ll" ||
+        fail "$target has no xhal_kept_items in global memory"
+    done
+    "$clang" -x cl -cl-std=CL2.0 --target=nvptx64 -O2 -S "$source_dir/kernels/src/xhal_kept_u64.cl" -o "$work/kept.ptx"
+    grep -q '^\.visible \.global \.align 8 \.b8 xhal_kept\[104\]' "$work/kept.ptx" || fail "PTX has no symbol xhal_kept"
+    ;;
+  planted)
+    mkdir "$work/sources"
+    cp "$source_dir"/kernels/src/{*.h,xhal_axpy.cl,xhal_fold_u64.cl,xhal_fill.cl} "$work/sources"
+    configure -DMODULE="$module" -DKERNELGEN="$kernelgen" -DSOURCES_DIR="$work/sources" -DPACK=xhal > /dev/null
+    judged() { # exit code
+      cmake --build "$work/build" > "$work/log" || { cat "$work/log"; fail "the pack does not build"; }
+      code=0
+      "$build_dir/bin/xhal-conform" --backend sim --kernels "$work/build" --level full --filter 'kernel.axpy/*' > "$work/out" || code=$?
+      [ $code = "$1" ] || { cat "$work/out"; fail "exit code $code, not $1"; }
+    }
+    judged 0
+    sed -i 's|a\* x\[i\] + y\[i\]|a * x[i] - y[i]|' "$work/sources/xhal_axpy.cl"
+    judged 1
+    [ "$(grep -c '^failed .*kernel.axpy/' "$work/out")" = 8 ] || { cat "$work/out"; fail "not all but n=0 failed"; }
+    grep -q 'XHAL-KERNEL-' "$work/out" || fail "no clause is named"
     ;;
   *) fail "unknown case" ;;
 esac

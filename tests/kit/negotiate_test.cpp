@@ -302,6 +302,24 @@ TEST(Negotiate, Layers) {
   EXPECT_EQ(negotiate(&host, small.get(), kLayer), XHAL_ERROR_INVALID_ARGUMENT);
 }
 
+TEST(Intercept, ReplacesItsOwnCallsAndLeavesTheRest) {
+  xhal_functions_t own = {};
+  own.stream_query = query_refused;
+  const size_t end_of_query = offsetof(xhal_functions_t, stream_query) + sizeof(own.stream_query);
+  for (const size_t capacity : {end_of_query - 1, end_of_query, sizeof(xhal_functions_t)}) {
+    Guarded<xhal_functions_t> table(capacity);
+    std::memcpy(table.get(), &kFunctions, capacity);
+    xhal_layer_attach_t params = {};
+    params.functions = table.get();
+    params.functions_capacity = static_cast<uint32_t>(capacity);
+    intercept(params, own);
+    xhal_functions_t expected = kFunctions;
+    if (capacity >= end_of_query) expected.stream_query = query_refused;
+    EXPECT_EQ(std::memcmp(table.get(), &expected, capacity), 0) << capacity;
+    EXPECT_TRUE(table.untouched()) << capacity;
+  }
+}
+
 TEST(Negotiate, WhileOtherThreadsUseTheServices) {
   std::atomic<bool> stop = false;
   std::thread reader([&] {

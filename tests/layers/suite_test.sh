@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# suite_test.sh BUILD CASE: the suite over the simulator, with layers between.
+# suite_test.sh BUILD CASE: the suite over the simulator or the example driver, with layers between.
 set -euo pipefail
 build=$1
 scratch=$(mktemp -d)
@@ -11,10 +11,11 @@ fail() {
   tail -n 60 "$scratch/out" >&2
   exit 1
 }
-# conform LAYERS OPTION...: the suite itself, at $level.
+# conform LAYERS OPTION...: the suite itself, at $level over $driver.
 level=full
+driver=(--backend sim)
 conform() {
-  XHAL_LAYERS=$1 "$build/bin/xhal-conform" --backend sim --level "$level" --seed 1 "${@:2}" >"$scratch/out" 2>&1 ||
+  XHAL_LAYERS=$1 "$build/bin/xhal-conform" "${driver[@]}" --level "$level" --seed 1 "${@:2}" >"$scratch/out" 2>&1 ||
     fail "not conformant under $1"
 }
 # sweep LAYERS OPTION...: the suite with every call failing once.
@@ -48,10 +49,34 @@ case_nothing_found_where_nothing_is_wrong() {
   [ ! -s "$scratch/findings" ] || fail "$(cat "$scratch/findings")"
 }
 
+# What the layer refuses it refuses as the contract says, and what the contract allows goes through.
 case_conformant_when_errors_refuse_the_call() {
   export XHAL_VALIDATE="findings=error"
-  level=core
   conform validate
+}
+
+# Its device memory is the host's heap, whose addresses come back as the application's own.
+case_the_example_driver_is_conformant_when_errors_refuse_the_call() {
+  export XHAL_VALIDATE="findings=error"
+  level=core
+  driver=(--driver "$build/examples/minimal_driver/tree/share/xhal/drivers.d/minimal.json")
+  conform validate
+}
+
+case_conformant_under_all_layers_in_every_order() {
+  export XHAL_VALIDATE="findings=error" XHAL_TRACE="file=$scratch/trace-%p.json,limit=1m"
+  level=core
+  local orders=0
+  for layers in {validate,trace,fault},{validate,trace,fault},{validate,trace,fault}; do
+    # Each once.
+    [ "$(tr , '\n' <<<"$layers" | sort -u | wc -l)" = 3 ] || continue
+    rm -f "$scratch"/trace-*
+    conform "$layers"
+    orders=$((orders + 1))
+    # They were on: the trace saw calls that the other layers let pass.
+    grep -q xhal_memory_copy "$scratch"/trace-* || fail "no copy in a trace under $layers"
+  done
+  [ "$orders" = 6 ] || fail "$orders orders instead of 6"
 }
 
 case_every_call_fails_once() { sweep fault; }

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "fixture.hpp"
+#include "traced.hpp"
 
 namespace {
 

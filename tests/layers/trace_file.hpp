@@ -15,16 +15,13 @@
 #include <tuple>
 #include <vector>
 
+#include "instance.hpp"
+
 namespace xhal::trace_test {
 
 using Json = nlohmann::json;
 
-inline std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+using layers_test::read_text;
 
 struct Slice {
   std::string name;

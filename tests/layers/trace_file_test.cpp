@@ -12,8 +12,8 @@
 #include <thread>
 
 #include "../../hal/layers/trace/event_text.hpp"
-#include "fixture.hpp"
 #include "trace_file.hpp"
+#include "traced.hpp"
 
 namespace xhal::trace_test {
 namespace {
@@ -22,7 +22,6 @@ class TraceFileTest : public testing::Test {
  protected:
   Options to(const std::string& name) { return {.trace = {{"file", folder / name}}}; }
   Folder folder;
-  std::vector<std::string> logged;
 };
 
 // ---- Ends of the program -----------------------------------------------------------------------------------------------------
@@ -204,7 +203,8 @@ TEST_F(TraceFileTest, TwoProcessesWithOneNameDoNotMix) {
   ASSERT_EQ(pipe(go), 0);
   const int status = in_child([&] {
     // A process that was not forked from this one's instance, as far as the file is concerned: it opens the name anew.
-    execl(XHAL_TEST_TRACE_RANK, XHAL_TEST_TRACE_RANK, (folder / "t.json").c_str(), kManifest, nullptr);
+    execl(XHAL_TEST_TRACE_RANK, XHAL_TEST_TRACE_RANK, (folder / "t.json").c_str(), XHAL_TEST_TRACED_MANIFEST,
+          nullptr);
     _exit(9);
   });
   EXPECT_EQ(status, 0);
@@ -234,11 +234,11 @@ TEST_F(TraceFileTest, UnwritablePathsAreOneLineAndTheProgramGoesOn) {
   ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
   for (const std::string& path : {folder / "no/such/folder/t.json", folder.path(), folder / "fifo",
                                   std::string("/dev/full"), std::string("/proc/self/maps")}) {
-    logged.clear();
-    Instance instance({.trace = {{"file", path}}}, &logged);
+    Instance instance({.trace = {{"file", path}}});
     ASSERT_EQ(instance.result, XHAL_SUCCESS) << path;
     EXPECT_EQ(fill(instance.stream()), XHAL_SUCCESS);
     instance.destroy();
+    const auto logged = instance.warnings();
     ASSERT_EQ(logged.size(), 1U) << path;
     EXPECT_NE(logged[0].find(path), std::string::npos) << logged[0];
     EXPECT_NE(logged[0].find("XHAL_TRACE=file="), std::string::npos) << "says what to do";
@@ -263,9 +263,8 @@ TEST_F(TraceFileTest, WrongOptionsAreRefused) {
 
 TEST_F(TraceFileTest, LimitIsKeptAndSaidOnce) {
   for (const uint64_t limit : {4096U, 8192U, 100000U}) {
-    logged.clear();
     const std::string name = std::to_string(limit) + ".json";
-    Instance instance({.trace = {{"file", folder / name}, {"limit", std::to_string(limit)}}}, &logged);
+    Instance instance({.trace = {{"file", folder / name}, {"limit", std::to_string(limit)}}});
     ASSERT_EQ(instance.result, XHAL_SUCCESS);
     const xhal_stream_t stream = instance.stream();
     for (int i = 0; i < 1000; ++i) {
@@ -275,6 +274,7 @@ TEST_F(TraceFileTest, LimitIsKeptAndSaidOnce) {
     instance.destroy();
     EXPECT_LE(std::filesystem::file_size(folder / name), limit);
     EXPECT_GE(std::filesystem::file_size(folder / name), limit / 2);
+    const auto logged = instance.warnings();
     ASSERT_EQ(logged.size(), 1U);
     EXPECT_NE(logged[0].find("limit"), std::string::npos);
     const Trace trace(folder / name);
@@ -286,13 +286,13 @@ TEST_F(TraceFileTest, FileSizeOfTheProcessIsALimit) {
   const int status = in_child([&] {
     const rlimit limit = {20000, RLIM_INFINITY};
     setrlimit(RLIMIT_FSIZE, &limit);
-    Instance instance(to("t.json"), &logged);
+    Instance instance(to("t.json"));
     const xhal_stream_t stream = instance.stream();
     for (int i = 0; i < 1000; ++i) {
       if (xhal_stream_synchronize(stream, 0) != XHAL_SUCCESS) _exit(2);
     }
     instance.destroy();
-    _exit(logged.size() == 1 ? 0 : 3);
+    _exit(instance.warnings().size() == 1 ? 0 : 3);
   });
   EXPECT_EQ(status, 0) << "SIGXFSZ must not end the program";
   EXPECT_LE(std::filesystem::file_size(folder / "t.json"), 20000U);
@@ -311,13 +311,14 @@ TEST_F(TraceFileTest, FullDiskIsOneLineAndTheProgramGoesOn) {
     const std::string disk = folder / "disk";
     if (mkdir(disk.c_str(), 0700) != 0 || mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0)
       _exit(77);
-    Instance instance(to("disk/t.json"), &logged);
+    Instance instance(to("disk/t.json"));
     if (instance.result != XHAL_SUCCESS) _exit(2);
     const xhal_stream_t stream = instance.stream();
     for (int i = 0; i < 3000; ++i) {
       if (fill(stream) != XHAL_SUCCESS || xhal_stream_synchronize(stream, 0) != XHAL_SUCCESS) _exit(3);
     }
     instance.destroy();
+    const auto logged = instance.warnings();
     for (const std::string& line : logged) std::fprintf(stderr, "%s\n", line.c_str());
     if (logged.size() != 1 || logged[0].find("No space left on device") == std::string::npos) _exit(4);
     const Trace trace(folder / "disk/t.json");  // throws when it is no whole array

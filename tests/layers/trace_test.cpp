@@ -3,8 +3,8 @@
 #include <thread>
 
 #include "../clause.hpp"
-#include "fixture.hpp"
 #include "trace_file.hpp"
+#include "traced.hpp"
 
 namespace xhal::trace_test {
 namespace {

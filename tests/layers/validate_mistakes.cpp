@@ -5,20 +5,13 @@
 #include <thread>
 
 #include "../../hal/layers/validate/finding.hpp"
-#include "validated.hpp"
+#include "validate_mistakes.hpp"
 
 namespace xhal::layers_test {
 namespace {
 
-// `wrong` false: the same without the mistake.
-struct Case {
-  const char* kind;
-  const char* name;
-  std::function<void(Instance&, bool wrong)> run;
-};
-
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all = {
+std::vector<Case> core_cases() {
+  return {
       // ---- lifetime
       {"destroyed-handle", "stream",
        [](Instance& t, bool wrong) {
@@ -377,11 +370,6 @@ const std::vector<Case>& cases() {
          launch.launch.argument_count = wrong ? 1 : 2;
          xhal_kernel_launch(keep.stream(), keep.kernel(), &launch.launch);
        }},
-      {"bad-argument", "value_width",
-       [](Instance& t, bool wrong) {
-         Cleanup keep(t);
-         xhal_stream_write_value(keep.stream(), keep.memory(64), 1, wrong ? 2 : 4);
-       }},
       {"over-limit", "group_size",
        [](Instance& t, bool wrong) {
          Cleanup keep(t);
@@ -529,6 +517,14 @@ const std::vector<Case>& cases() {
          t.control->misbehave(clay::Defect::kNone);
        }},
   };
+}
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = [] {
+    std::vector<Case> both = core_cases();
+    for (Case& one : feature_cases()) both.push_back(std::move(one));
+    return both;
+  }();
   return all;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "clay.hpp"
@@ -52,8 +53,12 @@ class Cleanup {
     undo_.emplace_back([stream] { EXPECT_EQ(xhal_stream_destroy(stream), XHAL_SUCCESS); });
     return stream;
   }
-  xhal_event_t event(int device = 0) {
-    xhal_event_t event = instance_.event(device);
+  xhal_event_t event(int device = 0, uint32_t flags = 0) {
+    xhal_event_desc_t desc = {};
+    desc.struct_size = sizeof(desc);
+    desc.flags = flags;
+    xhal_event_t event = nullptr;
+    EXPECT_EQ(xhal_event_create(instance_.devices[device], &desc, &event), XHAL_SUCCESS);
     undo_.emplace_back([event] { EXPECT_EQ(xhal_event_destroy(event), XHAL_SUCCESS); });
     return event;
   }
@@ -64,10 +69,33 @@ class Cleanup {
     });
     return memory;
   }
-  xhal_kernel_t kernel(int device = 0) {
+  xhal_kernel_t kernel(int device = 0, const char* name = "clay") {
     xhal_module_t module = instance_.module(device);
     undo_.emplace_back([module] { EXPECT_EQ(xhal_module_destroy(module), XHAL_SUCCESS); });
-    return Instance::kernel(module);
+    return Instance::kernel(module, name);
+  }
+  xhal_physical_t physical(uint64_t size) {
+    xhal_physical_t physical = nullptr;
+    EXPECT_EQ(xhal_physical_create(instance_.devices[0], size, 0, &physical), XHAL_SUCCESS);
+    undo_.emplace_back([physical] { EXPECT_EQ(xhal_physical_destroy(physical), XHAL_SUCCESS); });
+    return physical;
+  }
+  // A reserved range of device 0; mappings in it are undone by the test.
+  char* range(uint64_t size) {
+    void* range = nullptr;
+    EXPECT_EQ(xhal_vmm_reserve(instance_.devices[0], size, 0, nullptr, &range), XHAL_SUCCESS);
+    undo_.emplace_back([this, range, size] {
+      EXPECT_EQ(xhal_vmm_release(instance_.devices[0], range, size), XHAL_SUCCESS);
+    });
+    return static_cast<char*>(range);
+  }
+  // Physical memory at the beginning of the range, to which device 0 has that access.
+  void map(char* range, uint64_t size, uint32_t access = XHAL_ACCESS_READ_WRITE) {
+    xhal_device_t device = instance_.devices[0];
+    EXPECT_EQ(xhal_vmm_map(device, range, size, physical(size), 0), XHAL_SUCCESS);
+    undo_.emplace_back(
+        [device, range, size] { EXPECT_EQ(xhal_vmm_unmap(device, range, size), XHAL_SUCCESS); });
+    EXPECT_EQ(xhal_vmm_set_access(device, range, size, device, access), XHAL_SUCCESS);
   }
   xhal_pool_t pool(int device = 0) {
     xhal_pool_t pool = instance_.pool(device);

@@ -93,5 +93,46 @@ TEST(StructsU64, WordsStandInTheOrderOfTheMembers) {
                        13, 14, 15, 16, 17,         0, 0x80000000, 0x3F800000, 0x40000000, 22, 23}));
 }
 
+TEST(MeetU64, HandComputed) {
+  // One team of two groups of one item: the halves take turns.
+  const std::uint64_t a = mix(mix(10, 20), 0);
+  const std::uint64_t b = mix(mix(20, 10), 0);
+  const Words64 cells = {10, 20, 1, 2};
+  EXPECT_EQ(meet_u64(cells, {2, 1, 1}, 1, {2, 1, 1}, 0), cells);
+  EXPECT_EQ(meet_u64(cells, {2, 1, 1}, 1, {2, 1, 1}, 1), (Words64{10, 20, a, b}));
+  EXPECT_EQ(meet_u64(cells, {2, 1, 1}, 1, {2, 1, 1}, 2),
+            (Words64{mix(mix(a, b), 1), mix(mix(b, a), 1), a, b}));
+  // Teams of one group of two items: each item takes its neighbour's word and its own.
+  EXPECT_EQ(meet_u64(cells, {1, 1, 1}, 2, {1, 1, 1}, 1), (Words64{10, 20, b, a}));
+  EXPECT_EQ(meet_u64(cells, {2, 1, 1}, 1, {1, 1, 1}, 1),
+            (Words64{10, 20, mix(mix(10, 10), 0), mix(mix(20, 20), 0)}));
+}
+
+TEST(MeetU64, FollowsItsTeamXFirstAndWrapsInIt) {
+  Words64 cells(16);
+  std::iota(cells.begin(), cells.end(), 1);
+  const auto taken = [&](const Counts& groups, const Counts& team) {
+    std::vector<std::uint64_t> from;  // whose word each group took
+    const Words64 after = meet_u64(cells, groups, 1, team, 1);
+    for (std::uint64_t g = 0; g < 8; ++g) {
+      for (std::uint64_t p = 0; p < 8; ++p) {
+        if (after[8 + g] == mix(mix(cells[g], cells[p]), 0)) from.push_back(p);
+      }
+    }
+    return from;
+  };
+  EXPECT_EQ(taken({8, 1, 1}, {4, 1, 1}), (Words64{1, 2, 3, 0, 5, 6, 7, 4}));
+  EXPECT_EQ(taken({4, 2, 1}, {2, 2, 1}), (Words64{1, 4, 3, 6, 5, 0, 7, 2}));
+  EXPECT_EQ(taken({2, 2, 2}, {2, 2, 2}), (Words64{1, 2, 3, 4, 5, 6, 7, 0}));
+  EXPECT_EQ(taken({2, 2, 2}, {1, 2, 2}), (Words64{2, 3, 4, 5, 6, 7, 0, 1}));
+}
+
+TEST(MeetU64, RefusesShapesThatCannotBe) {
+  const Words64 cells(8);
+  EXPECT_THROW(meet_u64(cells, {2, 1, 1}, 1, {2, 1, 1}, 1), std::invalid_argument) << "too many cells";
+  EXPECT_THROW(meet_u64(cells, {4, 1, 1}, 1, {3, 1, 1}, 1), std::invalid_argument);
+  EXPECT_THROW(meet_u64(cells, {4, 1, 1}, 1, {0, 1, 1}, 1), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace xhal::oracle

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/arena.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace xhal::sim {
 namespace {
@@ -69,6 +72,41 @@ TEST(Window, ASliceIsGivenOutAgainOnlyAfterItCameBack) {
   EXPECT_FALSE(window->take_slice(2 * kMiB).has_value());
   window->give_slice(*first);
   EXPECT_EQ(window->take_slice(32 * kMiB)->begin, first->begin);
+}
+
+TEST(Window, IsLargeEnoughForTheLargestDevicesThatMayBeAskedFor) {
+  constexpr uint64_t kGiB = 1024 * kMiB;
+  EXPECT_EQ(Window::size_for(2 * kGiB), 256 * kGiB);
+  EXPECT_EQ(Window::size_for(128 * kGiB), 2048 * kGiB);
+  EXPECT_EQ(Window::size_for(64 * 64 * kGiB), 32 * 1024 * kGiB);
+  Window window(64 * kMiB);
+  std::string note;
+  ASSERT_TRUE(window.reserve(note, 128 * kMiB));
+  EXPECT_EQ(window.size(), 128 * kMiB);
+  EXPECT_EQ(note, "");
+  ASSERT_TRUE(window.reserve(note, 256 * kMiB));
+  EXPECT_EQ(window.size(), 128 * kMiB) << "constant from the first time on";
+}
+
+TEST(Window, KnowsHowManyAddressesNobodyHas) {
+  const auto window = small_window();
+  EXPECT_EQ(window->available(), 64 * kMiB);
+  const auto slice = window->take_slice(6 * kMiB);
+  EXPECT_FALSE(window->take_slice(64 * kMiB).has_value());
+  EXPECT_EQ(window->available(), 58 * kMiB);
+  window->give_slice(*slice);
+  EXPECT_EQ(window->available(), 64 * kMiB);
+}
+
+TEST(Arena, TakesNoMoreAddressesThanItsShareAndNoFewerThanItNeeds) {
+  const auto window = small_window();
+  std::string why;
+  for (const auto& [share, taken] :
+       {std::pair{64 * kMiB, 16 * kMiB}, {12 * kMiB, 12 * kMiB}, {kMiB, 8 * kMiB}}) {
+    const auto arena = Arena::create(*window, 4 * kMiB, why, share);
+    ASSERT_NE(arena, nullptr) << why;
+    EXPECT_EQ(arena->addresses().size(), taken) << share;
+  }
 }
 
 TEST(Arena, BacksDeviceAddressesThatTheHostCannotTouch) {
@@ -181,6 +219,46 @@ TEST(Arena, HoldsNoMoreFreePagesThanItsBoundHoweverManyComeAndGo) {
   EXPECT_LE(arena->resident(), Arena::kKeptBytes);
 }
 
+TEST(Arena, AnAllocationFindsZerosWhoeverHadItsPages) {
+  const auto window = small_window();
+  std::string why;
+  const auto arena = Arena::create(*window, 8 * kMiB, why);
+  ASSERT_NE(arena, nullptr) << why;
+  const auto expect_zero = [&](uint64_t address, uint64_t size) {
+    const unsigned char* const bytes = backing(*window, address);
+    EXPECT_TRUE(std::all_of(bytes, bytes + size, [](unsigned char byte) { return byte == 0; })) << size;
+  };
+  // More pages than a word of the table has bits, every second one of them written to.
+  constexpr uint64_t kSmall = 200;
+  std::vector<uint64_t> addresses;
+  for (uint64_t i = 0; i < kSmall; ++i) {
+    addresses.push_back(*arena->allocate(4096, 0));
+    std::memset(backing(*window, addresses.back()), 1, 4096);
+  }
+  // What somebody else divided, to its last byte.
+  const auto divided = arena->take(3 * 4096, 4096);
+  ASSERT_TRUE(divided.has_value());
+  std::memset(backing(*window, *divided), 1, 3 * 4096);
+  arena->give({*divided, *divided + 3 * 4096});
+  for (const uint64_t address : addresses) arena->release(address, 4096);
+  const uint64_t resident = arena->resident();
+
+  const uint64_t begin = arena->addresses().begin;
+  for (const uint64_t size : {uint64_t{1}, uint64_t{4096}, uint64_t{100'000}, uint64_t{700'000}}) {
+    const auto address = arena->allocate(size, 0);
+    ASSERT_TRUE(address.has_value());
+    EXPECT_EQ(*address, begin) << "the pages that were used";
+    expect_zero(*address, Arena::charge_of(size));
+    std::memset(backing(*window, *address), 2, Arena::charge_of(size));
+    arena->release(*address, size);
+  }
+  const auto all = arena->allocate(7 * kMiB, 0);
+  ASSERT_TRUE(all.has_value());
+  expect_zero(*all, kMiB);
+  EXPECT_LE(arena->resident(), resident + kMiB) << "pages that nobody used are not touched to clear them";
+  arena->release(*all, 7 * kMiB);
+}
+
 TEST(Arena, MemoryAndAddressesAreCountedApart) {
   const auto window = small_window();
   std::string why;
@@ -241,11 +319,13 @@ TEST(Arena, IsNotAForkedChilds) {
   if (child == 0) {
     unsigned char resident = 0;
     const uint64_t page = (*address + window->distance()) / 4096 * 4096;
+    if (fcntl(arena->file(), F_GETFD) != -1) _exit(2);
     _exit(mincore(reinterpret_cast<void*>(page), 4096, &resident) == 0 ? 1 : 0);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0) << "the child has the parent's device memory";
+  EXPECT_NE(fcntl(arena->file(), F_GETFD), -1) << "the parent's own";
 }
 
 }  // namespace

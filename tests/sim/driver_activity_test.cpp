@@ -355,6 +355,27 @@ TEST_F(Records, AWaitLastsAsLongAsItHolds) {
   EXPECT_EQ(ids.size(), 3u);
 }
 
+// Whoever is handed a record may be leaving, and others come, while the list of all is gone through.
+TEST_F(Records, SubscriptionsComeAndGoWhileRecordsAreHandedOut) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&] {
+      while (!stop.load()) Watcher(device, kEverything).end();
+    });
+  }
+  for (int round = 0; round < 200; ++round) {
+    fill(stream, 20);
+    expect_synchronized(stream);
+  }
+  stop.store(true);
+  for (std::thread& thread : threads) thread.join();
+  const Watcher last(device, kEverything);
+  fill(stream);
+  expect_synchronized(stream);
+  EXPECT_EQ(last.records().size(), 1u);
+}
+
 TEST_F(Records, SubscriptionsThatAreLeftEndWithTheirInstance) {
   Machine closing;
   const xhal_device_t there = closing.device();

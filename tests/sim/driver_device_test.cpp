@@ -132,7 +132,7 @@ TEST(SimDevice, EveryFeatureIsClaimedButTheNamedOnes) {
 #include "xhal/features.def"
 #undef XHAL_FEATURE
   unclaimed.erase("builtin_kernels");  // of builds with the kernel pack alone
-  EXPECT_EQ(unclaimed, (std::set<std::string>{"cluster_launch", "cooperative_launch", "external_semaphore"}));
+  EXPECT_EQ(unclaimed, (std::set<std::string>{"external_semaphore"}));
 }
 
 TEST(SimDevice, WithdrawnFeaturesAreRefusedAndTheirPropertiesAreZero) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
 #include <thread>
 
 #include "harness.hpp"
@@ -253,6 +254,35 @@ TEST(SimEvent, ThreadsRecordWaitAndQueryOneEventAtOnce) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(call().event_synchronize(event, XHAL_WAIT_FOREVER), XHAL_SUCCESS);
+}
+
+// Each record is either in a capture that another thread has begun, and leaves the event alone, or outside of it, and takes its time.
+TEST(SimEvent, ARecordIsWhollyInACaptureOrWhollyOutside) {
+  const Machine machine;
+  const xhal_stream_t stream = make_stream(machine.device());
+  for (int round = 0; round < 60; ++round) {
+    const xhal_event_t event = make_event(machine.device(), XHAL_EVENT_TIMING);
+    ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS);
+    std::atomic<bool> stop{false};
+    std::thread captures([&] {
+      while (!stop.load()) {
+        xhal_graph_t graph = nullptr;
+        if (call().stream_begin_capture(stream, XHAL_CAPTURE_RELAXED) < 0) continue;
+        if (call().stream_end_capture(stream, &graph) >= 0) call().graph_destroy(graph);
+      }
+    });
+    for (int i = 0; i < 300; ++i) {
+      ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS) << last_text;
+    }
+    stop.store(true);
+    captures.join();
+    expect_synchronized(stream);
+    int64_t ns = 0;
+    // The last record may have been in a capture that is over: the event is what it was before, done.
+    EXPECT_EQ(call().event_synchronize(event, XHAL_WAIT_FOREVER), XHAL_SUCCESS);
+    EXPECT_EQ(call().event_get_elapsed(event, event, &ns), XHAL_SUCCESS) << last_text;
+    EXPECT_EQ(call().event_destroy(event), XHAL_SUCCESS);
+  }
 }
 
 }  // namespace

@@ -267,8 +267,6 @@ TEST_F(Kernels, ShapesAreChecked) {
             XHAL_ERROR_LIMIT_EXCEEDED);
   EXPECT_EQ(shape("empty", [&](auto& l) { l.group_size[0] = l.group_size[1] = l.group_size[2] = 1024; }),
             XHAL_ERROR_LIMIT_EXCEEDED);
-  EXPECT_EQ(shape("empty", [&](auto& l) { l.flags = XHAL_LAUNCH_COOPERATIVE; }), XHAL_ERROR_UNSUPPORTED);
-  EXPECT_EQ(shape("empty", [&](auto& l) { l.flags = XHAL_LAUNCH_CLUSTER; }), XHAL_ERROR_UNSUPPORTED);
   EXPECT_EQ(shape("empty", [&](auto& l) { l.flags = 1u << 31; }), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(shape("empty", [&](auto& l) { l.struct_size = 4; }), XHAL_ERROR_INVALID_ARGUMENT);
   EXPECT_EQ(call().kernel_launch(stream, kernel("empty"), nullptr), XHAL_ERROR_INVALID_ARGUMENT);

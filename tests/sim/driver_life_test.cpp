@@ -97,6 +97,36 @@ TEST(SimLife, ANewInstanceGetsAllTheMemoryAndTheAddressesAgain) {
   }
 }
 
+// In a process of its own: what is used first makes the process's range of addresses.
+TEST(SimLife, TheLargestDevicesAllHaveAddresses) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer leaves a process too few addresses";
+#endif
+  const auto use_all = [](const std::string& options, uint32_t devices) {
+    const Machine machine(options);
+    const Machine second(options);
+    const Machine third(options);
+    for (const Machine* const one : {&machine, &second, &third}) {
+      for (uint32_t i = 0; i < devices; ++i) allocate(one->device(i), 4096);
+      allocate(one->device(), 1 << 20, XHAL_MEMORY_PINNED);
+      allocate(one->device(), 1 << 20, XHAL_MEMORY_MANAGED);
+    }
+    auto* const whole = static_cast<char*>(allocate(machine.device(1), uint64_t{30} << 30));
+    const xhal_stream_t stream = make_stream(machine.device(1));
+    char* const last = whole + (uint64_t{30} << 30) - 1;
+    EXPECT_EQ(call().memory_fill(stream, last, 7, 1, 1), XHAL_SUCCESS) << last_text;
+    EXPECT_EQ(read_back<char>(stream, last, 1).front(), 7);
+    void* reserved = nullptr;
+    EXPECT_EQ(call().vmm_reserve(machine.device(), uint64_t{16} << 30, 0, nullptr, &reserved), XHAL_SUCCESS)
+        << last_text;
+    std::exit(testing::Test::HasFailure() ? 1 : 42);
+  };
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(use_all("memory=64g", 2), testing::ExitedWithCode(42), "");
+  EXPECT_EXIT(use_all("memory=32g,devices=4", 4), testing::ExitedWithCode(42), "");
+  EXPECT_EXIT(use_all("memory=64g,devices=64", 64), testing::ExitedWithCode(42), "");
+}
+
 TEST(SimLife, InstancesGoWithoutTouchingEachOther) {
   const Machine stays;
   const xhal_stream_t stream = make_stream(stays.device());
@@ -193,6 +223,34 @@ TEST(SimLife, AChildMakesItsOwnInstanceWhileTheParentWorks) {
   stop.store(true);
   busy.join();
   EXPECT_EQ(read_back<unsigned char>(stream, memory, 4096), std::vector<unsigned char>(4096, 1));
+}
+
+// A file in memory lives as long as some process has it open.
+TEST(SimLife, AChildHoldsNoneOfTheParentsFilesOpen) {
+  const Machine parent;
+  const xhal_device_t device = parent.device();
+  for (const uint32_t kind : {XHAL_MEMORY_DEVICE, XHAL_MEMORY_PINNED, XHAL_MEMORY_MANAGED})
+    allocate(device, 4096, kind);
+  load_test_image(device);
+  // Looks without allocating, which not every child may.
+  const auto count = [] {
+    int files = 0;
+    for (int fd = 0; fd < 1024; ++fd) {
+      char path[64];
+      char target[256] = {};
+      std::snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+      if (readlink(path, target, sizeof(target) - 1) > 0 && std::strstr(target, "xhal-sim") != nullptr)
+        ++files;
+    }
+    return files;
+  };
+  EXPECT_EQ(count(), 3) << "a device's memory, pinned memory and an image";
+  const pid_t child = fork();
+  if (child == 0) _exit(count());
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(count(), 3);
 }
 
 TEST(SimLife, AnInstanceThatOnlyLookedAroundWorksInTheChild) {

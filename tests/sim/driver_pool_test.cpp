@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <functional>
 #include <thread>
 
 #include "harness.hpp"
@@ -34,6 +35,13 @@ class DevicePools : public testing::Test {
     EXPECT_EQ(call().device_get_memory_info(device, &value), XHAL_SUCCESS);
     return value.free_bytes;
   }
+  // What telemetry tells of the device's memory that this process holds.
+  [[nodiscard]] uint64_t held() const {
+    auto one = sized<xhal_metric_t>();
+    one.metric = XHAL_METRIC_PROCESS_MEMORY;
+    EXPECT_EQ(call().device_read_metrics(device, 1, sizeof(one), &one), XHAL_SUCCESS) << last_text;
+    return static_cast<uint64_t>(one.value);
+  }
   [[nodiscard]] xhal_pointer_attributes_t attributes(const void* pointer) const {
     auto a = sized<xhal_pointer_attributes_t>();
     EXPECT_EQ(call().driver_get_pointer_attributes(machine.handle, pointer, &a), XHAL_SUCCESS);
@@ -61,6 +69,120 @@ TEST_F(DevicePools, MemoryIsUsedBehindItsAllocation) {
   }
   expect_synchronized(stream);
   EXPECT_EQ(std::count(out, out + 1000, 8u), 1000);
+}
+
+TEST_F(DevicePools, WhoWaitsForAnEventBehindTheFreeHasTheMemoryAtOnce) {
+  const xhal_pool_t pool = create(0, kMiB);
+  const xhal_stream_t other = make_stream(device);
+  const xhal_stream_t third = make_stream(device);
+  const xhal_event_t event = make_event(device);
+  auto* out = static_cast<uint8_t*>(allocate(device, 2 * kMiB, XHAL_MEMORY_PINNED));
+  void* const first = take(pool, stream, kMiB);
+  ASSERT_EQ(call().memory_fill(stream, first, 1, 1, kMiB), XHAL_SUCCESS);
+  {
+    Gate gate(stream);
+    ASSERT_EQ(call().memory_copy(stream, out, first, kMiB), XHAL_SUCCESS);
+    ASSERT_EQ(call().pool_free(pool, stream, first), XHAL_SUCCESS);
+    ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS);
+    ASSERT_EQ(call().stream_wait_event(other, event, 0), XHAL_SUCCESS);
+    void* const second = take(pool, other, kMiB);
+    EXPECT_EQ(second, first);
+    ASSERT_EQ(call().memory_fill(other, second, 2, 1, kMiB), XHAL_SUCCESS);
+    ASSERT_EQ(call().memory_copy(other, out + kMiB, second, kMiB), XHAL_SUCCESS);
+    ASSERT_EQ(call().pool_free(pool, other, second), XHAL_SUCCESS);
+    void* pointer = nullptr;
+    EXPECT_EQ(call().pool_allocate(pool, third, kMiB, &pointer), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+    EXPECT_EQ(call().pool_allocate(pool, stream, kMiB, &pointer), XHAL_ERROR_OUT_OF_DEVICE_MEMORY)
+        << "the first stream does not follow the second";
+  }
+  expect_synchronized(other);
+  EXPECT_EQ(std::count(out, out + kMiB, 1), static_cast<std::ptrdiff_t>(kMiB)) << "written over too early";
+  EXPECT_EQ(std::count(out + kMiB, out + 2 * kMiB, 2), static_cast<std::ptrdiff_t>(kMiB));
+  EXPECT_NE(take(pool, third, kMiB), nullptr) << "everybody's by now";
+}
+
+// The follower's wait is dropped by its own failure; the memory that it was given for it is still the first stream's.
+TEST_F(DevicePools, AFollowerThatFailsHandsNothingOnTooEarly) {
+  const xhal_pool_t pool = create(0, kMiB);
+  const xhal_module_t module = load_test_image(device);
+  const xhal_stream_t follower = make_stream(device);
+  const xhal_stream_t third = make_stream(device);
+  const xhal_event_t event = make_event(device);
+  void* const first = take(pool, stream, kMiB);
+  {
+    Gate gate(stream);
+    ASSERT_EQ(call().memory_fill(stream, first, 1, 1, kMiB), XHAL_SUCCESS);
+    ASSERT_EQ(call().pool_free(pool, stream, first), XHAL_SUCCESS);
+    ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS);
+    {
+      Gate behind(follower);
+      ASSERT_EQ(run(follower, get_kernel(module, "trap"), {value(uint64_t{0})}), XHAL_SUCCESS) << last_text;
+      ASSERT_EQ(call().stream_wait_event(follower, event, 0), XHAL_SUCCESS);
+      ASSERT_EQ(take(pool, follower, kMiB), first);
+    }
+    EXPECT_EQ(call().stream_synchronize(follower, XHAL_WAIT_FOREVER), XHAL_ERROR_LAUNCH_FAILED);
+    ASSERT_EQ(call().pool_free(pool, follower, first), XHAL_SUCCESS);
+    void* pointer = nullptr;
+    EXPECT_EQ(call().pool_allocate(pool, third, kMiB, &pointer), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  }
+  expect_synchronized(stream);
+  EXPECT_EQ(take(pool, third, kMiB), first);
+}
+
+// A graph may be launched on any stream: what its capture's stream alone may have is not for it.
+TEST_F(DevicePools, ACapturedAllocationGetsNothingThatItsStreamStillUses) {
+  const xhal_pool_t pool = create(0, 2 * kMiB);
+  void* const first = take(pool, stream, kMiB);
+  Gate gate(stream);
+  ASSERT_EQ(call().pool_free(pool, stream, first), XHAL_SUCCESS);
+  ASSERT_EQ(call().stream_begin_capture(stream, XHAL_CAPTURE_RELAXED), XHAL_SUCCESS) << last_text;
+  void* captured = nullptr;
+  ASSERT_EQ(call().pool_allocate(pool, stream, kMiB, &captured), XHAL_SUCCESS) << last_text;
+  EXPECT_NE(captured, first);
+  xhal_graph_t graph = nullptr;
+  ASSERT_EQ(call().stream_end_capture(stream, &graph), XHAL_SUCCESS) << last_text;
+  EXPECT_EQ(take(pool, stream, kMiB), first);
+}
+
+TEST_F(DevicePools, ACaptureThatEndsWithItsStreamGivesItsMemoryBack) {
+  const uint64_t before = free_bytes();
+  for (const bool pool_goes_first : {true, false}) {
+    const xhal_pool_t pool = create(0, 2 * kMiB);
+    const xhal_stream_t captures = make_stream(device);
+    ASSERT_EQ(call().stream_begin_capture(captures, XHAL_CAPTURE_RELAXED), XHAL_SUCCESS) << last_text;
+    void* captured = nullptr;
+    ASSERT_EQ(call().pool_allocate(pool, captures, kMiB, &captured), XHAL_SUCCESS) << last_text;
+    if (pool_goes_first) {
+      ASSERT_EQ(call().pool_destroy(pool), XHAL_SUCCESS) << last_text;
+    }
+    EXPECT_EQ(call().stream_destroy(captures), XHAL_SUCCESS) << last_text;
+    if (!pool_goes_first) {
+      ASSERT_EQ(call().pool_destroy(pool), XHAL_SUCCESS) << last_text;
+    }
+    EXPECT_EQ(free_bytes(), before);
+  }
+}
+
+TEST_F(DevicePools, ASynchroniseAppliesTheThreshold) {
+  const xhal_pool_t pool = create(kMiB);
+  const xhal_event_t event = make_event(device);
+  const uint64_t before = free_bytes();
+  using Wait = std::function<void()>;
+  const Wait waits[] = {
+      [&] { EXPECT_EQ(call().stream_synchronize(stream, XHAL_WAIT_FOREVER), XHAL_SUCCESS); },
+      [&] { EXPECT_EQ(call().event_synchronize(event, XHAL_WAIT_FOREVER), XHAL_SUCCESS); },
+      [&] { EXPECT_EQ(call().device_synchronize(device, XHAL_WAIT_FOREVER), XHAL_SUCCESS); },
+  };
+  for (const Wait& wait : waits) {
+    void* const memory = take(pool, stream, 3 * kMiB);
+    ASSERT_EQ(call().memory_fill(stream, memory, 1, 1, kMiB), XHAL_SUCCESS);
+    ASSERT_EQ(call().pool_free(pool, stream, memory), XHAL_SUCCESS);
+    ASSERT_EQ(call().event_record(event, stream, 0), XHAL_SUCCESS);
+    wait();
+    // Telemetry looks at no pool.
+    EXPECT_EQ(held(), kMiB);
+  }
+  EXPECT_EQ(free_bytes(), before - kMiB);
 }
 
 TEST_F(DevicePools, FreedMemoryIsGivenToWhoComesBehindAlone) {

@@ -298,6 +298,23 @@ TEST_F(VirtualMemory, AfterAResetItCanOnlyBeTakenApart) {
   EXPECT_EQ(call().physical_destroy(physical), XHAL_SUCCESS);
 }
 
+TEST_F(VirtualMemory, PhysicalMemoryIsTakenFromPoolsThatDoNotUseIt) {
+  const Machine own("memory=64m");
+  const xhal_stream_t of_own = make_stream(own.device());
+  auto desc = sized<xhal_pool_desc_t>();
+  desc.release_threshold = UINT64_MAX;
+  xhal_pool_t pool = nullptr;
+  void* pointer = nullptr;
+  xhal_physical_t all = nullptr;
+  ASSERT_EQ(call().pool_create(own.device(), &desc, &pool), XHAL_SUCCESS);
+  ASSERT_EQ(call().pool_allocate(pool, of_own, 32 * kMiB, &pointer), XHAL_SUCCESS);
+  EXPECT_EQ(call().physical_create(own.device(), 64 * kMiB, 0, &all), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_NE(last_text.find("do not fit: 33554432 of 67108864"), std::string::npos) << last_text;
+  ASSERT_EQ(call().pool_free(pool, of_own, pointer), XHAL_SUCCESS);
+  expect_synchronized(of_own);
+  EXPECT_EQ(call().physical_create(own.device(), 64 * kMiB, 0, &all), XHAL_SUCCESS) << last_text;
+}
+
 TEST_F(VirtualMemory, TheInstancesEndTakesAll) {
   for (int i = 0; i < 3; ++i) {
     const Machine own("memory=64m");

@@ -14,7 +14,7 @@ namespace xhal::sim {
 
 class FakeHost final : public StreamHost {
  public:
-  explicit FakeHost(uint32_t units = 2) : scheduler_(units) {}
+  explicit FakeHost(uint32_t units = 2, const Oddness& odd = {}) : scheduler_(units, odd) {}
   WorkerPool& scheduler() override { return scheduler_; }
   ProgressPool& progresses() override { return progresses_; }
   FaultLog& faults() override { return faults_; }
@@ -63,9 +63,7 @@ class Streams {
 };
 
 inline xhal_result_t call(Stream& stream, xhal_host_fn function, void* user) {
-  return stream.submit("test", 0, [&](Op& op) {
-    op.body.emplace<HostFunctionOp>(HostFunctionOp{function, user});
-  });
+  return stream.submit([&](Op& op) { op.make(HostFunctionOp{function, user}); });
 }
 
 inline xhal_result_t synchronize(Stream& stream, Scheduler& scheduler) {

@@ -38,6 +38,19 @@ TEST(FreeSpace, RefusesWhatDoesNotFitAndAlignmentsThatNoAddressHas) {
   EXPECT_EQ(space.take(1, 1), std::nullopt);
 }
 
+TEST(FreeSpace, TakesTheVeryAddressesOrNone) {
+  FreeSpace space({1000, 2000});
+  ASSERT_TRUE(space.take_at({1200, 1300}));
+  EXPECT_FALSE(space.take_at({1200, 1300}));
+  EXPECT_FALSE(space.take_at({1100, 1201})) << "a part of it is taken";
+  EXPECT_FALSE(space.take_at({1900, 2001})) << "it ends behind the range";
+  EXPECT_FALSE(space.take_at({900, 1100})) << "it begins before the range";
+  EXPECT_TRUE(space.take_at({1000, 1200})) << "up to a neighbour, from the beginning";
+  EXPECT_TRUE(space.take_at({1900, 2000})) << "up to the end";
+  EXPECT_EQ(space.holes(), 1U);
+  EXPECT_EQ(space.largest(), 600U);
+}
+
 TEST(FreeSpace, MergesWithBothNeighboursAndTellsTheHole) {
   FreeSpace space({0, 300});
   ASSERT_EQ(space.take(100, 1), 0u);

@@ -179,6 +179,31 @@ TEST(Image, AFormerVersionIsToldToBeBuiltAnew) {
   EXPECT_NE(failure.text.find("build it anew"), std::string::npos) << failure.text;
 }
 
+TEST(Image, KnowsItsGlobalVariables) {
+  Image::Failure failure;
+  const auto image = Image::load(bytes_of(XHAL_TEST_IMAGE), "", usable_targets(), failure);
+  ASSERT_NE(image, nullptr) << failure.text;
+  ASSERT_EQ(image->globals().size(), 2u);
+  const GlobalCode& sums = image->globals()[0];
+  EXPECT_EQ(sums.name, "sums");
+  EXPECT_EQ(sums.size, 32u);
+  uint64_t first = 0;
+  std::memcpy(&first, sums.initial, sizeof(first));
+  EXPECT_EQ(first, 5u);
+  EXPECT_EQ(image->globals()[1].alignment, 4096u);
+  EXPECT_EQ(image->globals()[1].initial, nullptr);
+  EXPECT_EQ(image->find("bump")->globals, nullptr) << "they have no memory yet";
+}
+
+TEST(Image, OneOfVersion2IsLoadedWithoutGlobalVariables) {
+  Image::Failure failure;
+  const auto image = Image::load(bytes_of(XHAL_TEST_IMAGE_2), "x86-64-v2", usable_targets(), failure);
+  ASSERT_NE(image, nullptr) << failure.text;
+  EXPECT_TRUE(image->globals().empty());
+  xhal_native_frame frame = {};
+  image->find("empty")->run_groups(&frame);
+}
+
 TEST(Image, ThreadsMayLoadAndUnloadAtOnce) {
   const auto bytes = bytes_of(XHAL_TEST_IMAGE);
   std::vector<std::thread> threads;
@@ -202,14 +227,20 @@ class Describe : public testing::Test {
   static void nothing(xhal_native_frame*) {}
   xhal_native_param param = {"p", XHAL_NATIVE_PARAM_VALUE, 0, 4, 4};
   xhal_native_kernel kernels[2] = {{"a", nothing, &param, 1, 64, 0, 0}, {"b", nothing, &param, 1, 64, 0, 0}};
+  uint64_t words[2] = {1, 2};
+  xhal_native_global first = {"x", 16, 8, words};
+  xhal_native_global second = {"y", 4, 4096, nullptr};
+  const xhal_native_global* globals[2] = {&first, &second};
   xhal_native_image image = {
-      XHAL_NATIVE_IMAGE_MAGIC, sizeof(image), sizeof(kernels[0]), "x86-64-v2", kernels, 2, 0};
+      XHAL_NATIVE_IMAGE_MAGIC, sizeof(image), sizeof(kernels[0]), "x86-64-v2", kernels, 2, 2, globals};
 
   bool describe() {
     std::vector<KernelCode> out;
+    described.clear();
     why.clear();
-    return Image::describe(image, out, why);
+    return Image::describe(image, out, described, why);
   }
+  std::vector<GlobalCode> described;
   std::string why;
 };
 
@@ -290,6 +321,50 @@ TEST_F(Describe, OddAlignment) {
 TEST_F(Describe, HugeAlignment) {
   param.alignment = 4096;
   EXPECT_FALSE(describe());
+}
+TEST_F(Describe, GlobalsAreTold) {
+  ASSERT_TRUE(describe()) << why;
+  ASSERT_EQ(described.size(), 2u);
+  EXPECT_EQ(described[0].name, "x");
+  EXPECT_EQ(described[1].size, 4u);
+}
+TEST_F(Describe, Version2EndsBeforeItsGlobals) {
+  image.magic = XHAL_NATIVE_IMAGE_MAGIC_2;
+  image.struct_size = offsetof(xhal_native_image, globals);
+  ASSERT_TRUE(describe()) << why;
+  EXPECT_TRUE(described.empty());
+  image.struct_size -= 8;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, NoGlobals) {
+  image.globals = nullptr;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, TooManyGlobals) {
+  image.global_count = UINT32_MAX;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, NullGlobal) {
+  globals[1] = nullptr;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, GlobalWithoutAName) {
+  second.name = nullptr;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, TwiceTheSameGlobal) {
+  second.name = "x";
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, GlobalOfNoSize) {
+  second.size = 0;
+  EXPECT_FALSE(describe());
+}
+TEST_F(Describe, GlobalsOfImpossibleAlignments) {
+  for (const uint64_t alignment : {uint64_t{0}, uint64_t{3}, uint64_t{8192}, ~uint64_t{0}}) {
+    second.alignment = alignment;
+    EXPECT_FALSE(describe()) << alignment;
+  }
 }
 
 }  // namespace

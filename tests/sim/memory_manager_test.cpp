@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <numeric>
+#include <thread>
 #include <vector>
 
 #include "memory/memory.hpp"
@@ -138,6 +141,20 @@ TEST_F(MemoryManager, DevicesAndKindsCountApart) {
   EXPECT_EQ(more, nullptr);
 }
 
+TEST_F(MemoryManager, WhatHasMemoryButNoSuchAddressSaysSo) {
+  void* more = nullptr;
+  // The device's 8 MiB of addresses have one multiple of 32 MiB at most.
+  EXPECT_EQ(memory->allocate(0, XHAL_MEMORY_DEVICE, 4096, uint64_t{1} << 63, 1, &more, why),
+            XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(why, "the device has no address that is a multiple of 9223372036854775808");
+  xhal_result_t result = XHAL_SUCCESS;
+  for (int i = 0; i < 3 && result == XHAL_SUCCESS; ++i)
+    result = memory->allocate(0, XHAL_MEMORY_DEVICE, 4096, 32 * kMiB, ++ids, &more, why);
+  EXPECT_EQ(result, XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_NE(why.find("no 4096 bytes in a row at a multiple of 33554432"), std::string::npos) << why;
+  EXPECT_NE(why.find("smaller alignment"), std::string::npos) << why;
+}
+
 TEST_F(MemoryManager, RegistersMappedHostMemoryThatNobodyHas) {
   std::vector<char> host(10'000);
   EXPECT_EQ(memory->add_registered(0, host.data() + 100, 5000, 1, why), XHAL_SUCCESS) << why;
@@ -191,6 +208,11 @@ TEST_F(MemoryManager, ArgumentsOfLaunchesAreOnesThatTheDeviceReaches) {
   void* pinned = allocate(100, XHAL_MEMORY_PINNED);
   EXPECT_EQ(check(nullptr), XHAL_SUCCESS);
   EXPECT_EQ(check(&problem), XHAL_SUCCESS);
+  for (const uint64_t address :
+       {uint64_t{8}, uint64_t{1} << 47, uint64_t{0xffff'8000'0000'0000}, UINT64_MAX}) {
+    EXPECT_EQ(check(reinterpret_cast<void*>(address)), XHAL_ERROR_INVALID_POINTER) << std::hex << address;
+    EXPECT_STREQ(problem, "is no address of this process");
+  }
   for (void* pointer : {device, pinned}) {
     EXPECT_EQ(check(pointer), XHAL_SUCCESS);
     EXPECT_EQ(check(pointer, 100), XHAL_SUCCESS);
@@ -311,6 +333,47 @@ TEST_F(MemoryManager, AShareMayEndBeforeTheFree) {
   memory->end_share(reinterpret_cast<uint64_t>(pointer), share.id);
   ASSERT_EQ(free(pointer), XHAL_SUCCESS);
   EXPECT_EQ(memory->info(0).free_bytes, 4 * kMiB);
+}
+
+// Threads add while the bytes move to a file of their own: nothing is lost. Some rounds, since a short move may meet nobody.
+TEST_F(MemoryManager, AnExportMovesMemoryUnderWhoWrites) {
+  constexpr uint64_t kSize = 3 * kMiB + 100;
+  for (int round = 0; round < 8; ++round) {
+    auto* const pointer = static_cast<std::byte*>(allocate(kSize));
+    auto* const words = reinterpret_cast<std::atomic<uint64_t>*>(pointer + window.distance());
+    std::fill_n(words, kSize / 8, uint64_t{0});
+    std::atomic<bool> stop{false};
+    std::atomic<size_t> running{0};
+    std::vector<uint64_t> added(3);
+    std::vector<std::thread> threads;
+    for (uint64_t t = 0; t < added.size(); ++t) {
+      threads.emplace_back([&, t] {
+        uint64_t count = 0;
+        for (uint64_t i = t; !stop.load(std::memory_order_relaxed); i += 513) {
+          words[i % (kSize / 8)].fetch_add(1, std::memory_order_relaxed);
+          if (++count == 1000) running.fetch_add(1);
+        }
+        added[t] = count;
+      });
+    }
+    while (running.load() != added.size()) std::this_thread::yield();
+    int32_t fd = -1;
+    const xhal_result_t result = memory->export_file(0, pointer, false, fd, why);
+    stop.store(true);
+    for (std::thread& thread : threads) thread.join();
+    if (result == XHAL_ERROR_BUSY) {
+      EXPECT_NE(why.find("userfaultfd"), std::string::npos) << why;
+      GTEST_SKIP() << "the system holds nobody's writes";
+    }
+    ASSERT_EQ(result, XHAL_SUCCESS) << why;
+    const uint64_t expected = std::accumulate(added.begin(), added.end(), uint64_t{0});
+    std::vector<uint64_t> seen(kSize / 8);
+    EXPECT_EQ(pread(fd, seen.data(), kSize / 8 * 8, 0), static_cast<ssize_t>(kSize / 8 * 8));
+    EXPECT_EQ(std::accumulate(seen.begin(), seen.end(), uint64_t{0}), expected);
+    EXPECT_TRUE(std::equal(seen.begin(), seen.end(), words)) << "the memory is the file's by now";
+    close(fd);
+    EXPECT_EQ(free(pointer), XHAL_SUCCESS);
+  }
 }
 
 TEST_F(MemoryManager, SharesThatAreNoneAreRefused) {

@@ -33,7 +33,8 @@ TEST(Options, AreTakenOverAndLaterOnesWin) {
                   {"units", "7"},
                   {"devices", "64"},
                   {"pinned", "1m"},
-                  {"staging", "8k"}},
+                  {"staging", "8k"},
+                  {"ipc_answer_ms", "50"}},
                  options),
             XHAL_SUCCESS);
   EXPECT_EQ(options.devices, 64u);
@@ -41,6 +42,21 @@ TEST(Options, AreTakenOverAndLaterOnesWin) {
   EXPECT_EQ(options.units, 7u);
   EXPECT_EQ(options.pinned_bytes, uint64_t{1} << 20);
   EXPECT_EQ(options.staging_bytes, 8192u);
+  EXPECT_EQ(options.ipc_answer_ms, 50u);
+}
+
+TEST(Options, OddWaysAreJoinedAndBringTheirClaims) {
+  Options options;
+  ASSERT_EQ(read({{"odd", "lazy+reuse"}, {"slow", "1000"}, {"level", "2"}}, options), XHAL_SUCCESS);
+  EXPECT_TRUE(options.odd.has(Oddity::kLazy) && options.odd.has(Oddity::kReuse));
+  EXPECT_FALSE(options.odd.has(Oddity::kOneWorker));
+  EXPECT_EQ(options.odd.slow, 1000u);
+  EXPECT_EQ(options.level, 2u);
+  ASSERT_EQ(read({{"odd", "one_worker"}, {"units", "8"}}, options), XHAL_SUCCESS);
+  EXPECT_EQ(options.units, 1u);
+  EXPECT_EQ(options.withdrawn, bit_of(XHAL_FEATURE_CROSS_STREAM_PROGRESS));
+  for (const char* text : {"", "lasy", "lazy+", "+lazy", "slow", "scarce"})
+    EXPECT_EQ(read({{"odd", text}}, options), XHAL_ERROR_INVALID_ARGUMENT) << text;
 }
 
 TEST(Options, WithdrawnFeaturesTakeAlongWhatNeedsThem) {
@@ -86,6 +102,7 @@ TEST(Options, WhatIsNotLegalIsRefusedAndChangesNothing) {
                                   {"memory", "1048577"},    {"memory", "lots"},
                                   {"units", "0"},           {"units", "65537"},
                                   {"pinned", "0"},          {"staging", "1"},
+                                  {"ipc_answer_ms", "0"},   {"ipc_answer_ms", "3600001"},
                                   {"no_such", "1"},         {"", "1"},
                                   {"features", ""},         {"features", "-"},
                                   {"features", "kernel"},   {"features", "-kernel-"},

@@ -153,5 +153,71 @@ TEST(ProgressPool, AFailedOneIsNotUsedAgainAHealthyOneGoesOnCounting) {
   EXPECT_EQ(failed->status(1), XHAL_ERROR_LAUNCH_FAILED);
 }
 
+// A stream's progress after one operation that was done and one that failed.
+struct FailedStream {
+  explicit FailedStream(ProgressPool& pool) : progress(pool.take()), done(progress->submitted() + 1) {
+    progress->submit(done + 1);
+    progress->retire(done);
+    fault = faults.add(kFault);
+    progress->fail(done + 1, fault);
+    progress->retire(done + 1);
+  }
+  FaultLog faults;
+  Progress* progress;
+  uint64_t done;
+  const Fault* fault = nullptr;
+};
+
+TEST(ProgressPool, AFailureThatNobodyCanAskForIsForgotten) {
+  ProgressPool pool;
+  FailedStream gone(pool);
+  gone.progress->name(gone.done);  // an event before the failure
+  pool.give_back_of_gone_stream(gone.progress, gone.faults, gone.fault);
+  EXPECT_EQ(pool.take(), gone.progress);
+  EXPECT_EQ(gone.progress->fault(), nullptr);
+  EXPECT_EQ(gone.progress->submitted(), gone.done + 1);
+  EXPECT_EQ(gone.faults.add({}), gone.fault) << "the record is used again";
+  gone.progress->submit(gone.done + 2);
+  gone.progress->fail(gone.done + 2, gone.fault);
+  gone.progress->retire(gone.done + 2);
+  EXPECT_EQ(gone.progress->status(gone.done), XHAL_SUCCESS) << "whatever becomes of the next stream";
+}
+
+TEST(ProgressPool, AFailureThatAPositionTellsStays) {
+  ProgressPool pool;
+  FailedStream gone(pool);
+  gone.progress->name(gone.done + 1);
+  gone.progress->name(gone.done);
+  pool.give_back_of_gone_stream(gone.progress, gone.faults, gone.fault);
+  EXPECT_NE(pool.take(), gone.progress);
+  EXPECT_NE(gone.faults.add({}), gone.fault);
+  EXPECT_EQ(gone.progress->status(gone.done + 1), XHAL_ERROR_LAUNCH_FAILED);
+}
+
+TEST(ProgressPool, ARecordThatOthersTellStays) {
+  ProgressPool pool;
+  FailedStream gone(pool);
+  pool.give_back_of_gone_stream(gone.progress, gone.faults, nullptr);
+  EXPECT_EQ(pool.take(), gone.progress);
+  EXPECT_NE(gone.faults.add({}), gone.fault);
+}
+
+TEST(ProgressPool, AFailureStaysWhileSomebodyLooks) {
+  ProgressPool pool;
+  FailedStream gone(pool);
+  {
+    const ProgressPool::Look first(pool);
+    {
+      const ProgressPool::Look second(pool);
+      pool.give_back_of_gone_stream(gone.progress, gone.faults, gone.fault);
+    }
+    EXPECT_NE(pool.take(), gone.progress);
+    EXPECT_EQ(gone.progress->status(gone.done + 1), XHAL_ERROR_LAUNCH_FAILED);
+    EXPECT_EQ(gone.progress->fault(), gone.fault);
+  }
+  EXPECT_EQ(pool.take(), gone.progress);
+  EXPECT_EQ(gone.progress->fault(), nullptr);
+}
+
 }  // namespace
 }  // namespace xhal::sim

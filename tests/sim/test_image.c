@@ -132,11 +132,39 @@ static void run_scratch(xhal_native_frame* frame) {
     *frame->scratch_free = free_scratch;
     __atomic_fetch_add(&scratches_alive, 1u, __ATOMIC_RELAXED);
   }
-  out[0] = ++scratch->groups;
+  __atomic_store_n(&out[0], ++scratch->groups, __ATOMIC_RELAXED);
 }
 /* An image that is unloaded with scratch of its own left has lost memory, and free_scratch is gone. */
 __attribute__((destructor)) static void unloaded(void) {
   if (__atomic_load_n(&scratches_alive, __ATOMIC_RELAXED) != 0) abort();
+}
+
+/*
+ * Comes in words[0] and spins until `count` groups have come; words[1] counts those whose local memory was another one's meanwhile.
+ * Without `asks` nobody is told that it spins. Group `fails` traps and does not come.
+ */
+static void run_meet(xhal_native_frame* frame) {
+  uint32_t* words = global_argument(frame, 0);
+  volatile uint64_t* local = (volatile uint64_t*)frame->arguments[4];
+  if (group_number(frame) == value_u32(frame, 3)) {
+    frame->trapped = 1;
+    return;
+  }
+  *local = group_number(frame);
+  __atomic_fetch_add(&words[0], 1u, __ATOMIC_ACQ_REL);
+  while (__atomic_load_n(&words[0], __ATOMIC_ACQUIRE) < value_u32(frame, 1)) {
+    if (value_u32(frame, 2) != 0 && frame->relax(frame->relax_context) != 0) return;
+  }
+  if (*local != group_number(frame)) __atomic_fetch_add(&words[1], 1u, __ATOMIC_RELAXED);
+}
+
+/* Adds to each of the first global's words, and counts the group in the second; *out = what that was. */
+static void run_bump(xhal_native_frame* frame) {
+  uint64_t* sums = resolve(frame, frame->globals[0]);
+  uint32_t* count = resolve(frame, frame->globals[1]);
+  uint32_t* out = global_argument(frame, 0);
+  for (int i = 0; i < 4; ++i) sums[i] += value_u64(frame, 1);
+  *out = (*count)++;
 }
 
 /* Each of the functions above runs one group; the driver asks for a row of them. */
@@ -158,6 +186,8 @@ ROW(chase)
 ROW(locals)
 ROW(values)
 ROW(scratch)
+ROW(meet)
+ROW(bump)
 
 /* A table in C: short names, and plain ones for constants. NOLINTBEGIN(readability-identifier-naming) */
 enum { VALUE = XHAL_NATIVE_PARAM_VALUE, GLOBAL = XHAL_NATIVE_PARAM_GLOBAL, LOCAL = XHAL_NATIVE_PARAM_LOCAL };
@@ -182,6 +212,13 @@ static const xhal_native_param values_params[] = {{"out", GLOBAL, W, 8, 8},
                                                   {"wide", VALUE, 0, sizeof(struct wide), 64}};
 static const xhal_native_param scratch_params[] = {{"out", GLOBAL, W, 8, 8}};
 
+static const xhal_native_param meet_params[] = {{"words", GLOBAL, R | W, 8, 8},
+                                                {"count", VALUE, 0, 4, 4},
+                                                {"asks", VALUE, 0, 4, 4},
+                                                {"fails", VALUE, 0, 4, 4},
+                                                {"local", LOCAL, 0, 0, 1}};
+static const xhal_native_param bump_params[] = {{"out", GLOBAL, W, 8, 8}, {"add", VALUE, 0, 8, 8}};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 static const xhal_native_kernel kernels[] = {
     {"empty", rows_of_empty, 0, 0, 1024, 0, 0},
@@ -193,29 +230,42 @@ static const xhal_native_kernel kernels[] = {
     {"locals", rows_of_locals, locals_params, COUNT(locals_params), 1024, 512, 0},
     {"values", rows_of_values, values_params, COUNT(values_params), 1024, 0, 0},
     {"scratch", rows_of_scratch, scratch_params, COUNT(scratch_params), 1024, 0, 0},
+    {"meet", rows_of_meet, meet_params, COUNT(meet_params), 1024, 0, 0},
+    {"bump", rows_of_bump, bump_params, COUNT(bump_params), 1024, 0, 0},
 };
+
+static const uint64_t first_sums[4] = {5, 6, 7, UINT64_C(1) << 40};
+static const xhal_native_global sums = {"sums", sizeof(first_sums), 8, first_sums};
+static const xhal_native_global group_count = {"count", 4, 4096, 0};
+static const xhal_native_global* const globals[] = {&sums, &group_count};
 /* NOLINTEND(readability-identifier-naming) */
 
 #if defined(TEST_NO_SYMBOL)
 __attribute__((visibility("default"))) const int xhal_something_else = 1;
 const xhal_native_kernel* xhal_unused_kernels(void) { return kernels; }
+const xhal_native_global* xhal_unused_global(void) { return globals[0]; }
 #else
 #if defined(TEST_FORMER_VERSION)
 #define IMAGE xhal_native_image_v1
-#else
+#elif defined(TEST_VERSION_2)
 #define IMAGE xhal_native_image_v2
+#else
+#define IMAGE xhal_native_image_v3
 #endif
 __attribute__((visibility("default"))) extern const xhal_native_image IMAGE;
 const xhal_native_image IMAGE = {
 #if defined(TEST_BAD_MAGIC)
     42,
+#elif defined(TEST_VERSION_2)
+    XHAL_NATIVE_IMAGE_MAGIC_2,
 #else
     XHAL_NATIVE_IMAGE_MAGIC,
 #endif
+#if defined(TEST_VERSION_2)
+    /* The interface's next version put other things behind this. */
+    offsetof(xhal_native_image, globals),
+#else
     sizeof(xhal_native_image),
-    sizeof(xhal_native_kernel),
-    TEST_TARGET,
-    kernels,
-    COUNT(kernels),
-    0};
+#endif
+    sizeof(xhal_native_kernel), TEST_TARGET, kernels, COUNT(kernels), COUNT(globals), globals};
 #endif

@@ -23,8 +23,8 @@ class AtTheEnd final : public Attachment {
   const std::function<void()> work_;
 };
 xhal_result_t submit_work(Stream& stream, std::function<void()> work) {
-  return stream.submit("test", 0, [&](Op& op) {
-    op.body.emplace<WaitOp>(WaitOp{Position{}});
+  return stream.submit([&](Op& op) {
+    op.make(WaitOp{Position{}});
     op.attachment = std::make_unique<AtTheEnd>(std::move(work));
   });
 }
@@ -142,6 +142,37 @@ TEST(WorkerPool, WhatAWorkerTooManyMadeReadyIsRun) {
   hold.release();
   EXPECT_EQ(synchronize(second, host.scheduler()), XHAL_SUCCESS);
   EXPECT_EQ(synchronize(keeper, host.scheduler()), XHAL_SUCCESS);
+}
+
+// What waits for one event becomes ready by one worker, which runs only one of them; the others must not wait for that one.
+TEST(WorkerPool, EachOfSeveralThatBecomeReadyAtOnceIsTaken) {
+  for (const uint32_t units : {1u, 2u, 4u}) {
+    FakeHost host(units);
+    Streams streams(host);
+    Stream& first = streams.make();
+    Hold hold;
+    ASSERT_EQ(call(first, &Hold::wait, &hold), XHAL_SUCCESS);
+    hold.entered.wait(false);
+    Position held;
+    ASSERT_EQ(first.mark(held), XHAL_SUCCESS);
+    constexpr int kWaiters = 4;
+    std::atomic<int> inside{0};
+    std::vector<Stream*> waiters;
+    for (int i = 0; i < kWaiters; ++i) {
+      waiters.push_back(&streams.make());
+      ASSERT_EQ(waiters.back()->wait(held), XHAL_SUCCESS);
+      ASSERT_EQ(submit_work(*waiters.back(),
+                            [&] {
+                              inside.fetch_add(1);
+                              while (inside.load() != kWaiters) std::this_thread::yield();
+                            }),
+                XHAL_SUCCESS);
+    }
+    // Whoever is awake would take one by himself: all but the one that is held sleep.
+    while (host.scheduler().sleepers() + 1 != host.scheduler().workers()) std::this_thread::yield();
+    hold.release();
+    for (Stream* waiter : waiters) EXPECT_EQ(synchronize(*waiter, host.scheduler()), XHAL_SUCCESS);
+  }
 }
 
 TEST(WorkerPool, ThreadsThatAreNotNeededLeave) {

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // soak: random work of several threads over shared streams and devices, compared with what it must come to. See README.md.
-#include <unistd.h>
-
 #include <algorithm>
+#include <atomic>
+#include <barrier>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <mutex>
 #include <random>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
+#include "flatness.hpp"
 #include "thread_soak.hpp"
 
 namespace {
@@ -23,18 +25,21 @@ using Clock = std::chrono::steady_clock;
 
 struct Settings {
   uint64_t seconds = 10;
-  uint64_t operations = 0;  // of each thread; 0: as many as there is time for
+  uint64_t operations = 0;  // of all threads together; 0: as many as there is time for
   uint64_t seed = 0;
   uint64_t threads = 4;
   uint64_t streams = 4;  // of each device
   uint64_t devices = 2;
+  uint64_t leak = 0;  // bytes that thread 0 loses with each step
   std::string backend = "sim";
 };
 
 int usage() {
   std::fputs(
       "usage: soak [--backend NAME] [--seconds N] [--operations N] [--seed N] [--threads N] [--streams N] "
-      "[--devices N]\n"
+      "[--devices N] [--leak BYTES]\n"
+      "--operations: of all threads together, instead of --seconds\n"
+      "--leak: bytes to lose with each step of one thread, to see that it is noticed\n"
       "exit codes: 0 every cell is right and memory is flat; 1 it is not, or a call failed; 2 wrong usage\n",
       stderr);
   return 2;
@@ -54,6 +59,7 @@ bool read(int argc, char** argv, Settings& out) {
                              : option == "--threads"    ? &out.threads
                              : option == "--streams"    ? &out.streams
                              : option == "--devices"    ? &out.devices
+                             : option == "--leak"       ? &out.leak
                                                         : nullptr;
     if (target == nullptr) return false;
     const char* const end = argv[i + 1] + std::strlen(argv[i + 1]);
@@ -63,15 +69,8 @@ bool read(int argc, char** argv, Settings& out) {
   const auto within = [](uint64_t value, uint64_t least, uint64_t most) {
     return value >= least && value <= most;
   };
-  return within(out.threads, 1, 256) && within(out.streams, 1, 4096) && within(out.devices, 1, 64) &&
-         within(out.seconds, 1, 1'000'000);
-}
-
-uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  uint64_t pages = 0;
-  statm >> pages >> pages;
-  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return within(out.leak, 0, 65536) && within(out.threads, 1, 256) && within(out.streams, 1, 4096) &&
+         within(out.devices, 1, 64) && within(out.seconds, 1, 1'000'000);
 }
 
 bool claims(xhal_device_t device, uint32_t feature) {
@@ -92,11 +91,27 @@ SharedDevice open(xhal_device_t device, xhal_driver_t driver, uint64_t streams) 
   SOAK_OK(xhal_module_load(device, &module, &shared.module));
   SOAK_OK(xhal_module_get_kernel(shared.module, "xhal_fold_u64", &shared.fold));
   SOAK_OK(xhal_module_get_kernel(shared.module, "xhal_fold2_u64", &shared.fold2));
+  xhal_device_properties_t properties{};
+  properties.struct_size = sizeof(properties);
+  SOAK_OK(xhal_device_get_properties(device, &properties));
+  if (properties.fault_scope == XHAL_FAULT_SCOPE_STREAM)
+    SOAK_OK(xhal_module_get_kernel(shared.module, "xhal_trap_u32", &shared.trap));
   shared.streams.resize(streams);
   for (xhal_stream_t& stream : shared.streams) SOAK_OK(xhal_stream_create(device, nullptr, &stream));
   if (claims(device, XHAL_FEATURE_POOL)) SOAK_OK(xhal_pool_create(device, nullptr, &shared.pool));
   shared.has_graph = claims(device, XHAL_FEATURE_GRAPH);
   shared.has_value_wait = claims(device, XHAL_FEATURE_VALUE_WAIT);
+  shared.has_managed = claims(device, XHAL_FEATURE_MANAGED);
+  shared.has_register = claims(device, XHAL_FEATURE_REGISTER);
+  shared.has_activity = claims(device, XHAL_FEATURE_ACTIVITY);
+  shared.has_timing = claims(device, XHAL_FEATURE_EVENT_TIMING);
+  shared.has_regions = claims(device, XHAL_FEATURE_COPY_REGION);
+  if (claims(device, XHAL_FEATURE_VMM)) {
+    xhal_vmm_granularity_t granularity{};
+    granularity.struct_size = sizeof(granularity);
+    SOAK_OK(xhal_vmm_get_granularity(device, &granularity));
+    shared.page = granularity.minimum;
+  }
   return shared;
 }
 
@@ -107,13 +122,78 @@ uint64_t free_bytes(xhal_device_t device) {
   return info.free_bytes;
 }
 
-// Samples of the process's memory while the threads run: the first once all is warm.
-struct Flatness {
-  static constexpr uint64_t kSlack = uint64_t{64} << 20;  // what allocators and sanitizers keep
-  uint64_t warm = 0;
-  uint64_t last = 0;
-  [[nodiscard]] bool is_flat() const { return last <= warm + kSlack; }
+// A list that nobody ever frees.
+void* lose(uint64_t bytes, void* former) {
+  void** const block = static_cast<void**>(std::calloc(1, std::max<uint64_t>(bytes, sizeof(void*))));
+  if (block == nullptr) throw Trouble{"no memory is left to lose"};
+  *block = former;
+  return block;
+}
+
+struct Totals {
+  bool failed = false;
+  uint64_t operations = 0;
+  Flatness flatness;
 };
+
+// All threads work, come to rest together, and one takes a sample; as often as there are samples.
+Totals work(const Settings& settings, const std::vector<SharedDevice>& shared) {
+  const auto begin = Clock::now();
+  const std::chrono::duration<double> all(static_cast<double>(settings.seconds));
+  const uint64_t each = (settings.operations + settings.threads - 1) / settings.threads;
+  Totals totals;
+  std::atomic<uint64_t> operations{0};
+  std::atomic<bool> failed{false};
+  std::mutex told;
+  std::barrier rest(static_cast<std::ptrdiff_t>(settings.threads));
+  void* lost = nullptr;
+  const auto live = [&](uint64_t t, uint64_t& step) {
+    ThreadSoak work(shared[t % shared.size()], settings.seed * 1000003 + t);
+    for (size_t round = 1; round <= Flatness::kSamples; ++round) {
+      const auto end = begin + all * round / Flatness::kSamples;
+      const uint64_t target =
+          each / Flatness::kSamples * round + each % Flatness::kSamples * round / Flatness::kSamples;
+      const auto goes_on = [&] {
+        return settings.operations != 0 ? work.operations() < target : step % 64 != 0 || Clock::now() < end;
+      };
+      // One step at least, so that no round is empty.
+      do {
+        work.step();
+        ++step;
+        if (t == 0 && settings.leak != 0) lost = lose(settings.leak, lost);
+      } while (goes_on() && !failed.load(std::memory_order_relaxed));
+      rest.arrive_and_wait();
+      if (t == 0) {
+        for (const SharedDevice& one : shared) synchronize(one);
+        totals.flatness.sample();
+      }
+      rest.arrive_and_wait();
+      if (failed.load(std::memory_order_relaxed)) return;
+    }
+    work.verify();
+    operations += work.operations();
+  };
+  std::vector<std::thread> threads;
+  for (uint64_t t = 0; t < settings.threads; ++t) {
+    threads.emplace_back([&, t] {
+      uint64_t step = 0;
+      try {
+        live(t, step);
+      } catch (const Trouble& trouble) {
+        failed = true;
+        const std::lock_guard lock(told);
+        std::fprintf(stderr, "soak: seed %llu, thread %llu, step %llu: %s\n",
+                     static_cast<unsigned long long>(settings.seed), static_cast<unsigned long long>(t),
+                     static_cast<unsigned long long>(step), trouble.text.c_str());
+      }
+      rest.arrive_and_drop();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  totals.failed = failed;
+  totals.operations = operations;
+  return totals;
+}
 
 int run(const Settings& settings) {
   xhal_instance_desc_t desc{};
@@ -141,55 +221,21 @@ int run(const Settings& settings) {
     shared.push_back(open(device, driver, settings.streams));
     free_before.push_back(free_bytes(device));
   }
-  const auto end = Clock::now() + std::chrono::seconds(settings.seconds);
-  const auto warm = Clock::now() + std::chrono::milliseconds(settings.seconds * 250);
-  std::atomic<uint64_t> operations{0};
-  std::atomic<bool> failed{false};
-  std::mutex told;
-  std::vector<std::thread> threads;
-  Flatness flatness;
-  for (uint64_t t = 0; t < settings.threads; ++t) {
-    threads.emplace_back([&, t] {
-      uint64_t step = 0;
-      try {
-        ThreadSoak work(shared[t % shared.size()], settings.seed * 1000003 + t);
-        const auto goes_on = [&] {
-          return settings.operations != 0 ? work.operations() < settings.operations
-                                          : step % 64 != 0 || Clock::now() < end;
-        };
-        for (; goes_on() && !failed.load(std::memory_order_relaxed); ++step) {
-          work.step();
-          if (t == 0 && step % 1024 == 0 && Clock::now() < warm) flatness.warm = resident_bytes();
-        }
-        work.verify();
-        operations += work.operations();
-      } catch (const Trouble& trouble) {
-        failed = true;
-        const std::lock_guard lock(told);
-        std::fprintf(stderr, "soak: seed %llu, thread %llu, step %llu: %s\n",
-                     static_cast<unsigned long long>(settings.seed), static_cast<unsigned long long>(t),
-                     static_cast<unsigned long long>(step), trouble.text.c_str());
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  if (failed) return 1;
-  flatness.last = resident_bytes();
+  const auto begin = Clock::now();
+  const Totals totals = work(settings, shared);
+  if (totals.failed) return 1;
+  const std::chrono::duration<double> time = Clock::now() - begin;
   for (size_t i = 0; i < shared.size(); ++i) {
     if (shared[i].pool != nullptr) SOAK_OK(xhal_pool_destroy(shared[i].pool));
-    SOAK_OK(xhal_device_synchronize(shared[i].device, XHAL_WAIT_FOREVER));
+    synchronize(shared[i]);
     if (free_bytes(shared[i].device) != free_before[i]) throw Trouble{"device memory is missing in the end"};
   }
   SOAK_OK(xhal_instance_destroy(instance));
-  std::printf(
-      "%llu operations, seed %llu, %llu MiB resident after a quarter of the time and %llu MiB at the end\n",
-      static_cast<unsigned long long>(operations.load()), static_cast<unsigned long long>(settings.seed),
-      static_cast<unsigned long long>(flatness.warm >> 20),
-      static_cast<unsigned long long>(flatness.last >> 20));
-  if (!flatness.is_flat()) {
-    std::fprintf(stderr, "soak: memory is not flat\n");
-    return 1;
-  }
+  std::printf("%llu operations in %.1f s, %.0f a second, seed %llu\n",
+              static_cast<unsigned long long>(totals.operations), time.count(),
+              static_cast<double>(totals.operations) / time.count(),
+              static_cast<unsigned long long>(settings.seed));
+  if (!totals.flatness.report()) return 1;
   std::puts("every cell is right");
   return 0;
 }

@@ -3,10 +3,11 @@
 
 #include <oracles.h>
 
+#include <cstdlib>
 #include <iterator>
+#include <thread>
 
 namespace xhal::soak {
-namespace {
 
 void* allocate(xhal_device_t device, uint32_t kind, uint64_t size) {
   xhal_memory_desc_t desc{};
@@ -18,10 +19,6 @@ void* allocate(xhal_device_t device, uint32_t kind, uint64_t size) {
   return pointer;
 }
 
-constexpr uint64_t kOne = 1;
-
-}  // namespace
-
 void check(const char* call, xhal_result_t result, xhal_result_t expected) {
   if (result == expected) return;
   xhal_error_t error{};
@@ -30,11 +27,22 @@ void check(const char* call, xhal_result_t result, xhal_result_t expected) {
   throw Trouble{std::string(call) + ": " + xhal_result_name(result) + ": " + error.text};
 }
 
+void synchronize(const SharedDevice& shared) {
+  for (;;) {
+    const xhal_result_t result = xhal_device_synchronize(shared.device, XHAL_WAIT_FOREVER);
+    if (shared.trap == nullptr || result != XHAL_ERROR_LAUNCH_FAILED)
+      return check("xhal_device_synchronize", result);
+    std::this_thread::yield();
+  }
+}
+
 ThreadSoak::ThreadSoak(const SharedDevice& shared, uint64_t seed) : shared_(shared), state_(seed) {
   cells_memory_ =
       static_cast<uint64_t*>(allocate(shared.device, XHAL_MEMORY_DEVICE, kCells * sizeof(uint64_t)));
   pinned_ = static_cast<uint64_t*>(allocate(shared.device, XHAL_MEMORY_PINNED, 2 * sizeof(uint64_t)));
   pinned_[0] = pinned_[1] = 0;
+  host_page_ = std::aligned_alloc(kHostPage, kHostPage);
+  if (host_page_ == nullptr) throw Trouble{"no memory"};
   const xhal_stream_t first = shared.streams.front();
   SOAK_OK(xhal_memory_fill(first, cells_memory_, 0, 8, kCells * sizeof(uint64_t)));
   for (size_t i = 0; i < kCells; ++i) {
@@ -44,6 +52,7 @@ ThreadSoak::ThreadSoak(const SharedDevice& shared, uint64_t seed) : shared_(shar
 }
 
 ThreadSoak::~ThreadSoak() {
+  std::free(host_page_);
   for (const Cell& cell : cells_) static_cast<void>(xhal_event_destroy(cell.event));
   static_cast<void>(xhal_memory_free(shared_.device, cells_memory_));
   static_cast<void>(xhal_memory_free(shared_.device, pinned_));
@@ -67,25 +76,29 @@ void ThreadSoak::worked(size_t cell, xhal_stream_t stream) {
   cells_[cell].stream = stream;
 }
 
-void ThreadSoak::launch_fold(size_t cell, xhal_stream_t stream) {
-  const uint64_t op = operations_ * 2 + 1;
+void ThreadSoak::launch(xhal_kernel_t kernel, size_t cell, uint64_t op, xhal_stream_t stream) {
+  const uint64_t rounds = 1;
   const xhal_argument_t arguments[] = {{XHAL_ARGUMENT_MEMORY, XHAL_ACCESS_READ_WRITE, 8, place(cell)},
                                        {XHAL_ARGUMENT_VALUE, 0, sizeof(op), &op},
-                                       {XHAL_ARGUMENT_VALUE, 0, sizeof(kOne), &kOne}};
+                                       {XHAL_ARGUMENT_VALUE, 0, sizeof(rounds), &rounds}};
   xhal_launch_t launch{};
   launch.struct_size = sizeof(launch);
   for (int d = 0; d < 3; ++d) launch.group_count[d] = launch.group_size[d] = 1;
   launch.argument_count = static_cast<uint32_t>(std::size(arguments));
   launch.arguments = arguments;
-  SOAK_OK(xhal_kernel_launch(stream, shared_.fold, &launch));
-  cells_[cell].expected = oracle::mix(cells_[cell].expected, op);
+  SOAK_OK(xhal_kernel_launch(stream, kernel, &launch));
+}
+
+void ThreadSoak::launch_fold(size_t cell, xhal_stream_t stream) {
+  launch(shared_.fold, cell, next_op(), stream);
+  cells_[cell].expected = oracle::mix(cells_[cell].expected, next_op());
 }
 
 void ThreadSoak::fold() {
   const size_t cell = random(kCells);
   const xhal_stream_t stream = any_stream();
   order(cell, stream);
-  for (uint64_t n = 1 + random(4); n != 0; --n, ++operations_) launch_fold(cell, stream);
+  for (uint64_t n = 1 + random(8); n != 0; --n, ++operations_) launch_fold(cell, stream);
   worked(cell, stream);
 }
 
@@ -95,11 +108,12 @@ void ThreadSoak::fold_two() {
   const xhal_stream_t stream = any_stream();
   order(to, stream);
   order(from, stream);
-  const uint64_t op = operations_ * 2 + 1;
+  const uint64_t op = next_op();
+  const uint64_t rounds = 1;
   const xhal_argument_t arguments[] = {{XHAL_ARGUMENT_MEMORY, XHAL_ACCESS_READ_WRITE, 8, place(to)},
                                        {XHAL_ARGUMENT_MEMORY, XHAL_ACCESS_READ, 8, place(from)},
                                        {XHAL_ARGUMENT_VALUE, 0, sizeof(op), &op},
-                                       {XHAL_ARGUMENT_VALUE, 0, sizeof(kOne), &kOne}};
+                                       {XHAL_ARGUMENT_VALUE, 0, sizeof(rounds), &rounds}};
   xhal_launch_t launch{};
   launch.struct_size = sizeof(launch);
   for (int d = 0; d < 3; ++d) launch.group_count[d] = launch.group_size[d] = 1;
@@ -144,32 +158,27 @@ void ThreadSoak::write_anew() {
   worked(cell, stream);
 }
 
-void ThreadSoak::short_lived_memory() {
-  const uint64_t size = 8 * (1 + random(8192));
-  void* memory = allocate(shared_.device, random(4) == 0 ? XHAL_MEMORY_PINNED : XHAL_MEMORY_DEVICE, size);
-  SOAK_OK(xhal_memory_fill(any_stream(), memory, operations_, 8, size));
-  SOAK_OK(xhal_memory_free(shared_.device, memory));
-}
-
-void ThreadSoak::short_lived_event() {
-  xhal_event_t event = nullptr;
-  SOAK_OK(xhal_event_create(shared_.device, nullptr, &event));
-  SOAK_OK(xhal_event_record(event, any_stream(), 0));
-  SOAK_OK(xhal_stream_wait_event(any_stream(), event, 0));
-  SOAK_OK(xhal_event_destroy(event));
-}
-
-void ThreadSoak::short_lived_stream() {
-  xhal_stream_t stream = nullptr;
-  SOAK_OK(xhal_stream_create(shared_.device, nullptr, &stream));
-  const size_t cell = random(kCells);
-  order(cell, stream);
-  launch_fold(cell, stream);
-  const xhal_stream_t next = any_stream();
-  SOAK_OK(xhal_event_record(cells_[cell].event, stream, 0));
-  SOAK_OK(xhal_stream_wait_event(next, cells_[cell].event, 0));
-  SOAK_OK(xhal_stream_destroy(stream));
-  worked(cell, next);
+// Two cells that lie apart, as two rows of a matrix.
+void ThreadSoak::copy_region() {
+  if (!shared_.has_regions) return;
+  const size_t to = random(kCells / 2 - 1);
+  const size_t from = to + 1 + random(kCells / 2 - to - 1);
+  const xhal_stream_t stream = any_stream();
+  xhal_copy_region_t region{};
+  region.struct_size = sizeof(region);
+  region.destination = place(to);
+  region.source = place(from);
+  region.destination_pitch = region.source_pitch = kCells / 2 * sizeof(uint64_t);
+  region.extent[0] = sizeof(uint64_t);
+  region.extent[1] = 2;
+  region.extent[2] = 1;
+  for (const size_t cell : {to, from, to + kCells / 2, from + kCells / 2}) order(cell, stream);
+  SOAK_OK(xhal_memory_copy_region(stream, &region));
+  for (const size_t row : {size_t{0}, kCells / 2}) {
+    cells_[to + row].expected = cells_[from + row].expected;
+    worked(to + row, stream);
+    worked(from + row, stream);
+  }
 }
 
 void ThreadSoak::host_function() {
@@ -192,41 +201,42 @@ void ThreadSoak::ask() {
   if (attributes.base != cells_memory_) throw Trouble{"pointer attributes tell another base"};
 }
 
+void ThreadSoak::use(void* memory, uint64_t size, xhal_stream_t stream) {
+  const size_t cell = random(kCells);
+  const uint64_t pattern = random(UINT64_MAX);
+  SOAK_OK(xhal_memory_fill(stream, memory, pattern, 8, size));
+  order(cell, stream);
+  SOAK_OK(xhal_memory_copy(stream, place(cell), static_cast<std::byte*>(memory) + size - 8, 8));
+  cells_[cell].expected = pattern;
+  worked(cell, stream);
+}
+
 void ThreadSoak::pool() {
   if (shared_.pool == nullptr) return;
   const xhal_stream_t stream = any_stream();
-  const uint64_t size = 8 * (1 + random(4096));
+  const uint64_t size = 8 * (1 + random(random(16) == 0 ? 8192 : 128));
   void* memory = nullptr;
   SOAK_OK(xhal_pool_allocate(shared_.pool, stream, size, &memory));
-  SOAK_OK(xhal_memory_fill(stream, memory, operations_, 8, size));
+  use(memory, size, stream);
   SOAK_OK(xhal_pool_free(shared_.pool, stream, memory));
 }
 
-// Captured on a stream of its own, launched twice.
-void ThreadSoak::graph() {
-  if (!shared_.has_graph) return;
-  xhal_stream_t stream = nullptr;
-  SOAK_OK(xhal_stream_create(shared_.device, nullptr, &stream));
-  const size_t cell = random(kCells);
-  SOAK_OK(xhal_stream_begin_capture(stream, XHAL_CAPTURE_RELAXED));
-  const uint64_t before = cells_[cell].expected;
-  const uint64_t op = operations_ * 2 + 1;
-  launch_fold(cell, stream);
-  cells_[cell].expected = before;
-  xhal_graph_t graph = nullptr;
-  SOAK_OK(xhal_stream_end_capture(stream, &graph));
-  xhal_graph_exec_t exec = nullptr;
-  SOAK_OK(xhal_graph_instantiate(graph, 0, &exec));
-  SOAK_OK(xhal_graph_destroy(graph));
-  const xhal_stream_t on = any_stream();
-  order(cell, on);
-  for (int i = 0; i < 2; ++i) {
-    SOAK_OK(xhal_graph_exec_launch(exec, on));
-    cells_[cell].expected = oracle::mix(cells_[cell].expected, op);
+// The second stream may be given what the first has freed, behind it.
+void ThreadSoak::pool_across_streams() {
+  if (shared_.pool == nullptr) return;
+  const uint64_t size = 8 * (1 + random(512));
+  const xhal_stream_t streams[] = {any_stream(), any_stream()};
+  xhal_event_t event = nullptr;
+  SOAK_OK(xhal_event_create(shared_.device, nullptr, &event));
+  for (const xhal_stream_t stream : streams) {
+    if (stream != streams[0]) SOAK_OK(xhal_stream_wait_event(stream, event, 0));
+    void* memory = nullptr;
+    SOAK_OK(xhal_pool_allocate(shared_.pool, stream, size, &memory));
+    use(memory, size, stream);
+    SOAK_OK(xhal_pool_free(shared_.pool, stream, memory));
+    SOAK_OK(xhal_event_record(event, stream, 0));
   }
-  worked(cell, on);
-  SOAK_OK(xhal_graph_exec_destroy(exec));
-  SOAK_OK(xhal_stream_destroy(stream));
+  SOAK_OK(xhal_event_destroy(event));
 }
 
 // A word orders two streams as an event does.
@@ -243,31 +253,50 @@ void ThreadSoak::word() {
   SOAK_OK(xhal_event_synchronize(cells_[cell].event, XHAL_WAIT_FOREVER));
 }
 
+// Rare steps are those that wait, which is where the time goes, and those that make what is costly to make.
 void ThreadSoak::step() {
-  using Step = void (ThreadSoak::*)();
-  static constexpr Step kSteps[] = {&ThreadSoak::fold,
-                                    &ThreadSoak::fold,
-                                    &ThreadSoak::fold,
-                                    &ThreadSoak::fold_two,
-                                    &ThreadSoak::fold_two,
-                                    &ThreadSoak::read_back,
-                                    &ThreadSoak::write_anew,
-                                    &ThreadSoak::ask,
-                                    &ThreadSoak::short_lived_memory,
-                                    &ThreadSoak::host_function,
-                                    &ThreadSoak::short_lived_event,
-                                    &ThreadSoak::short_lived_stream,
-                                    &ThreadSoak::pool,
-                                    &ThreadSoak::graph,
-                                    &ThreadSoak::word};
-  (this->*kSteps[random(std::size(kSteps))])();
+  struct Kind {
+    void (ThreadSoak::*run)();
+    uint32_t weight;
+  };
+  static constexpr Kind kKinds[] = {{&ThreadSoak::fold, 160},
+                                    {&ThreadSoak::fold_two, 120},
+                                    {&ThreadSoak::write_anew, 48},
+                                    {&ThreadSoak::ask, 48},
+                                    {&ThreadSoak::pool, 32},
+                                    {&ThreadSoak::short_lived_event, 32},
+                                    {&ThreadSoak::host_function, 16},
+                                    {&ThreadSoak::copy_region, 16},
+                                    {&ThreadSoak::pool_across_streams, 8},
+                                    {&ThreadSoak::short_lived_memory, 8},
+                                    {&ThreadSoak::short_lived_stream, 6},
+                                    {&ThreadSoak::short_lived_graph, 6},
+                                    {&ThreadSoak::read_back, 4},
+                                    {&ThreadSoak::short_lived_pool, 2},
+                                    {&ThreadSoak::short_lived_registration, 2},
+                                    {&ThreadSoak::word, 1},
+                                    {&ThreadSoak::short_lived_mapping, 1}};
+  static constexpr uint32_t kAll = [] {
+    uint32_t all = 0;
+    for (const Kind& kind : kKinds) all += kind.weight;
+    return all;
+  }();
+  auto choice = static_cast<uint32_t>(random(kAll));
+  const Kind* kind = kKinds;
+  for (; choice >= kind->weight; ++kind) choice -= kind->weight;
+  (this->*kind->run)();
   ++operations_;
   // Keeps what is in flight bounded, as a program does.
-  if (operations_ % 512 < 2) SOAK_OK(xhal_stream_synchronize(any_stream(), XHAL_WAIT_FOREVER));
+  if (++steps_ % kStepsBetweenWaits != 0) return;
+  const size_t turn = steps_ / kStepsBetweenWaits;
+  SOAK_OK(xhal_stream_synchronize(shared_.streams[turn % shared_.streams.size()], XHAL_WAIT_FOREVER));
+  short_lived_failure();
+  if (turn % 16 == 0) short_lived_module();
+  if (turn % 64 == 0) short_lived_subscription();
 }
 
 void ThreadSoak::verify() {
-  SOAK_OK(xhal_device_synchronize(shared_.device, XHAL_WAIT_FOREVER));
+  synchronize(shared_);
   std::array<uint64_t, kCells> got{};
   SOAK_OK(xhal_memory_copy(shared_.streams.front(), got.data(), cells_memory_, sizeof(got)));
   for (size_t i = 0; i < kCells; ++i) {

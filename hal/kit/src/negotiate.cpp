@@ -164,9 +164,9 @@ xhal_result_t get_extension(xhal_driver_t driver, const char* name, uint32_t ver
 
 constexpr size_t kExtensionSlotEnd = offsetof(xhal_functions_t, driver_get_extension) + sizeof(void (*)());
 
-// Slots that the driver leaves null keep the host's refusing stub.
-void fill_functions(const xhal_functions_t& own, xhal_functions_t* out, uint32_t capacity) {
-  const size_t common = std::min<size_t>({own.struct_size, capacity, sizeof(xhal_functions_t)});
+// Writes each function of `own` that is not null, as far as both tables go; gives back how many slots that is.
+size_t put_functions(const xhal_functions_t& own, size_t own_size, xhal_functions_t* out, uint32_t capacity) {
+  const size_t common = std::min<size_t>({own_size, capacity, sizeof(xhal_functions_t)});
   const size_t slots = (common - kFunctionsHead) / sizeof(void (*)());
   const auto* from = reinterpret_cast<const unsigned char*>(&own) + kFunctionsHead;
   auto* to = reinterpret_cast<unsigned char*>(out) + kFunctionsHead;
@@ -175,6 +175,12 @@ void fill_functions(const xhal_functions_t& own, xhal_functions_t* out, uint32_t
     std::memcpy(&function, from + i * sizeof(function), sizeof(function));
     if (function != nullptr) std::memcpy(to + i * sizeof(function), &function, sizeof(function));
   }
+  return slots;
+}
+
+// Slots that the driver leaves null keep the host's refusing stub.
+void fill_functions(const xhal_functions_t& own, xhal_functions_t* out, uint32_t capacity) {
+  const size_t slots = put_functions(own, own.struct_size, out, capacity);
   if (kFunctionsHead + slots * sizeof(void (*)()) >= kExtensionSlotEnd)
     out->driver_get_extension = get_extension;
   out->struct_size = static_cast<uint32_t>(kFunctionsHead + slots * sizeof(void (*)()));
@@ -233,6 +239,10 @@ xhal_result_t negotiate(const xhal_negotiation_t* host, xhal_layer_interface_t* 
              .detach = layer.detach},
             out);
   return XHAL_SUCCESS;
+}
+
+void intercept(const xhal_layer_attach_t& params, const xhal_functions_t& own) {
+  put_functions(own, sizeof(own), params.functions, params.functions_capacity);
 }
 
 }  // namespace xhal::kit

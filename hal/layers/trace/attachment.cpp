@@ -55,8 +55,15 @@ Track calling_thread() {
 
 void forget_thread() { this_thread = {}; }
 
-Attachment::Attachment(const xhal_layer_attach_t& params, File& file)
-    : next_(params.next), driver_name_(params.driver_name), host_context_(params.host_context), file_(file) {}
+uint32_t new_device_process() { return next_device_process.fetch_add(1, std::memory_order_relaxed); }
+uint32_t new_stream_thread() { return next_stream_thread.fetch_add(1, std::memory_order_relaxed); }
+
+Attachment::Attachment(const xhal_layer_attach_t& params, File& file, DeviceMode device_mode)
+    : next_(params.next),
+      driver_name_(params.driver_name),
+      host_context_(params.host_context),
+      file_(file),
+      device_times_(*this, device_mode) {}
 
 Attachment::~Attachment() {
   std::string problem;
@@ -121,31 +128,31 @@ Stream* Attachment::find(const void* handle, uint32_t generation) {
 
 uint32_t Attachment::device_process(uint32_t device_index) {
   Device& device = devices_[device_index];
-  if (device.process == 0) device.process = next_device_process.fetch_add(1, std::memory_order_relaxed);
+  if (device.process == 0) device.process = new_device_process();
   return device.process;
 }
 
 // Asks the driver about a stream that is seen for the first time. Only streams that the application passed in are asked about: those
 // are stamped, so that layers behind this one find their state.
-void Attachment::ensure_known(xhal_stream_t handle) {
+bool Attachment::ensure_known(xhal_stream_t handle) {
   const uint32_t generation = generation_of(handle);
   {
     const std::lock_guard guard(layer_lock());
-    if (find(handle, generation) != nullptr) return;
+    if (find(handle, generation) != nullptr) return false;
   }
   xhal_stream_info_t info = {};
   info.struct_size = sizeof(info);
   const bool known = next_->stream_get_info(handle, &info) == XHAL_SUCCESS;
   const std::lock_guard guard(layer_lock());
-  if (find(handle, generation) != nullptr) return;
+  if (find(handle, generation) != nullptr) return false;
   Stream stream;
   stream.generation = generation;
   stream.id = known ? info.id : 0;
   stream.device_index = known ? info.device_index : 0;
   stream.is_default = known && info.is_default != 0;
-  stream.track = {device_process(stream.device_index),
-                  next_stream_thread.fetch_add(1, std::memory_order_relaxed)};
+  stream.track = {device_process(stream.device_index), new_stream_thread()};
   streams_[handle] = stream;
+  return known;
 }
 
 bool Attachment::is_capturing(xhal_stream_t handle) {
@@ -156,6 +163,16 @@ bool Attachment::is_capturing(xhal_stream_t handle) {
          info.state == XHAL_CAPTURE_STATE_ACTIVE;
 }
 
+uint32_t Attachment::epoch() {
+  file_.open();
+  return file_.epoch();
+}
+
+std::string Attachment::device_title(uint32_t device_index) {
+  const std::string& name = devices_[device_index].name;
+  return driver_name_ + " device " + std::to_string(device_index) + (name.empty() ? "" : " (" + name + ")");
+}
+
 void Attachment::name_tracks(Stream& stream, std::string& problem) {
   if (stream.named_in_epoch == file_.epoch()) return;
   stream.named_in_epoch = file_.epoch();
@@ -163,9 +180,8 @@ void Attachment::name_tracks(Stream& stream, std::string& problem) {
   Device& device = devices_[stream.device_index];
   if (device.named_in_epoch != file_.epoch()) {
     device.named_in_epoch = file_.epoch();
-    std::string name = driver_name_ + " device " + std::to_string(stream.device_index);
-    if (!device.name.empty()) name += " (" + device.name + ")";
-    name_event(names, "process_name", stream.track, name + ": submitted operations, host time");
+    name_event(names, "process_name", stream.track,
+               device_title(stream.device_index) + ": submitted operations, host time");
   }
   name_event(names, "thread_name", stream.track,
              (stream.is_default ? "default stream " : "stream ") + std::to_string(stream.id));

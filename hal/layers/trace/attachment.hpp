@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "device_times.hpp"
 #include "event_text.hpp"
 #include "file.hpp"
 #include "xhal/driver.h"
@@ -62,7 +63,7 @@ struct Promise {
 
 class Attachment {
  public:
-  Attachment(const xhal_layer_attach_t& params, File& file);
+  Attachment(const xhal_layer_attach_t& params, File& file, DeviceMode device_mode);
   Attachment(const Attachment&) = delete;
   Attachment& operator=(const Attachment&) = delete;
   ~Attachment();
@@ -71,6 +72,7 @@ class Attachment {
   // False when the file is full or broken: calls then just go on.
   [[nodiscard]] bool recording() const { return file_.recording(); }
   [[nodiscard]] const std::string& driver_name() const { return driver_name_; }
+  [[nodiscard]] DeviceTimes& device_times() { return device_times_; }
 
   // Appends a call's events, and the name of the calling thread before its first.
   void write(const EventText& text, uint64_t now_ns, Flush flush);
@@ -95,8 +97,8 @@ class Attachment {
   void keep(const std::vector<Promise>& promises, std::string_view told_by, uint64_t begin_ns,
             uint64_t now_ns);
 
-  // Asks the driver about a stream that was not seen before.
-  void ensure_known(xhal_stream_t stream);
+  // Asks the driver about a stream that was not seen before; true for such a one, unless a layer or the driver refuses the handle.
+  bool ensure_known(xhal_stream_t stream);
   // Whether what is submitted to the stream becomes a node of a graph. Nobody is asked before the first capture.
   bool is_capturing(xhal_stream_t stream);
   void capture_began() { captures_seen_.store(true, std::memory_order_relaxed); }
@@ -108,18 +110,23 @@ class Attachment {
   void learn_device(const xhal_device_properties_t& properties);
   // The kernel's name, asked for once.
   std::string kernel_name(xhal_kernel_t kernel);
+  // Without the lock. Nothing where there is no problem.
+  void log(const std::string& problem) const;
+
+  // ---- For device times, with the lock held ----
+  void append(const EventText& text, uint64_t now_ns, Flush flush, std::string& problem);
+  // Of the file that is open now: names of tracks belong to one.
+  uint32_t epoch();
+  // "sim device 0 (its name)"
+  std::string device_title(uint32_t device_index);
 
  private:
   // With the lock held.
   Stream* find(const void* handle, uint32_t generation);
   uint32_t device_process(uint32_t device_index);
-  void append(const EventText& text, uint64_t now_ns, Flush flush, std::string& problem);
   void name_tracks(Stream& stream, std::string& problem);
   void note_done(Stream& stream, const Mark& mark, std::string_view told_by, uint64_t begin_ns,
                  uint64_t now_ns, std::string& problem);
-  // Without the lock.
-
-  void log(const std::string& problem) const;
 
   const xhal_functions_t* next_;
   std::string driver_name_;
@@ -140,7 +147,12 @@ class Attachment {
   };
   std::unordered_map<uint32_t, Device> devices_;
   std::unordered_map<const void*, uint32_t> device_indices_;
+  DeviceTimes device_times_;
 };
+
+// Numbers of rows that no other device or stream has.
+uint32_t new_device_process();
+uint32_t new_stream_thread();
 
 // The calling thread's track.
 Track calling_thread();

@@ -244,6 +244,18 @@ std::string operation_name(Attachment& attachment, std::string_view entry, Argum
   }
 }
 
+// A launch's own id is what its record and a fault tell: it stays.
+template <Entry kEntry, class... Arguments>
+bool has_own_correlation(Arguments... arguments) {
+  if constexpr (kEntry == Entry::kernel_launch) {
+    xhal_launch_t launch = {};
+    const auto* given = pick<const xhal_launch_t*>(arguments...);
+    return given == nullptr || kit::read_struct(given, launch) != XHAL_SUCCESS || launch.correlation_id != 0;
+  } else {
+    return false;
+  }
+}
+
 // `call` goes on to the next layer or the driver; `given` holds the arguments' text, `given_out` adds what the call gave. What the layer itself asks the driver is asked
 // before the call, so that the thread's last error is the call's own.
 template <Entry kEntry, class Call, class Given, class... Arguments>
@@ -257,10 +269,13 @@ xhal_result_t traced(Attachment& attachment, std::string_view name, EventText& g
   std::string operation;
   bool captured = false;
   std::vector<Promise> promises;
+  DeviceTimes& times = attachment.device_times();
+  if constexpr (kEntry == Entry::driver_get_devices) times.learn_driver(pick<xhal_driver_t>(arguments...));
   if constexpr (kSubmits) {
     correlation = kit::services().next_id();
     operation = operation_name<kEntry>(attachment, name.substr(sizeof("xhal_") - 1), arguments...);
-    attachment.ensure_known(pick<xhal_stream_t>(arguments...));
+    if (const auto stream = pick<xhal_stream_t>(arguments...); attachment.ensure_known(stream))
+      times.watch(stream);
     captured = attachment.is_capturing(pick<xhal_stream_t>(arguments...));
   }
   if constexpr (kRole == Role::kRecord) {
@@ -277,7 +292,17 @@ xhal_result_t traced(Attachment& attachment, std::string_view name, EventText& g
     text.end();
     attachment.write(text, begin, Flush::kNow);  // so that a call that hangs is seen
   }
-  const xhal_result_t result = call();
+  bool pushed = false;
+  if constexpr (kRole == Role::kSubmission) {
+    if (!captured && !has_own_correlation<kEntry>(arguments...))
+      pushed = times.push(correlation, track, begin);
+  }
+  xhal_result_t result = call();
+  if constexpr (kEntry == Entry::activity_subscribe) {
+    if (result == XHAL_ERROR_BUSY && times.give_way(pick<xhal_device_t>(arguments...))) result = call();
+    if (result >= 0) times.application_subscribed();
+  }
+  if (pushed) times.pop(result >= 0, correlation);
   const uint64_t end = now_ns();
 
   EventText text;
@@ -306,6 +331,7 @@ xhal_result_t traced(Attachment& attachment, std::string_view name, EventText& g
   }
   if constexpr (kAnswers) {
     if (result == XHAL_SUCCESS) attachment.keep(promises, name, begin, end);
+    if (kRole == Role::kWait && result == XHAL_SUCCESS) times.collect();
   }
   if constexpr (kEntry == Entry::stream_begin_capture) {
     if (result >= 0) attachment.capture_began();

@@ -30,7 +30,8 @@ std::string absolute(std::string_view path) {
   return (folder != nullptr ? std::string(folder.get()) + "/" : std::string()) + std::string(path);
 }
 
-xhal_result_t read_options(const xhal_layer_attach_t& params, FileSettings& settings) {
+xhal_result_t read_options(const xhal_layer_attach_t& params, FileSettings& settings,
+                           DeviceMode& device_mode) {
   settings.path = absolute("xhal-trace-%p.json");
   const kit::OptionRule rules[] = {
       {"file", "the file to write, %p is replaced by the process id",
@@ -50,13 +51,23 @@ xhal_result_t read_options(const xhal_layer_attach_t& params, FileSettings& sett
          settings.each_call = value == "call";
          return "";
        }},
+      {"device", "'times' of operations on the device, also 'arrows' to them from calls, or 'off'",
+       [&](std::string_view value) -> std::string {
+         if (value != "times" && value != "arrows" && value != "off")
+           return "neither 'times' nor 'arrows' nor 'off'";
+         device_mode = value == "off"      ? DeviceMode::kOff
+                       : value == "arrows" ? DeviceMode::kArrows
+                                           : DeviceMode::kTimes;
+         return "";
+       }},
   };
   return kit::apply_layer_options(kName, {params.options, params.option_count}, rules);
 }
 
 xhal_result_t attach(const xhal_layer_attach_t* params, void** out_state) try {
   FileSettings settings;
-  if (const xhal_result_t result = read_options(*params, settings); result < 0) return result;
+  DeviceMode device_mode = DeviceMode::kTimes;
+  if (const xhal_result_t result = read_options(*params, settings, device_mode); result < 0) return result;
   std::string problem;
   bool writable = false;
   Attachment* attachment = nullptr;
@@ -71,7 +82,7 @@ xhal_result_t attach(const xhal_layer_attach_t* params, void** out_state) try {
     File& file = file_of(settings);
     writable = file.open() || file.recording();
     problem = file.take_problem();
-    attachment = new Attachment(*params, file);
+    attachment = new Attachment(*params, file, device_mode);
   }
   if (!problem.empty()) kit::services().log(params->host_context, XHAL_LOG_WARNING, kName, problem.c_str());
   *out_state = attachment;
@@ -85,13 +96,21 @@ xhal_result_t attach(const xhal_layer_attach_t* params, void** out_state) try {
 void detach(void* state) { delete static_cast<Attachment*>(state); }
 
 // A child of a fork writes a file of its own; see File::leave_to_parent.
-[[maybe_unused]] const int kForkHandlersAdded =
-    pthread_atfork([] { layer_lock().lock(); }, [] { layer_lock().unlock(); },
-                   [] {
-                     leave_all_files_to_parent();
-                     forget_thread();
-                     layer_lock().unlock();
-                   });
+[[maybe_unused]] const int kForkHandlersAdded = pthread_atfork(
+    [] {
+      subscriptions_lock().lock();
+      layer_lock().lock();
+    },
+    [] {
+      layer_lock().unlock();
+      subscriptions_lock().unlock();
+    },
+    [] {
+      leave_all_files_to_parent();
+      forget_thread();
+      layer_lock().unlock();
+      subscriptions_lock().unlock();
+    });
 
 // What a program that ends without destroying its instance leaves behind is whole, too.
 [[gnu::destructor]] void at_exit() {

@@ -45,7 +45,8 @@ xhal_result_t Call::settle() {
     const Site here = site();
     for (Pending& pending : pending_) {
       pending.finding.at = here;
-      if (attachment_.reporter.tell(pending.finding) && answer_ == XHAL_SUCCESS)
+      const bool refuses = attachment_.reporter.tell(pending.finding) && pending.code != XHAL_SUCCESS;
+      if (refuses && answer_ == XHAL_SUCCESS)
         must_refuse(pending.code,
                     std::string(info_of(pending.finding.kind).code) + ": " + pending.finding.text);
     }

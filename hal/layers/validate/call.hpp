@@ -2,6 +2,7 @@
 // One call on its way through the layer: what is found about it, and the objects that it uses.
 #pragma once
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +27,8 @@ class Call {
   // With the callers that the settings ask for.
   [[nodiscard]] Site site() const { return this_site(entry_, number_, attachment_.settings.backtrace); }
 
-  // `code` is what the call answers where findings refuse it. With or without the lock: it is told by settle().
+  // `code` is what the call answers where findings refuse it; XHAL_SUCCESS: it goes on all the same, and the driver's answer stands. With
+  // or without the lock: it is told by settle().
   void found(Kind kind, xhal_result_t code, std::string text, const Site* made = nullptr,
              const Site* ended = nullptr);
   [[nodiscard]] bool found_any() const { return found_any_; }
@@ -41,6 +43,7 @@ class Call {
 
   // With the lock held: the object is in use until the call is over.
   void uses(const void* handle, Object& object);
+  [[nodiscard]] std::span<const void* const> used() const { return {used_, used_count_}; }
 
  private:
   struct Pending {

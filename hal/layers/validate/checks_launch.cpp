@@ -14,8 +14,12 @@ constexpr uint64_t kMostValueBytes = 4096;
 
 class LaunchCheck {
  public:
-  LaunchCheck(Call& call, xhal_stream_t stream, const xhal_launch_t& launch)
-      : call_(call), launch_(launch), device_(device_of(stream)), limits_(limits_of(call, device_)) {}
+  LaunchCheck(Call& call, xhal_stream_t stream, const KernelLimits& kernel, const xhal_launch_t& launch)
+      : call_(call),
+        launch_(launch),
+        kernel_(kernel),
+        device_(device_of(stream)),
+        limits_(limits_of(call, device_)) {}
 
   void check_shape() {
     uint64_t items = 1;
@@ -29,25 +33,38 @@ class LaunchCheck {
       if (items > UINT32_MAX) items = uint64_t{UINT32_MAX} + 1;  // enough, and cannot wrap
     }
     limit("the product of group_size", items, limits_.max_group_items);
+    if (kernel_.max_group_items != 0 && items > kernel_.max_group_items && items <= limits_.max_group_items) {
+      call_.found(Kind::kOverLimit, XHAL_ERROR_LIMIT_EXCEEDED,
+                  "the product of group_size is " + std::to_string(items) + ", the kernel takes at most " +
+                      std::to_string(kernel_.max_group_items));
+    }
+    if ((launch_.flags & XHAL_LAUNCH_CLUSTER) != 0 && limits_.has(XHAL_FEATURE_CLUSTER_LAUNCH))
+      check_cluster();
   }
 
-  void check_arguments(uint32_t parameter_count) {
+  void check_arguments() {
     if (launch_.argument_count > 0 && launch_.arguments == nullptr) {
       bad("argument_count is " + std::to_string(launch_.argument_count) + " and arguments is null");
       return;
     }
-    if (parameter_count != UINT32_MAX && parameter_count != launch_.argument_count) {
-      bad("the kernel has " + std::to_string(parameter_count) + " parameters, the launch has " +
+    if (kernel_.parameter_count != UINT32_MAX && kernel_.parameter_count != launch_.argument_count) {
+      bad("the kernel has " + std::to_string(kernel_.parameter_count) + " parameters, the launch has " +
           std::to_string(launch_.argument_count) + " arguments");
     }
-    uint64_t local_bytes = launch_.dynamic_local_bytes;
+    limit("argument_count", launch_.argument_count, limits_.max_arguments);
+    uint64_t local_bytes = uint64_t{launch_.dynamic_local_bytes} + kernel_.static_local_bytes;
+    uint64_t value_bytes = 0;
     for (uint32_t i = 0; i < launch_.argument_count; ++i) {
+      if (launch_.arguments[i].kind == XHAL_ARGUMENT_VALUE &&
+          __builtin_add_overflow(value_bytes, launch_.arguments[i].size, &value_bytes))
+        value_bytes = UINT64_MAX;
       check_argument("argument " + std::to_string(i), launch_.arguments[i]);
       if (launch_.arguments[i].kind == XHAL_ARGUMENT_LOCAL &&
           __builtin_add_overflow(local_bytes, launch_.arguments[i].size, &local_bytes))
         local_bytes = UINT64_MAX;
     }
     limit("local memory of the launch", local_bytes, limits_.max_local_bytes);
+    limit("bytes of its values", value_bytes, limits_.max_argument_bytes);
   }
 
   void check_ranges() {
@@ -63,7 +80,7 @@ class LaunchCheck {
       xhal_memory_range_t range;
       std::memcpy(&range, bytes + size_t{i} * stride, sizeof(range));
       check_access("range " + std::to_string(i), range.access);
-      check_memory("range " + std::to_string(i), range.pointer, range.size);
+      check_memory("range " + std::to_string(i), range.pointer, range.size, range.access);
     }
   }
 
@@ -86,6 +103,8 @@ class LaunchCheck {
   }
 
   void check_argument(const std::string& what, const xhal_argument_t& argument) {
+    if (argument.kind != XHAL_ARGUMENT_MEMORY && argument.access != 0)
+      bad(what + " is no memory, and has access " + std::to_string(argument.access));
     switch (argument.kind) {
       case XHAL_ARGUMENT_VALUE:
         if (argument.size > 0 && argument.data == nullptr) {
@@ -98,7 +117,7 @@ class LaunchCheck {
         check_access(what, argument.access);
         // Null is how a kernel is told that there is none; with a size it is a mistake.
         if (argument.data != nullptr || argument.size != 0)
-          check_memory(what, argument.data, argument.size != 0 ? argument.size : 1);
+          check_memory(what, argument.data, argument.size != 0 ? argument.size : 1, argument.access);
         break;
       case XHAL_ARGUMENT_LOCAL:
         if (argument.data != nullptr) bad(what + " is local memory, and data is not null");
@@ -108,9 +127,25 @@ class LaunchCheck {
     }
   }
 
-  void check_memory(const std::string& what, const void* pointer, uint64_t size) {
-    const Place place = check_range(call_, what, pointer, size, Wants::kDriverMemory);
-    if (!place.known || place.device == device_ || device_ == nullptr || is_host_memory(place.kind)) return;
+  // The groups are whole clusters.
+  void check_cluster() {
+    for (int i = 0; i < 3; ++i) {
+      const std::string dimension = "[" + std::to_string(i) + "]";
+      if (launch_.cluster_size[i] == 0) {
+        bad("cluster_size" + dimension + " is 0");
+      } else if (launch_.group_count[i] % launch_.cluster_size[i] != 0) {
+        bad("group_count" + dimension + " is " + std::to_string(launch_.group_count[i]) +
+            ", no multiple of the cluster's " + std::to_string(launch_.cluster_size[i]));
+      }
+    }
+  }
+
+  void check_memory(const std::string& what, const void* pointer, uint64_t size, uint32_t access) {
+    const Place place = check_range(call_, what, pointer, size, {Wants::kDriverMemory, device_, access});
+    // What is mapped has an access for each device. [XHAL-VMM-3]
+    if (!place.known || place.device == device_ || device_ == nullptr || is_host_memory(place.kind) ||
+        place.kind == MemoryKind::kReserved)
+      return;
     const Attachment& attachment = call_.attachment();
     const std::lock_guard guard(layer_lock());
     if (attachment.device_indices.count(place.device) == 0 ||
@@ -140,23 +175,24 @@ class LaunchCheck {
 
   Call& call_;
   const xhal_launch_t& launch_;
+  const KernelLimits kernel_;
   const void* const device_;
   const DeviceLimits limits_;
 };
 
-// UINT32_MAX when nobody knows.
-uint32_t parameter_count_of(Call& call, xhal_kernel_t kernel) {
+KernelLimits limits_of_kernel(Call& call, xhal_kernel_t kernel) {
   Attachment& attachment = call.attachment();
   {
     const std::lock_guard guard(layer_lock());
-    const auto found = attachment.kernel_parameters.find(kernel);
-    if (found != attachment.kernel_parameters.end()) return found->second;
+    const auto found = attachment.kernel_limits.find(kernel);
+    if (found != attachment.kernel_limits.end()) return found->second;
   }
   xhal_kernel_info_t info = {};
   info.struct_size = sizeof(info);
-  if (call.next().kernel_get_info(kernel, &info) != XHAL_SUCCESS) return UINT32_MAX;
+  if (call.next().kernel_get_info(kernel, &info) != XHAL_SUCCESS) return {};
   const std::lock_guard guard(layer_lock());
-  return attachment.kernel_parameters[kernel] = info.parameter_count;
+  return attachment.kernel_limits[kernel] = {info.parameter_count, info.max_group_items,
+                                             info.static_local_bytes};
 }
 
 }  // namespace
@@ -168,9 +204,9 @@ void before(Call& call, Is<Entry::kernel_launch> /*entry*/, xhal_stream_t stream
   check_same_device(call, kernel, "kernel", stream, "stream");
   // What the kernel has is asked of the driver, which must not be asked about handles that are gone.
   if (call.is_refused()) return;
-  LaunchCheck check(call, stream, read);
+  LaunchCheck check(call, stream, limits_of_kernel(call, kernel), read);
   check.check_shape();
-  check.check_arguments(parameter_count_of(call, kernel));
+  check.check_arguments();
   check.check_ranges();
 }
 

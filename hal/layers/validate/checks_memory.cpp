@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ranges of memory that calls read and write.
-#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <mutex>
 
@@ -30,8 +29,8 @@ void out_of_bounds(Call& call, const std::string& range, uintptr_t begin, uint64
              text + " its memory of " + std::to_string(whole) + " bytes at " + hex(base), made);
 }
 
-// What the driver knows of memory that was not made through this layer: a vendor's own, a module's globals.
-Place ask_driver(Call& call, const std::string& what, const void* pointer, uint64_t size, Wants wants) {
+// What the driver knows of an address; unmanaged also where it does not answer.
+xhal_pointer_attributes_t attributes_of(Call& call, const void* pointer) {
   xhal_driver_t driver = nullptr;
   {
     const std::lock_guard guard(layer_lock());
@@ -41,61 +40,81 @@ Place ask_driver(Call& call, const std::string& what, const void* pointer, uint6
   attributes.struct_size = sizeof(attributes);
   if (driver == nullptr ||
       call.next().driver_get_pointer_attributes(driver, pointer, &attributes) != XHAL_SUCCESS)
-    return {};
-  if (attributes.kind == XHAL_MEMORY_UNMANAGED) {
-    if (wants == Wants::kDriverMemory) {
-      call.found(Kind::kUnknownMemory, XHAL_ERROR_INVALID_POINTER,
-                 range_text(what, pointer, size) + " is no memory that the driver knows");
-    }
-    return {};
-  }
+    attributes.kind = XHAL_MEMORY_UNMANAGED;
+  return attributes;
+}
+
+// Memory that was not made through this layer: a vendor's own, a module's globals, an allocation in a graph.
+void check_by_attributes(Call& call, const std::string& what, const void* pointer, uint64_t size,
+                         const xhal_pointer_attributes_t& attributes) {
   const auto begin = reinterpret_cast<uintptr_t>(pointer);
   const auto base = reinterpret_cast<uintptr_t>(attributes.base);
   if (attributes.kind != XHAL_MEMORY_RESERVED && base <= begin && size > attributes.size - (begin - base))
     out_of_bounds(call, range_text(what, pointer, size), begin, size, base, attributes.size, nullptr);
-  return {};
 }
 
-// Whether the process has anything at the address.
-bool is_mapped(uintptr_t address) {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  unsigned char resident = 0;
-  return ::mincore(reinterpret_cast<void*>(address - address % page), 1, &resident) == 0 || errno != ENOMEM;
+// Whether the host has memory at the address that it may read: device memory that was freed, and that the host could not reach, it has not.
+bool is_readable(uintptr_t address) {
+  // The kernel reads the eight bytes before it refuses the first argument, and needs no right that a container might lack.
+  constexpr unsigned kNoSuchChange = ~0U;
+  constexpr size_t kSetBytes = 8;
+  return ::syscall(SYS_rt_sigprocmask, kNoSuchChange, address & ~uintptr_t{7}, nullptr, kSetBytes) == 0 ||
+         errno != EFAULT;
 }
 
-// False where the range is no live memory that is known here.
-bool check_known(Call& call, const std::string& what, const void* pointer, uint64_t size, Wants wants,
-                 Place& place) {
+const char* plain_name(MemoryKind kind) {
+  switch (kind) {
+    case MemoryKind::kDevice:
+      return "device memory";
+    case MemoryKind::kPinned:
+      return "pinned memory";
+    case MemoryKind::kManaged:
+      return "managed memory";
+    case MemoryKind::kRegistered:
+      return "registered memory";
+    case MemoryKind::kReserved:
+      return "a reserved range";
+    case MemoryKind::kPool:
+      return "memory of a pool";
+    case MemoryKind::kImported:
+      return "memory of another process";
+    case MemoryKind::kExternal:
+      return "external memory";
+  }
+  return "memory";
+}
+
+enum class Seen : uint8_t { kLive, kFreed, kForeign, kUnknown };
+
+// `about`: the memory that was freed, or is another's.
+Seen look_at(Call& call, const std::string& what, const void* pointer, uint64_t size, const Use& use,
+             Place& place, Memory& about) {
   const Attachment& attachment = call.attachment();
   const auto begin = reinterpret_cast<uintptr_t>(pointer);
   const std::lock_guard guard(layer_lock());
   const Memory* memory = world().memory_at(begin);
   if (memory == nullptr) {
     const Memory* freed = world().freed_at(begin);
-    // Freed host memory may belong to the application's own allocator now, and a copy takes that.
-    if (freed != nullptr &&
-        (wants == Wants::kDriverMemory || !is_host_memory(freed->kind) || !is_mapped(begin))) {
-      call.found(Kind::kUseAfterFree, XHAL_ERROR_INVALID_POINTER,
-                 range_text(what, pointer, size) + " lies in memory that was released", &freed->made,
-                 &freed->ended);
-      return true;
+    // What the host can reach may belong to the application's own allocator now, and a copy takes that.
+    if (freed != nullptr && (use.wants == Wants::kDriverMemory || !is_readable(begin))) {
+      about = *freed;
+      return Seen::kFreed;
     }
     const Memory* behind = world().memory_from(begin);
     // Registered memory may lie in the middle of what the application copies.
     if (behind == nullptr || behind->base - begin >= size || behind->kind == MemoryKind::kRegistered)
-      return false;
+      return Seen::kUnknown;
     out_of_bounds(call, range_text(what, pointer, size), begin, size, behind->base, behind->size,
                   &behind->made);
-    return true;
+    return Seen::kLive;
   }
-  place = {true, memory->kind, memory->device};
   if (memory->owner != &attachment) {
     // To a copy the host memory of another driver is pageable memory as any other.
-    if (wants == Wants::kAnyMemory && is_host_memory(memory->kind)) return true;
-    call.found(Kind::kForeignMemory, XHAL_ERROR_INVALID_POINTER,
-               range_text(what, pointer, size) + " is memory of another driver or instance", &memory->made);
-    return true;
+    if (use.wants == Wants::kAnyMemory && is_host_memory(memory->kind)) return Seen::kLive;
+    about = *memory;
+    return Seen::kForeign;
   }
+  place = {true, memory->kind, memory->device, reinterpret_cast<const void*>(memory->base)};
   const auto resets = attachment.device_resets.find(memory->device);
   if (resets != attachment.device_resets.end() && resets->second != memory->resets) {
     call.found(Kind::kResetObject, XHAL_ERROR_INVALID_POINTER,
@@ -103,10 +122,21 @@ bool check_known(Call& call, const std::string& what, const void* pointer, uint6
                &memory->made);
   }
   if (size > memory->end() - begin &&
-      !(wants == Wants::kAnyMemory && memory->kind == MemoryKind::kRegistered))
+      !(use.wants == Wants::kAnyMemory && memory->kind == MemoryKind::kRegistered)) {
     out_of_bounds(call, range_text(what, pointer, size), begin, size, memory->base, memory->size,
                   &memory->made);
-  return true;
+  } else if (memory->kind == MemoryKind::kReserved) {
+    check_mapped(call, range_text(what, pointer, size), begin, size, use);
+  }
+  return Seen::kLive;
+}
+
+// Somebody who does not go through this layer has got addresses that were freed here, a vendor's own allocator for one. A pool's memory the
+// driver may know until the free is reached.
+bool is_given_out_again(const Memory& freed, const xhal_pointer_attributes_t& now) {
+  if (now.kind == XHAL_MEMORY_UNMANAGED) return false;
+  return freed.kind != MemoryKind::kPool || reinterpret_cast<uintptr_t>(now.base) != freed.base ||
+         now.size != freed.size;
 }
 
 void check_word(Call& call, const void* address, uint32_t width) {
@@ -119,38 +149,12 @@ void check_word(Call& call, const void* address, uint32_t width) {
     call.found(Kind::kBadArgument, XHAL_ERROR_INVALID_ARGUMENT,
                hex(address) + " is no multiple of " + std::to_string(width));
   }
-  check_range(call, "the word", address, width, Wants::kDriverMemory);
-}
-
-// Bytes from the first to behind the last that a region touches; 0 for none. False when that is more than there are addresses.
-bool region_size(const uint64_t (&extent)[3], uint64_t pitch, uint64_t slice_pitch, uint64_t& size) {
-  size = 0;
-  if (extent[0] == 0 || extent[1] == 0 || extent[2] == 0) return true;
-  uint64_t rows = 0;
-  uint64_t slices = 0;
-  return !__builtin_mul_overflow(extent[1] - 1, pitch, &rows) &&
-         !__builtin_mul_overflow(extent[2] - 1, slice_pitch, &slices) &&
-         !__builtin_add_overflow(rows, slices, &size) && !__builtin_add_overflow(size, extent[0], &size);
-}
-
-void check_region_side(Call& call, const char* what, const void* pointer, const uint64_t (&extent)[3],
-                       uint64_t pitch, uint64_t slice_pitch) {
-  const auto bad = [&](const char* text) {
-    call.found(Kind::kBadArgument, XHAL_ERROR_INVALID_ARGUMENT, std::string(what) + text);
-  };
-  uint64_t slice_rows = 0;
-  if (extent[1] > 1 && pitch < extent[0]) return bad(": its pitch is below a row's bytes");
-  if (extent[2] > 1 && (__builtin_mul_overflow(pitch, extent[1], &slice_rows) || slice_pitch < slice_rows))
-    return bad(": its slice pitch is below a slice's rows");
-  uint64_t size = 0;
-  if (!region_size(extent, pitch, extent[2] > 1 ? slice_pitch : 0, size))
-    return bad(": its region is larger than memory can be");
-  check_range(call, what, pointer, size, Wants::kAnyMemory);
+  check_memory_of(call, "the word", address, width, ~bit_of(MemoryKind::kManaged));
 }
 
 }  // namespace
 
-Place check_range(Call& call, const std::string& what, const void* pointer, uint64_t size, Wants wants) {
+Place check_range(Call& call, const std::string& what, const void* pointer, uint64_t size, const Use& use) {
   if (size == 0) return {};
   if (pointer == nullptr) {
     call.found(Kind::kNullAddress, XHAL_ERROR_INVALID_POINTER,
@@ -158,36 +162,49 @@ Place check_range(Call& call, const std::string& what, const void* pointer, uint
     return {};
   }
   Place place;
-  return check_known(call, what, pointer, size, wants, place) ? place
-                                                              : ask_driver(call, what, pointer, size, wants);
+  Memory about;
+  const Seen seen = look_at(call, what, pointer, size, use, place, about);
+  if (seen == Seen::kLive) return place;
+  const xhal_pointer_attributes_t now = attributes_of(call, pointer);
+  if (seen == Seen::kFreed && !is_given_out_again(about, now)) {
+    call.found(Kind::kUseAfterFree, XHAL_ERROR_INVALID_POINTER,
+               range_text(what, pointer, size) + " lies in memory that was released", &about.made,
+               &about.ended);
+    return {};
+  }
+  // Instances that work in one context of the vendor's may use each other's memory. [XHAL-INTEROP-7]
+  if (seen == Seen::kForeign && now.kind == XHAL_MEMORY_UNMANAGED) {
+    call.found(Kind::kForeignMemory, XHAL_ERROR_INVALID_POINTER,
+               range_text(what, pointer, size) + " is memory of another driver or instance", &about.made);
+    return {};
+  }
+  if (seen == Seen::kFreed) {
+    const std::lock_guard guard(layer_lock());
+    world().forget_freed(about.base, about.end());
+  }
+  if (now.kind != XHAL_MEMORY_UNMANAGED) {
+    check_by_attributes(call, what, pointer, size, now);
+  } else if (use.wants == Wants::kDriverMemory) {
+    call.found(Kind::kUnknownMemory, XHAL_ERROR_INVALID_POINTER,
+               range_text(what, pointer, size) + " is no memory that the driver knows");
+  }
+  return {};
+}
+
+Place check_memory_of(Call& call, const std::string& what, const void* pointer, uint64_t size,
+                      uint32_t kinds) {
+  const Place place = check_range(call, what, pointer, size, {});
+  if (place.known && (bit_of(place.kind) & kinds) == 0) {
+    call.found(Kind::kWrongMemory, XHAL_ERROR_INVALID_POINTER,
+               range_text(what, pointer, size) + " is " + plain_name(place.kind) +
+                   ", which this call does not take");
+  }
+  return place;
 }
 
 // ---- Single entries ------------------------------------------------------------------------------------------------------------------
 
-void before(Call& call, Is<Entry::memory_copy> /*entry*/, xhal_stream_t /*stream*/, void* destination,
-            const void* source, uint64_t size) {
-  check_range(call, "the destination", destination, size, Wants::kAnyMemory);
-  check_range(call, "the source", source, size, Wants::kAnyMemory);
-  if (size == 0 || destination == nullptr || source == nullptr) return;
-  const auto to = reinterpret_cast<uintptr_t>(destination);
-  const auto from = reinterpret_cast<uintptr_t>(source);
-  if ((to > from ? to - from : from - to) < size) {
-    call.found(Kind::kOverlappingCopy, XHAL_ERROR_INVALID_ARGUMENT,
-               std::to_string(size) + " bytes from " + hex(source) + " to " + hex(destination) + " overlap");
-  }
-}
-
-void before(Call& call, Is<Entry::memory_copy_region> /*entry*/, xhal_stream_t /*stream*/,
-            const xhal_copy_region_t* region) {
-  xhal_copy_region_t read = {};
-  if (region == nullptr || kit::read_struct(region, read) != XHAL_SUCCESS) return;
-  if (read.extent[0] == 0 || read.extent[1] == 0 || read.extent[2] == 0) return;
-  check_region_side(call, "the destination", read.destination, read.extent, read.destination_pitch,
-                    read.destination_slice_pitch);
-  check_region_side(call, "the source", read.source, read.extent, read.source_pitch, read.source_slice_pitch);
-}
-
-void before(Call& call, Is<Entry::memory_fill> /*entry*/, xhal_stream_t /*stream*/, void* destination,
+void before(Call& call, Is<Entry::memory_fill> /*entry*/, xhal_stream_t stream, void* destination,
             uint64_t /*pattern*/, uint32_t pattern_size, uint64_t size) {
   const auto bad = [&](std::string text) {
     call.found(Kind::kBadArgument, XHAL_ERROR_INVALID_ARGUMENT, std::move(text));
@@ -200,12 +217,17 @@ void before(Call& call, Is<Entry::memory_fill> /*entry*/, xhal_stream_t /*stream
     bad("the destination " + hex(destination) + " is no multiple of the pattern's " +
         std::to_string(pattern_size));
   }
-  check_range(call, "the destination", destination, size, Wants::kDriverMemory);
+  check_range(call, "the destination", destination, size,
+              {Wants::kDriverMemory, device_of(stream), XHAL_ACCESS_WRITE});
 }
 
 void before(Call& call, Is<Entry::memory_prefetch> /*entry*/, xhal_stream_t /*stream*/, const void* pointer,
-            uint64_t size, uint32_t /*to_host*/) {
-  check_range(call, "the range", pointer, size, Wants::kDriverMemory);
+            uint64_t size, uint32_t to_host) {
+  if (to_host > 1) {
+    call.found(Kind::kBadArgument, XHAL_ERROR_INVALID_ARGUMENT,
+               "to_host is " + std::to_string(to_host) + ", and is 0 or 1");
+  }
+  check_memory_of(call, "the range", pointer, size, bit_of(MemoryKind::kManaged));
 }
 
 void before(Call& call, Is<Entry::memory_advise> /*entry*/, xhal_device_t /*device*/, const void* pointer,
@@ -213,7 +235,7 @@ void before(Call& call, Is<Entry::memory_advise> /*entry*/, xhal_device_t /*devi
   if (advice < XHAL_ADVICE_READ_MOSTLY || advice > XHAL_ADVICE_UNSET_ACCESSED_BY)
     call.found(Kind::kBadArgument, XHAL_ERROR_INVALID_ARGUMENT,
                "advice " + std::to_string(advice) + " is not defined");
-  check_range(call, "the range", pointer, size, Wants::kDriverMemory);
+  check_memory_of(call, "the range", pointer, size, bit_of(MemoryKind::kManaged));
 }
 
 void before(Call& call, Is<Entry::stream_wait_value> /*entry*/, xhal_stream_t /*stream*/, const void* address,
@@ -228,11 +250,6 @@ void before(Call& call, Is<Entry::stream_wait_value> /*entry*/, xhal_stream_t /*
 void before(Call& call, Is<Entry::stream_write_value> /*entry*/, xhal_stream_t /*stream*/, void* address,
             uint64_t /*value*/, uint32_t width) {
   check_word(call, address, width);
-}
-
-void before(Call& call, Is<Entry::ipc_export_memory> /*entry*/, xhal_device_t /*device*/, const void* pointer,
-            uint64_t /*capacity*/, void* /*out_bytes*/) {
-  check_range(call, "the memory", pointer, 1, Wants::kDriverMemory);
 }
 
 }  // namespace xhal::validate

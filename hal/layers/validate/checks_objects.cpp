@@ -36,6 +36,13 @@ bool exchange_table(const void* handle, const xhal_table_t* from, const xhal_tab
   return __atomic_compare_exchange_n(&header->table, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+// [XHAL-PEER-2]
+void check_two_devices(Call& call, const void* device, const void* peer) {
+  if (device != peer) return;
+  call.found(Kind::kBadArgument, XHAL_ERROR_INVALID_ARGUMENT,
+             device_name(call.attachment(), device) + " is no peer of its own");
+}
+
 // Asked once, when libxhal lists the devices of a new instance.
 void ask_for_host_functions(Call& call, xhal_driver_t driver) {
   {
@@ -58,6 +65,12 @@ const void* device_of(const void* handle) {
   const std::lock_guard guard(layer_lock());
   const Object* object = world().find(handle);
   return object != nullptr ? object->device : nullptr;
+}
+
+std::optional<uint32_t> event_flags(const void* event) {
+  const std::lock_guard guard(layer_lock());
+  const Object* object = world().find(event);
+  return object != nullptr ? object->flags : std::nullopt;
 }
 
 void check_handle(Call& call, const void* handle, uint32_t type, const char* parameter) {
@@ -158,7 +171,7 @@ void note_given(Call& call, const void* handle, uint32_t type, const void* first
                                                                : nullptr;
   if (type == XHAL_TYPE_kernel) {
     object.parent = first;
-    attachment.kernel_parameters.erase(handle);  // of the one that had this handle before
+    attachment.kernel_limits.erase(handle);  // of the one that had this handle before
   }
   object.resets = resets_of(attachment, object.device);
   object.made = here;
@@ -197,7 +210,7 @@ bool is_claimed(Call& call, const void* first) {
     if (!devices.empty()) device = devices.begin()->first;
   }
   const DeviceLimits limits = limits_of(call, device);
-  return !limits.known || (limits.features[feature / 64] >> (feature % 64) & 1) != 0;
+  return !limits.known || limits.has(feature);
 }
 
 DeviceLimits limits_of(Call& call, const void* device) {
@@ -223,8 +236,26 @@ DeviceLimits limits_of(Call& call, const void* device) {
   std::copy_n(properties.max_group_size, 3, limits.max_group_size);
   std::copy_n(properties.max_group_count, 3, limits.max_group_count);
   limits.max_local_bytes = properties.max_local_bytes;
+  limits.max_arguments = properties.max_arguments;
+  limits.max_argument_bytes = properties.max_argument_bytes;
+  limits.ipc_handle_bytes = properties.ipc_handle_bytes;
   const std::lock_guard guard(layer_lock());
   return attachment.device_limits[device] = limits;
+}
+
+uint64_t granularity_of(Call& call, const void* device) {
+  Attachment& attachment = call.attachment();
+  {
+    const std::lock_guard guard(layer_lock());
+    const auto found = attachment.granularities.find(device);
+    if (found != attachment.granularities.end()) return found->second;
+  }
+  xhal_vmm_granularity_t granularity = {};
+  granularity.struct_size = sizeof(granularity);
+  auto* handle = static_cast<xhal_device_t>(const_cast<void*>(device));
+  if (call.next().vmm_get_granularity(handle, &granularity) != XHAL_SUCCESS) return 0;
+  const std::lock_guard guard(layer_lock());
+  return attachment.granularities[device] = granularity.minimum;
 }
 
 void report_leaks(Attachment& attachment) {
@@ -284,6 +315,7 @@ void after(Call& call, Is<Entry::device_reset> /*entry*/, xhal_result_t result, 
   if (result < 0) return;
   const std::lock_guard guard(layer_lock());
   ++call.attachment().device_resets[device];
+  end_captures_of(call.attachment(), device);
 }
 
 void after(Call& call, Is<Entry::device_enable_peer> /*entry*/, xhal_result_t result, xhal_device_t device,
@@ -298,6 +330,23 @@ void after(Call& call, Is<Entry::device_disable_peer> /*entry*/, xhal_result_t r
   if (result < 0) return;
   const std::lock_guard guard(layer_lock());
   call.attachment().peers.erase({device, peer});
+}
+
+void before(Call& call, Is<Entry::device_enable_peer> /*entry*/, xhal_device_t device, xhal_device_t peer) {
+  check_two_devices(call, device, peer);
+}
+
+void before(Call& call, Is<Entry::device_disable_peer> /*entry*/, xhal_device_t device, xhal_device_t peer) {
+  check_two_devices(call, device, peer);
+}
+
+void after(Call& /*call*/, Is<Entry::event_create> /*entry*/, xhal_result_t result, xhal_device_t /*device*/,
+           const xhal_event_desc_t* desc, xhal_event_t* out_event) {
+  xhal_event_desc_t read = {};
+  if (result < 0 || out_event == nullptr || (desc != nullptr && kit::read_struct(desc, read) != XHAL_SUCCESS))
+    return;
+  const std::lock_guard guard(layer_lock());
+  if (Object* event = world().find(*out_event); event != nullptr) event->flags = read.flags;
 }
 
 void before(Call& call, Is<Entry::stream_create> /*entry*/, xhal_device_t device,

@@ -47,12 +47,13 @@ namespace {
 
 // ---- Releases ------------------------------------------------------------------------------------------------------------------------
 
-template <class... Rest>
-Release release_of(Call& call, xhal_device_t device, void* pointer, Rest... /*rest*/) {
-  return begin_release(call, device, nullptr, pointer, released_kinds(call.entry()));
+Release release_of(Call& call, xhal_device_t device, void* pointer, uint64_t size = 0) {
+  // What is unmapped is no memory of its own: checks_vmm.cpp looks at it.
+  return call.entry() != Entry::vmm_unmap ? begin_release(call, {device, nullptr, nullptr, pointer, size})
+                                          : Release{};
 }
-Release release_of(Call& call, xhal_pool_t pool, xhal_stream_t /*stream*/, void* pointer) {
-  return begin_release(call, nullptr, pool, pointer, released_kinds(call.entry()));
+Release release_of(Call& call, xhal_pool_t pool, xhal_stream_t stream, void* pointer) {
+  return begin_release(call, {nullptr, pool, stream, pointer, 0});
 }
 
 // ---- One call ------------------------------------------------------------------------------------------------------------------------
@@ -120,8 +121,9 @@ xhal_result_t validated(Call& call, First first, const Check& check, const GoOn&
     if (answer != XHAL_SUCCESS) return;
     if (result >= 0) note();
     after(call, Is<kEntry>{}, result, arguments...);
+    const bool is_of_capture = note_refusal(call, result);
     if (blames_the_caller(result) && !call.found_any()) {
-      call.found(Kind::kRefusedCall, XHAL_SUCCESS,
+      call.found(is_of_capture ? Kind::kCaptureMisuse : Kind::kRefusedCall, XHAL_SUCCESS,
                  "the driver refuses the call with " + std::string(layers::result_name(result)));
     }
     // The call has been made: what is found now cannot refuse it.

@@ -35,6 +35,9 @@ enum class Severity : uint8_t { kError, kWarning };
   X(OverlappingCopy, "overlapping-copy", kError, "memory", "copy through a third buffer")                 \
   X(UnknownMemory, "unknown-memory", kError, "memory",                                                    \
     "pass memory that the driver allocated or registered")                                                \
+  X(WrongMemory, "wrong-memory", kError, "memory", "pass memory of a kind that the call's header names")  \
+  X(NotMapped, "not-mapped", kError, "memory",                                                            \
+    "map memory there and set the device's access first, or name what was mapped as a whole")             \
   X(ForeignMemory, "foreign-memory", kError, "memory", "copy it through host memory")                     \
   X(WrongDevice, "wrong-device", kError, "device", "use objects of one device in one call")               \
   X(PeerNotEnabled, "peer-not-enabled", kError, "device",                                                 \

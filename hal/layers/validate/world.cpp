@@ -49,13 +49,13 @@ Memory* World::memory_from(uintptr_t address) {
 const Memory* World::freed_at(uintptr_t address) {
   auto above = freed_.upper_bound(address);
   if (above == freed_.begin()) return nullptr;
-  const Memory& memory = std::prev(above)->second;
+  const Memory& memory = std::prev(above)->second.memory;
   return address < memory.end() ? &memory : nullptr;
 }
 
 void World::forget_freed(uintptr_t begin, uintptr_t end) {
   auto at = freed_.upper_bound(begin);
-  if (at != freed_.begin() && std::prev(at)->second.end() > begin) --at;
+  if (at != freed_.begin() && std::prev(at)->second.memory.end() > begin) --at;
   while (at != freed_.end() && at->first < end) at = freed_.erase(at);
 }
 
@@ -76,16 +76,32 @@ void World::end_memory(uintptr_t base, const Site& ended) {
   if (memory.kind == MemoryKind::kRegistered || memory.kind == MemoryKind::kReserved) return;
   memory.ended = ended;
   forget_freed(memory.base, memory.end());
-  freed_[memory.base] = memory;
-  freed_order_.push_back(memory.base);
-  while (freed_order_.size() > kMostFreed) {
-    freed_.erase(freed_order_.front());
-    freed_order_.pop_front();
-  }
+  freed_[memory.base] = {memory, ++last_release_};
+  releases_.push_back({memory.base, last_release_});
+  if (releases_.size() <= kMostFreed) return;
+  // What the oldest release left may be gone, and its address may have been released anew since.
+  const Release oldest = releases_.front();
+  releases_.pop_front();
+  const auto left = freed_.find(oldest.base);
+  if (left != freed_.end() && left->second.release == oldest.number) freed_.erase(left);
 }
 
 void World::restore_memory(const Memory& memory) {
   if (memory_at(memory.base) == nullptr) add_memory(memory);
+}
+
+void World::drop_memory(uintptr_t base) { live_.erase(base); }
+
+std::map<uintptr_t, Mapping>::iterator World::first_mapping(uintptr_t begin, uint64_t size) {
+  auto at = mappings_.upper_bound(begin);
+  if (at != mappings_.begin() && begin - std::prev(at)->first < std::prev(at)->second.size)
+    return std::prev(at);
+  return at != mappings_.end() && at->first - begin < size ? at : mappings_.end();
+}
+
+void World::forget_mappings(uintptr_t begin, uint64_t size) {
+  for (auto at = first_mapping(begin, size); at != mappings_.end(); at = first_mapping(begin, size))
+    mappings_.erase(at);
 }
 
 World::Remains World::remove(const Attachment* owner) {
@@ -105,9 +121,10 @@ World::Remains World::remove(const Attachment* owner) {
       continue;
     }
     remains.memory.push_back(at->second);
+    if (at->second.kind == MemoryKind::kReserved) forget_mappings(at->first, at->second.size);
     at = live_.erase(at);
   }
-  std::erase_if(freed_, [&](const auto& one) { return one.second.owner == owner; });
+  std::erase_if(freed_, [&](const auto& one) { return one.second.memory.owner == owner; });
   const auto earlier = [](const auto& a, const auto& b) { return a.made.call < b.made.call; };
   std::sort(remains.objects.begin(), remains.objects.end(), earlier);
   std::sort(remains.memory.begin(), remains.memory.end(), earlier);

@@ -10,15 +10,16 @@ namespace xhal::kernelgen {
 // Makes a module of one OpenCL C source ready for the native format. Each function takes its work-item as first
 // parameter `ptr %xhal.item` and hands it on at each call, so that work-item functions need no global state. Kernels
 // get the C calling convention, all functions are marked to be inlined, local variables move to the memory of the
-// group, and attributes that name a processor go.
+// group and global ones to that of the device, and attributes that name a processor go.
 std::string lift(const std::vector<std::string>& lines);
 
 // Removes the attributes that name a processor, so that opt and the code generator set it.
 std::string neutral(const std::vector<std::string>& lines);
 
 struct Wrapped {
-  std::string wrapper;  // C: one run_groups and one parameter table a kernel
-  std::string list;     // XHAL_NATIVE_KERNEL(name, parameters, local bytes, barrier), one line a kernel
+  std::string wrapper;  // C: one run_groups and one parameter table a kernel, one row a global variable
+  std::string
+      list;  // XHAL_NATIVE_KERNEL(name, parameters, local bytes, barrier), one line a kernel; XHAL_NATIVE_GLOBAL(name)
 };
 
 // `lines`: a lifted module, linked with the built-ins, after inlining and LLVM's analysis of what a function does with
@@ -31,7 +32,7 @@ Wrapped wrap(const std::vector<std::string>& lines, const std::vector<std::strin
 // (instnamer), as unnamed ones are numbered in order.
 std::string suspend(const std::vector<std::string>& lines);
 
-// One list of all kernels of a pack; refuses a name that two sources define.
+// One list of all kernels and global variables of a pack; refuses a name that two sources define.
 std::string join_lists(std::span<const std::string> files);
 
 // arguments: PACK, then FILE FORMAT TARGET LIST_FILE of each image.

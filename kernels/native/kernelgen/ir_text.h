@@ -57,8 +57,21 @@ bool is_coroutine_marker(std::string_view function_name);
 // A lifted module says how much memory a kernel's local variables take, in comments of this form: "; local bytes: <kernel> <n>".
 inline constexpr const char* kLocalBytesMark = "; local bytes: ";
 
+// And which global variables the source defines: "; global: <name> <bytes> <alignment> <set or zero>". <name>_initial is a constant with the
+// initial value, if it is not all zero; <name>_index is the variable's number in the image, <name>_global its row of the image's table.
+inline constexpr const char* kGlobalMark = "; global: ";
+inline constexpr const char* kInitialSuffix = "_initial";
+inline constexpr const char* kIndexSuffix = "_index";
+
 // And which kernels cannot tell one group of a row from the next, so that all items of the row are one loop: "; groups alike: <kernel>".
 inline constexpr const char* kGroupsAlikeMark = "; groups alike: ";
+
+// Which kernels are called once a group, as steps of theirs loop over its items, and which of these wait between steps.
+inline constexpr const char* kInStepsMark = "; in steps: ";
+inline constexpr const char* kGroupBarrierMark = "; group barrier: ";
+
+// Of native/native_item.h: it does not exist, and the linker refuses a call of it.
+inline constexpr std::string_view kIdOutsideOfSteps = "xhal_item_id_asked_for_outside_of_XHAL_EACH_ITEM";
 
 bool is_name_character(char c);
 

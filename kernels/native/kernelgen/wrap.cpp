@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string_view>
 
 #include "commands.h"
@@ -29,8 +30,9 @@ struct Kernel {
   std::string name;
   std::vector<Parameter> parameters;
   std::size_t local_bytes = 0;
-  bool uses_barrier = false;
+  bool uses_barrier = false;  // its items are coroutines
   bool groups_are_alike = false;
+  bool is_in_steps = false;
 };
 
 bool has_word(std::string_view text, std::string_view word) {
@@ -165,7 +167,8 @@ void check_all_supplied(const Module& module) {
   std::set<std::string> missing;
   std::set<std::string> declared;
   for (const Function& function : module.functions) {
-    if (!function.is_definition && !is_intrinsic(function.name) && !is_coroutine_marker(function.name)) {
+    if (!function.is_definition && !is_intrinsic(function.name) && !is_coroutine_marker(function.name) &&
+        function.name != kIdOutsideOfSteps) {
       declared.insert(function.name);
     }
   }
@@ -282,6 +285,11 @@ std::string wrapper_of(const Kernel& kernel) {
   }
   const std::string item = "{\n      xhal_native_item item = group;\n      " + call + "    }\n";
   const auto loop = [&](const std::string& start) {
+    if (kernel.is_in_steps) {
+      return for_each_group +
+             "    xhal_native_item item = group;\n    xhal_native_outside_of_steps(&item);\n    " + call +
+             end_of_group;
+    }
     if (kernel.groups_are_alike) return "  " + start + "group.row_items) " + item;
     return for_each_group + "    " + start + "group.group_size[0]) " + item + end_of_group;
   };
@@ -303,8 +311,27 @@ std::size_t local_bytes_of(const std::string& kernel, const std::vector<std::str
   return 0;
 }
 
-bool groups_are_alike(const std::string& kernel, const std::vector<std::string>& lifted) {
-  return std::ranges::find(lifted, kGroupsAlikeMark + kernel) != lifted.end();
+bool is_marked(const char* mark, const std::string& kernel, const std::vector<std::string>& lifted) {
+  return std::ranges::find(lifted, mark + kernel) != lifted.end();
+}
+
+// The row of each global variable in the image's table, and in the list.
+void add_globals(const std::vector<std::string>& lifted, Wrapped* out) {
+  for (const std::string& line : lifted) {
+    if (!line.starts_with(kGlobalMark)) continue;
+    std::istringstream words(line.substr(std::string_view(kGlobalMark).size()));
+    std::string name;
+    std::string bytes;
+    std::string alignment;
+    std::string value;
+    words >> name >> bytes >> alignment >> value;
+    const bool is_zero = value == "zero";
+    const std::string initial = name + kInitialSuffix;
+    if (!is_zero) out->wrapper += "XHAL_NATIVE_HIDDEN extern const char " + initial + "[];\n";
+    out->wrapper += "XHAL_NATIVE_HIDDEN const xhal_native_global " + name + "_global = {\"" + name + "\", " +
+                    bytes + ", " + alignment + ", " + (is_zero ? "0" : initial) + "};\n\n";
+    out->list += "XHAL_NATIVE_GLOBAL(" + name + ")\n";
+  }
 }
 
 }  // namespace
@@ -320,13 +347,15 @@ Wrapped wrap(const std::vector<std::string>& lines, const std::vector<std::strin
     if (!is_kernel(function)) continue;
     Kernel kernel = describe(module, function);
     kernel.local_bytes = local_bytes_of(kernel.name, lifted);
-    kernel.groups_are_alike = groups_are_alike(kernel.name, lifted);
+    kernel.groups_are_alike = is_marked(kGroupsAlikeMark, kernel.name, lifted);
+    kernel.is_in_steps = is_marked(kInStepsMark, kernel.name, lifted);
+    const bool items_wait = kernel.uses_barrier || is_marked(kGroupBarrierMark, kernel.name, lifted);
     result.wrapper += wrapper_of(kernel);
     result.list += "XHAL_NATIVE_KERNEL(" + kernel.name + ", " + std::to_string(kernel.parameters.size()) +
-                   ", " + std::to_string(kernel.local_bytes) + ", " + (kernel.uses_barrier ? "1" : "0") +
-                   ")\n";
+                   ", " + std::to_string(kernel.local_bytes) + ", " + (items_wait ? "1" : "0") + ")\n";
   }
   if (result.list.empty()) throw Refusal("defines no kernel");
+  add_globals(lifted, &result);
   return result;
 }
 

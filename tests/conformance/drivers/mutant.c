@@ -2,15 +2,15 @@
 /*
  * A driver that is another driver with one defect. MUTANT_BASE is the library of that other one; MUTANT says what is wrong:
  *   (nothing)                     the other driver as it is
- *   <name>                        a lie of one entry, from mutants.def or mutants_optional.def
- *   <fault>:<entry>[:<trigger>]   crash, abort, exit, hang, block, gate, fork, nothing or refuse at every call of the entry; with a trigger: from the first
+ *   <fault>:<entry>[:<trigger>]   crash, smash, abort, exit, hang, block, gate, slow, tarry, fork, nothing or refuse at every call of the entry; with a trigger: from the first
  *                                 call of that other entry in the process on. Beside the entries of the contract: load, negotiate, open, close.
  * `block` writes a byte into the FIFO that MUTANT_FIFO names, so that a test knows that it is here, and never returns. `gate` does the same, takes
  * a byte from the FIFO that MUTANT_GATE names and goes on.
+ * `smash` writes over its caller's stack and returns. `slow` takes 20 ms more for each call, `tarry` a second more for the first one.
+ * `names` of module_get_kernel knows the test kernels by their names and has no others, as a driver would that brings them along.
  * `fork` leaves a child behind and goes on. `nothing` succeeds and does nothing, `refuse` answers UNSUPPORTED.
+ * MUTANT_NAME, when it is set, is the driver's name in place of the other one's, and a part of the names of its devices.
  */
-#include "mutant.h"
-
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,13 +20,16 @@
 #include <string.h>
 #include <unistd.h>
 
-xhal_functions_t g_base;
-const xhal_host_services_t* g_services;
+#include "xhal/driver.h"
+
+/* The driver under the mutant: complete, but for the calls that it leaves out. */
+static xhal_functions_t g_base;
 
 static char g_fault[16];
 static char g_entry[64];
 static char g_trigger[64];
 static atomic_int g_armed;
+static atomic_int g_tarried;
 static xhal_driver_interface_t g_base_interface;
 
 /* True when `word`, of `length` characters, was copied. */
@@ -44,11 +47,12 @@ static void give_up(const char* why, const char* what) {
   _exit(99);
 }
 
-/* <fault>:<entry>[:<trigger>]; a name has no colon. */
+/* <fault>:<entry>[:<trigger>] */
 static void read_fault(void) {
   const char* text = getenv("MUTANT");
-  const char* colon = text == NULL ? NULL : strchr(text, ':');
-  if (colon == NULL) return;
+  if (text == NULL || text[0] == 0) return;
+  const char* colon = strchr(text, ':');
+  if (colon == NULL) give_up("cannot read", text);
   const char* entry = colon + 1;
   const char* second = strchr(entry, ':');
   const size_t entry_length = second == NULL ? strlen(entry) : (size_t)(second - entry);
@@ -77,6 +81,12 @@ static void wait_at_gate(void) {
   close(fd);
 }
 
+/* From this frame upwards: the frames of the entry, of libxhal and of the test. */
+__attribute__((noinline, no_sanitize("address"))) static void smash_the_stack(void) {
+  volatile unsigned char* stack = __builtin_frame_address(0);
+  for (size_t i = 0; i < 2048; ++i) stack[i] = 0xA5;
+}
+
 /* True when the entry's own work is not to be done; its answer is in *result then. */
 static int misbehaves_at(const char* entry, xhal_result_t* result) {
   if (g_trigger[0] != 0 && strcmp(entry, g_trigger) == 0) atomic_store(&g_armed, 1);
@@ -84,6 +94,8 @@ static int misbehaves_at(const char* entry, xhal_result_t* result) {
   if (strcmp(g_fault, "crash") == 0) {
     signal(SIGSEGV, SIG_DFL);
     raise(SIGSEGV);
+  } else if (strcmp(g_fault, "smash") == 0) {
+    smash_the_stack();
   } else if (strcmp(g_fault, "abort") == 0) {
     abort();
   } else if (strcmp(g_fault, "exit") == 0) {
@@ -96,6 +108,12 @@ static int misbehaves_at(const char* entry, xhal_result_t* result) {
   } else if (strcmp(g_fault, "gate") == 0) {
     tell_fifo();
     wait_at_gate();
+    return 0;
+  } else if (strcmp(g_fault, "slow") == 0) {
+    usleep(20 * 1000);
+    return 0;
+  } else if (strcmp(g_fault, "tarry") == 0) {
+    if (!atomic_exchange(&g_tarried, 1)) sleep(1);
     return 0;
   } else if (strcmp(g_fault, "fork") == 0) {
     if (fork() == 0) {
@@ -120,6 +138,11 @@ static int misbehaves_at(const char* entry, xhal_result_t* result) {
   }
 #include "xhal/entry_points.def"
 
+static xhal_result_t get_known_kernel(xhal_module_t module, const char* name, xhal_kernel_t* out_kernel) {
+  if (name != NULL && strncmp(name, "xhal_", 5) != 0) return XHAL_ERROR_NOT_FOUND;
+  return g_base.module_get_kernel(module, name, out_kernel);
+}
+
 static int is_entry(const char* word) {
   static const char* const kOthers[] = {"load", "negotiate", "open", "close"};
   for (size_t i = 0; i < sizeof(kOthers) / sizeof(kOthers[0]); ++i) {
@@ -134,6 +157,10 @@ static int is_entry(const char* word) {
 static void install_faults(xhal_functions_t* functions) {
   if (!is_entry(g_entry)) give_up("knows no entry", g_entry);
   if (g_trigger[0] != 0 && !is_entry(g_trigger)) give_up("knows no entry", g_trigger);
+  if (strcmp(g_fault, "names") == 0) {
+    functions->module_get_kernel = get_known_kernel;
+    return;
+  }
 #define XHAL_ENTRY(feature, since, name, ...)                                     \
   if (strcmp(#name, g_entry) == 0 || strcmp(#name, g_trigger) == 0) {             \
     if (functions->name == NULL) give_up("the base leaves out the entry", #name); \
@@ -142,13 +169,16 @@ static void install_faults(xhal_functions_t* functions) {
 #include "xhal/entry_points.def"
 }
 
-static void install_mutant(xhal_functions_t* functions, const char* name) {
-  const mutant_t* mutant = find_mutant(name);
-  if (mutant == NULL) mutant = find_optional_mutant(name);
-  if (mutant == NULL) give_up("knows no mutant", name);
-#define XHAL_ENTRY(feature, since, name, ...) \
-  if (mutant->slots.name != NULL) functions->name = mutant->slots.name;
-#include "xhal/entry_points.def"
+static xhal_result_t renamed_driver_properties(xhal_driver_t driver, xhal_driver_properties_t* out) {
+  const xhal_result_t result = g_base.driver_get_properties(driver, out);
+  if (result == XHAL_SUCCESS) snprintf(out->name, sizeof(out->name), "%s", getenv("MUTANT_NAME"));
+  return result;
+}
+
+static xhal_result_t renamed_device_properties(xhal_device_t device, xhal_device_properties_t* out) {
+  const xhal_result_t result = g_base.device_get_properties(device, out);
+  if (result == XHAL_SUCCESS) snprintf(out->name, sizeof(out->name), "%s 9000", getenv("MUTANT_NAME"));
+  return result;
 }
 
 static xhal_result_t open_driver(const xhal_driver_open_t* params, xhal_driver_t* out_driver) {
@@ -181,16 +211,15 @@ xhal_result_t xhal_driver_negotiate(const xhal_negotiation_t* host, xhal_driver_
   if (negotiate == NULL) give_up("is no driver:", path);
   result = negotiate(host, out);
   if (result != XHAL_SUCCESS) return result;
-  g_services = host->services;
   g_base_interface = *out;
   memcpy(&g_base, out->functions, sizeof(g_base));
   out->open = open_driver;
   out->close = close_driver;
-  const char* mutant = getenv("MUTANT");
-  if (g_fault[0] != 0) {
-    install_faults(out->functions);
-  } else if (mutant != NULL && mutant[0] != 0) {
-    install_mutant(out->functions, mutant);
+  if (g_fault[0] != 0) install_faults(out->functions);
+  if (getenv("MUTANT_NAME") != NULL) {
+    out->name = getenv("MUTANT_NAME");
+    out->functions->driver_get_properties = renamed_driver_properties;
+    out->functions->device_get_properties = renamed_device_properties;
   }
   return XHAL_SUCCESS;
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A driver that claims every feature, takes every call for done and gives whatever is asked for, made from entry_points.def: what a layer
 // says of a call then is the layer's own. It looks at no argument, so that nothing but the layer can find a mistake.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 
 #include "control.hpp"
@@ -24,8 +27,18 @@ std::atomic<Defect> defect{Defect::kNone};
 std::atomic<void (*)(void*)> inside{nullptr};
 std::atomic<void*> inside_user{nullptr};
 std::atomic<uint64_t> call_count{0};
-// Addresses that nothing backs: nobody follows them.
-std::atomic<uintptr_t> next_address{uintptr_t{1} << 44};
+std::atomic<void*> known_base{nullptr};
+std::atomic<uint64_t> known_size{0};
+// Addresses that nothing backs: nobody follows them, and nobody can. They come around again after millions of allocations.
+constexpr uint64_t kAddresses = uint64_t{1} << 36;
+std::atomic<uint64_t> given_addresses{0};
+
+uintptr_t first_address() {
+  static void* const reserved =
+      ::mmap(nullptr, kAddresses, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) std::abort();
+  return reinterpret_cast<uintptr_t>(reserved);
+}
 
 constexpr Control kControl = {
     [](xhal_result_t result) { next_failure = result; },
@@ -34,8 +47,14 @@ constexpr Control kControl = {
       inside_user = user;
       inside = function;
     },
+    [](void* base, uint64_t size) {
+      known_base = base;
+      known_size = size;
+    },
     []() -> uint64_t { return call_count; },
 };
+// What the handle of a kernel called "small" points to.
+constexpr Control kSmallKernel = kControl;
 
 xhal_result_t answer() {
   ++call_count;
@@ -47,7 +66,8 @@ void* give_address(uint64_t size) {
   static std::atomic<void*> last{nullptr};
   if (defect == Defect::kSameAddress && last != nullptr) return last;
   const uint64_t taken = (std::max<uint64_t>(size, 1) + 4095) / 4096 * 4096;
-  last = reinterpret_cast<void*>(next_address.fetch_add(taken + 4096));
+  last =
+      reinterpret_cast<void*>(first_address() + given_addresses.fetch_add(taken + 4096) % (kAddresses / 2));
   return last;
 }
 
@@ -129,23 +149,57 @@ xhal_result_t get_properties(xhal_device_t handle, xhal_device_properties_t* out
   for (uint32_t& size : properties.max_group_size) size = 256;
   for (uint32_t& count : properties.max_group_count) count = 65536;
   properties.max_local_bytes = 1024;
+  properties.max_argument_bytes = 256;
+  properties.ipc_handle_bytes = 64;
   std::fill(std::begin(properties.features), std::end(properties.features), ~uint64_t{0});
   kit::write_struct(properties, out);
   return XHAL_SUCCESS;
 }
 
-xhal_result_t get_kernel_info(xhal_kernel_t /*kernel*/, xhal_kernel_info_t* out) {
+xhal_result_t get_kernel(xhal_module_t /*module*/, const char* name, xhal_kernel_t* out) {
+  const xhal_result_t result = answer();
+  if (result >= 0) {
+    const bool is_small = name != nullptr && std::strcmp(name, "small") == 0;
+    *out = kit::make_handle<xhal_kernel_t>(const_cast<Control*>(is_small ? &kSmallKernel : &kControl));
+  }
+  return result;
+}
+
+xhal_result_t get_kernel_info(xhal_kernel_t kernel, xhal_kernel_info_t* out) {
   xhal_kernel_info_t info = {};
   info.parameter_count = 2;
+  if (kit::object_of<void>(kernel) == &kSmallKernel) {
+    info.max_group_items = 128;
+    info.static_local_bytes = 1000;
+  }
   std::strcpy(info.name, "clay");
   kit::write_struct(info, out);
   return XHAL_SUCCESS;
 }
 
-xhal_result_t get_attributes(xhal_driver_t /*driver*/, const void* /*pointer*/,
-                             xhal_pointer_attributes_t* out) {
-  kit::write_struct(xhal_pointer_attributes_t{}, out);  // unmanaged
+xhal_result_t get_attributes(xhal_driver_t /*driver*/, const void* pointer, xhal_pointer_attributes_t* out) {
+  xhal_pointer_attributes_t attributes = {};  // unmanaged
+  if (reinterpret_cast<uintptr_t>(pointer) - reinterpret_cast<uintptr_t>(known_base.load()) < known_size) {
+    attributes.kind = XHAL_MEMORY_DEVICE;
+    attributes.base = known_base;
+    attributes.size = known_size;
+  }
+  kit::write_struct(attributes, out);
   return XHAL_SUCCESS;
+}
+
+xhal_result_t get_granularity(xhal_device_t /*device*/, xhal_vmm_granularity_t* out) {
+  xhal_vmm_granularity_t granularity = {};
+  granularity.minimum = granularity.recommended = 4096;
+  kit::write_struct(granularity, out);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t reserve(xhal_device_t /*device*/, uint64_t size, uint64_t /*alignment*/, void* /*hint*/,
+                      void** out) {
+  const xhal_result_t result = answer();
+  if (result >= 0) *out = give_address(size);
+  return result;
 }
 
 xhal_result_t get_default_stream(xhal_device_t device, xhal_stream_t* out) {
@@ -195,6 +249,9 @@ const xhal_functions_t kFunctions = [] {
   f.device_get_properties = get_properties;
   f.device_get_default_stream = get_default_stream;
   f.kernel_get_info = get_kernel_info;
+  f.module_get_kernel = get_kernel;
+  f.vmm_get_granularity = get_granularity;
+  f.vmm_reserve = reserve;
   f.memory_allocate = allocate;
   f.pool_allocate = allocate_from_pool;
   f.stream_synchronize = synchronize;
@@ -210,6 +267,7 @@ xhal_result_t open_driver(const xhal_driver_open_t* params, xhal_driver_t* out) 
   next_failure = XHAL_SUCCESS;
   defect = Defect::kNone;
   inside = nullptr;
+  known_size = 0;
   auto* driver = new Driver;
   for (int i = 0; i < 2; ++i) {
     driver->devices[i] = kit::make_handle<xhal_device_t>(driver);

@@ -17,6 +17,8 @@ struct Control {
   void (*misbehave)(Defect defect);
   // Called inside every stream_synchronize; null: nothing.
   void (*inside_synchronize)(void (*function)(void*), void* user);
+  // What the driver tells of every address in the range from now on: device memory of its own. Size 0: of none.
+  void (*know)(void* base, uint64_t size);
   // Calls that reached the driver, by any thread.
   uint64_t (*calls)();
 };

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -37,6 +38,11 @@ struct Entry {
   const char* name;
   uint32_t feature;
 };
+constexpr const char* kAsItMustBe = "as it must be";
+constexpr const char* kNotClaimed = "not claimed";
+constexpr const char* kOtherLevel = "other level";
+constexpr const char* kNotSwept = "NOT SWEPT";
+
 constexpr Entry kEntries[] = {
 #define XHAL_ENTRY(feature, since, name, ...) {"xhal_" #name, XHAL_FEATURE_##feature},
 #include "xhal/entry_points.def"
@@ -52,16 +58,18 @@ std::string codes_text(uint64_t codes) {
   return text;
 }
 
-// Which features some device of the driver claims.
-bool claims(const Session& session, uint32_t feature) {
-  for (size_t i = 0; i < session.device_count(); ++i) {
-    if (session.claims(feature, i)) return true;
-  }
-  return false;
+// Why no call of an entry with that feature failed: some device of the driver claims it, and the level asks for it, or not.
+const char* why_not_swept(const Session& session, const Level& level, uint32_t feature) {
+  bool is_claimed = false;
+  for (size_t i = 0; i < session.device_count(); ++i) is_claimed |= session.claims(feature, i);
+  if (!is_claimed) return kNotClaimed;
+  const bool is_asked_for =
+      level.all_claimed || std::ranges::find(level.features, feature) != level.features.end();
+  return is_asked_for ? kNotSwept : kOtherLevel;
 }
 
 // False when an entry that can be called was not swept, where all tests ran, or a failure was not as it must be.
-bool print_table(const Target& target, bool is_filtered) {
+bool print_table(const Target& target, const Level& level, bool is_filtered) {
   const Session session(target);
   bool good = true;
   uint64_t calls = 0;
@@ -69,7 +77,7 @@ bool print_table(const Target& target, bool is_filtered) {
   fmt::print("{:<34} {:>9} {:>9}  {:<14} {}\n", "entry", "calls", "failed", "seen", "codes");
   for (size_t i = 0; i < std::size(kEntries); ++i) {
     const Counters& counters = xhal::sweep::counters_of(i);
-    std::string seen = "as it must be";
+    std::string_view seen = kAsItMustBe;
     if (counters.stuck > 0) {
       seen = "STUCK";
     } else if (counters.wrote > 0) {
@@ -77,9 +85,10 @@ bool print_table(const Target& target, bool is_filtered) {
     } else if (counters.wrong_error > 0) {
       seen = "WRONG ERROR";
     } else if (counters.failed == 0) {
-      seen = claims(session, kEntries[i].feature) ? "NOT SWEPT" : "not claimed";
+      seen = why_not_swept(session, level, kEntries[i].feature);
     }
-    good = good && (seen == "as it must be" || seen == "not claimed" || (is_filtered && seen == "NOT SWEPT"));
+    good = good && (seen == kAsItMustBe || seen == kNotClaimed || seen == kOtherLevel ||
+                    (is_filtered && seen == kNotSwept));
     calls += counters.calls;
     failed += counters.failed;
     fmt::print("{:<34} {:>9} {:>9}  {:<14} {}\n", kEntries[i].name, counters.calls.load(),
@@ -195,8 +204,8 @@ int sweep(int argc, char** argv) {
   const int code = run(options);
   bool good = true;
   try {
-    good = print_table(target, is_filtered);
-  } catch (const SessionError& error) {
+    good = print_table(target, load_level(options.level, options.share_directory + "/levels"), is_filtered);
+  } catch (const std::runtime_error& error) {
     fmt::print(stderr, "fault_sweep: {}\n", error.what());
     good = false;
   }

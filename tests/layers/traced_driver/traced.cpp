@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A driver that does nothing and answers what a test wants to be answered: two devices with a few calls of each kind.
+#include <time.h>
+
 #include <atomic>
 #include <cstring>
+#include <mutex>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "control.hpp"
 #include "xhal/kit/driver.hpp"
@@ -31,6 +37,28 @@ struct Kernel {
   std::string name;
 };
 
+// Activity, where the option asks for it: a record of each fill and launch, which a flush delivers. The device's clock is a second behind.
+enum class Subscribers { kNone, kOne, kSeveral };
+constexpr uint64_t kClockIsBehindNs = 1'000'000'000;
+std::atomic<Subscribers> subscribers = Subscribers::kNone;
+std::mutex activity_lock;
+struct Subscription {
+  xhal_activity_desc_t desc;
+  uint32_t device_index;
+  std::vector<xhal_activity_record_t> records;
+};
+std::set<Subscription*> subscriptions;
+thread_local uint64_t thread_correlation = 0;
+std::atomic<uint64_t> latest_correlation = 0;
+std::atomic<xhal_result_t> flush_failure = XHAL_SUCCESS;
+
+uint64_t device_now() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(now.tv_nsec) -
+         kClockIsBehindNs;
+}
+
 std::atomic<bool> held = false;
 std::atomic<xhal_result_t> next_failure = XHAL_SUCCESS;
 std::atomic<uint64_t> call_count = 0;
@@ -38,6 +66,12 @@ std::atomic<uint64_t> call_count = 0;
 constexpr Control kControl = {
     [](bool on) { held = on; },
     [](xhal_result_t result) { next_failure = result; },
+    [](xhal_result_t result) { flush_failure = result; },
+    [] {
+      const std::lock_guard guard(activity_lock);
+      return static_cast<uint32_t>(subscriptions.size());
+    },
+    []() -> uint64_t { return latest_correlation; },
     []() -> uint64_t { return call_count; },
 };
 
@@ -46,6 +80,75 @@ xhal_result_t submit() {
   const xhal_result_t failure = next_failure.exchange(XHAL_SUCCESS);
   return failure < 0 ? kit::fail(failure, "as the test asked for") : XHAL_SUCCESS;
 }
+xhal_result_t submit_work(xhal_stream_t handle, uint32_t kind, uint64_t bytes, const char* name,
+                          uint64_t own) {
+  const xhal_result_t result = submit();
+  if (result < 0 || subscribers == Subscribers::kNone) return result;
+  const auto* stream = kit::object_of<Stream>(handle);
+  xhal_activity_record_t record = {};
+  record.struct_size = sizeof(record);
+  record.kind = kind;
+  record.device_index = stream->device->index;
+  record.stream_id = stream->id;
+  record.correlation_id = kit::services().next_id();
+  record.external_correlation = thread_correlation != 0 ? thread_correlation : own;
+  record.begin_ns = record.end_ns = device_now();
+  record.bytes = bytes;
+  record.name = name;
+  latest_correlation = record.external_correlation;
+  const std::lock_guard guard(activity_lock);
+  for (Subscription* subscription : subscriptions) {
+    if (subscription->device_index == record.device_index && (subscription->desc.kinds & kind) != 0)
+      subscription->records.push_back(record);
+  }
+  return result;
+}
+
+xhal_result_t subscribe(xhal_device_t device, const xhal_activity_desc_t* desc, xhal_subscription_t* out) {
+  const std::lock_guard guard(activity_lock);
+  if (subscribers == Subscribers::kOne && !subscriptions.empty())
+    return kit::fail(XHAL_ERROR_BUSY, "somebody has the subscription");
+  auto* subscription = new Subscription{*desc, kit::object_of<Device>(device)->index, {}};
+  subscriptions.insert(subscription);
+  *out = kit::make_handle<xhal_subscription_t>(subscription);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t flush(xhal_subscription_t handle, uint64_t /*timeout_ns*/) {
+  if (const xhal_result_t failure = flush_failure.exchange(XHAL_SUCCESS); failure < 0)
+    return kit::fail(failure, "as the test asked for");
+  auto* subscription = kit::object_of<Subscription>(handle);
+  std::vector<xhal_activity_record_t> records;
+  {
+    const std::lock_guard guard(activity_lock);
+    records.swap(subscription->records);
+  }
+  if (!records.empty()) {
+    subscription->desc.callback(subscription->desc.user, records.data(),
+                                static_cast<uint32_t>(records.size()), sizeof(records[0]));
+  }
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t unsubscribe(xhal_subscription_t handle) {
+  auto* subscription = kit::object_of<Subscription>(handle);
+  {
+    const std::lock_guard guard(activity_lock);
+    subscriptions.erase(subscription);
+  }
+  kit::free_handle(handle);
+  delete subscription;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t get_clocks(xhal_device_t /*device*/, xhal_clocks_t* out) {
+  xhal_clocks_t clocks = {};
+  clocks.device_ns = device_now();
+  clocks.host_ns = clocks.device_ns + kClockIsBehindNs;
+  kit::write_struct(clocks, out);
+  return XHAL_SUCCESS;
+}
+
 xhal_result_t poll() {
   ++call_count;
   return held ? XHAL_NOT_READY : XHAL_SUCCESS;
@@ -78,6 +181,8 @@ xhal_result_t get_properties(xhal_device_t handle, xhal_device_properties_t* out
   xhal_device_properties_t properties = {};
   properties.index = kit::object_of<Device>(handle)->index;
   std::strcpy(properties.name, "a \"quoted\" device\n");
+  if (subscribers != Subscribers::kNone)
+    properties.features[XHAL_FEATURE_ACTIVITY / 64] |= uint64_t{1} << (XHAL_FEATURE_ACTIVITY % 64);
   kit::write_struct(properties, out);
   return XHAL_SUCCESS;
 }
@@ -141,7 +246,9 @@ const xhal_functions_t kFunctions = [] {
   f.event_query = [](xhal_event_t) { return poll(); };
   f.event_synchronize = [](xhal_event_t, uint64_t) { return wait(); };
   f.memory_copy = [](xhal_stream_t, void*, const void*, uint64_t) { return submit(); };
-  f.memory_fill = [](xhal_stream_t, void*, uint64_t, uint32_t, uint64_t) { return submit(); };
+  f.memory_fill = [](xhal_stream_t stream, void*, uint64_t, uint32_t, uint64_t size) {
+    return submit_work(stream, XHAL_ACTIVITY_FILL, size, "", 0);
+  };
   f.module_load = [](xhal_device_t, const xhal_module_desc_t*, xhal_module_t* out) -> xhal_result_t {
     *out = kit::make_handle<xhal_module_t>(new Kernel);
     return XHAL_SUCCESS;
@@ -171,13 +278,37 @@ const xhal_functions_t kFunctions = [] {
     return XHAL_SUCCESS;
   };
   f.kernel_get_info = kernel_get_info;
-  f.kernel_launch = [](xhal_stream_t, xhal_kernel_t, const xhal_launch_t*) { return submit(); };
+  f.kernel_launch = [](xhal_stream_t stream, xhal_kernel_t kernel, const xhal_launch_t* launch) {
+    return submit_work(stream, XHAL_ACTIVITY_KERNEL, 0, kit::object_of<Kernel>(kernel)->name.c_str(),
+                       launch != nullptr ? launch->correlation_id : 0);
+  };
+  f.stream_get_device = [](xhal_stream_t stream, xhal_device_t* out) -> xhal_result_t {
+    *out = kit::object_of<Stream>(stream)->device->handle;
+    return XHAL_SUCCESS;
+  };
+  f.activity_subscribe = subscribe;
+  f.activity_flush = flush;
+  f.activity_unsubscribe = unsubscribe;
+  f.device_get_clocks = get_clocks;
+  f.driver_exchange_correlation = [](xhal_driver_t, uint64_t id, uint64_t* out_former) -> xhal_result_t {
+    *out_former = std::exchange(thread_correlation, id);
+    return XHAL_SUCCESS;
+  };
   return f;
 }();
 
 xhal_result_t open_driver(const xhal_driver_open_t* params, xhal_driver_t* out) {
-  if (params->option_count > 0)
-    return kit::apply_options("traced", {params->options, params->option_count}, {});
+  Subscribers asked = Subscribers::kNone;
+  const kit::OptionRule rules[] = {
+      {"subscribers", "'one' or 'several' subscriptions to activity records",
+       [&](std::string_view value) -> std::string {
+         asked = value == "one" ? Subscribers::kOne : Subscribers::kSeveral;
+         return value == "one" || value == "several" ? "" : "neither 'one' nor 'several'";
+       }},
+  };
+  const xhal_result_t read = kit::apply_options("traced", {params->options, params->option_count}, rules);
+  if (read < 0) return read;
+  subscribers = asked;
   auto* driver = new Driver;
   for (uint32_t i = 0; i < 2; ++i) {
     Device& device = driver->devices[i];
@@ -192,6 +323,11 @@ xhal_result_t open_driver(const xhal_driver_open_t* params, xhal_driver_t* out) 
 
 xhal_result_t close_driver(xhal_driver_t handle) {
   auto* driver = kit::object_of<Driver>(handle);
+  {
+    const std::lock_guard guard(activity_lock);
+    for (Subscription* subscription : subscriptions) delete subscription;
+    subscriptions.clear();
+  }
   for (Device& device : driver->devices) {
     release<Stream>(device.default_stream);
     kit::free_handle(device.handle);

@@ -74,14 +74,30 @@ xhal_result_t sketch_kernel_get_occupancy(const Kernel* kernel, uint32_t group_i
   int groups = 0;
   int grid = 0;
   int items = 0;
+  int units = 0;
+  int cluster = 0;
   TRY(cuOccupancyMaxActiveBlocksPerMultiprocessor(&groups, kernel->function, (int)group_items, local_bytes));
   TRY(cuOccupancyMaxPotentialBlockSize(&grid, &items, kernel->function, NULL, local_bytes, 0));
+  TRY(cuDeviceGetAttribute(&units, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, kernel->module->device->device));
   out->groups_per_unit = (uint32_t)groups;
+  out->max_cooperative_groups = (uint32_t)(groups * units);
+  const CUlaunchConfig config = {
+      .gridDimX = 1,
+      .gridDimY = 1,
+      .gridDimZ = 1,
+      .blockDimX = group_items,
+      .blockDimY = 1,
+      .blockDimZ = 1,
+      .sharedMemBytes = (unsigned int)local_bytes,
+  };
+  if (groups != 0) TRY(cuOccupancyMaxPotentialClusterSize(&cluster, kernel->function, &config));
+  out->max_cluster_groups = (uint32_t)cluster;
   out->suggested_group_items = (uint32_t)items;
   return XHAL_SUCCESS;
 }
 
 /*
+ * CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE is LIMIT_EXCEEDED. Cluster sizes are checked before: CUDA has one code for all that is wrong.
  * Values are copied by the call. CUDA has one block of dynamic shared memory: local arguments get aligned offsets in it, behind the
  * dynamic_local_bytes, and the kernel's parameter is the offset. More than 48 KiB of it must be allowed to the function once.
  */

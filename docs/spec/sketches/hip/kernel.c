@@ -64,7 +64,7 @@ xhal_result_t sketch_kernel_get_occupancy(const Kernel* kernel, uint32_t group_i
   ON_DEVICE(device, hipModuleOccupancyMaxActiveBlocksPerMultiprocessor(&groups, kernel->function,
                                                                        (int)group_items, local_bytes));
   ON_DEVICE(device, hipModuleOccupancyMaxPotentialBlockSize(&grid, &items, kernel->function, local_bytes, 0));
-  out->groups_per_unit = (uint32_t)groups;
+  out->groups_per_unit = (uint32_t)groups; /* nothing cooperative, see below */
   out->suggested_group_items = (uint32_t)items;
   return XHAL_SUCCESS;
 }

@@ -68,6 +68,7 @@ xhal_result_t sketch_kernel_get_occupancy(const Kernel* kernel, uint32_t group_i
   TRY(zeKernelSuggestMaxCooperativeGroupCount(kernel->kernel, &groups)); /* resident on the whole device */
   TRY(zeKernelSuggestGroupSize(kernel->kernel, 1u << 20, 1, 1, &x, &y, &z));
   out->groups_per_unit = groups / unit_count;
+  out->max_cooperative_groups = groups;
   out->suggested_group_items = x * y * z;
   return XHAL_SUCCESS;
 }

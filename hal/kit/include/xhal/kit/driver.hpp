@@ -38,6 +38,9 @@ struct LayerDescription {
 };
 [[nodiscard]] xhal_result_t negotiate(const xhal_negotiation_t* host, xhal_layer_interface_t* out,
                                       const LayerDescription& layer);
+// For a layer's attach: the calls of `own` that are not null stand before those below, as far as the host's table goes; an older host's is
+// shorter.
+void intercept(const xhal_layer_attach_t& params, const xhal_functions_t& own);
 
 // libxhal's services; valid after negotiation.
 [[nodiscard]] const xhal_host_services_t& services();

@@ -6,13 +6,15 @@
 #include <cstdint>
 #include <cstring>
 
-#include "xhal/base.h"
+#include "xhal/kernel.h"
 
 namespace xhal::kit {
 
 // First published size of each struct: what the smallest legal struct_size is. Only structs that have grown since differ from sizeof.
 template <class T>
 inline constexpr uint32_t kFirstSize = sizeof(T);
+template <>
+inline constexpr uint32_t kFirstSize<xhal_occupancy_t> = offsetof(xhal_occupancy_t, max_cooperative_groups);
 
 // Kept out of line: it is the rare case, and a compiler that saw a caller's struct of known size would take the tail for a mistake.
 [[nodiscard, gnu::noinline]] inline bool is_zero(const void* from, size_t size) {

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A row: something of the simulator and its references, measured in turns in one run.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <functional>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace xhal::bench {
+
+template <class Body>
+double nanoseconds_once(Body&& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
+}
+
+template <class Body>
+double nanoseconds_each(int times, Body&& body) {
+  return nanoseconds_once([&] {
+           for (int i = 0; i < times; ++i) body();
+         }) /
+         times;
+}
+
+[[nodiscard]] double median(std::vector<double> values);
+
+// Stands for a measurement that did not succeed; not counted.
+inline constexpr double kUnmeasured = std::numeric_limits<double>::quiet_NaN();
+
+// What is handed over to somebody who runs is not measured while he does not, as when both sides share a processor. Tries a few times. `body` gives the
+// nanoseconds, and whether the other side had done a kKeptUp-th part of it when the handing was over.
+inline constexpr int kKeptUp = 10;
+double while_the_other_runs(const std::function<std::pair<double, bool>()>& body);
+
+// Measures once and gives nanoseconds for one operation; what it sets up before and takes down after is not counted.
+using Measure = std::function<double()>;
+struct Reference {
+  const char* name;
+  Measure measure;
+};
+
+// Sets the counters `ns`, `raw_<reference>` and `x_<reference>`, the medians of ours, of the reference's, and of the ratios; and `least` and
+// `least_<reference>`, the least of each, which is nearest to what is measured where others use the machine.
+void compare(benchmark::State& state, const Measure& ours, const std::vector<Reference>& references);
+
+// For work that can be done on one stream and on two, and as well by one thread and by two: sets `ns` and `one_ns`, `stream_gain` and
+// `<raw>_gain`, and the gains by the least times of all. `by_threads` is given how many. All give nanoseconds for the whole of the work.
+void compare_gains(benchmark::State& state, const std::string& raw, const Measure& one_stream,
+                   const Measure& two_streams, const std::function<double(int)>& by_threads);
+
+// The time that is shown, and that --benchmark_min_time counts, is that of all that the row does, its references included.
+template <class... Arguments>
+benchmark::internal::Benchmark* add_row(const std::string& name, Arguments&&... body) {
+  return benchmark::RegisterBenchmark(name.c_str(), std::forward<Arguments>(body)...)->UseRealTime();
+}
+
+// The rows of each subject.
+void add_launch_rows();
+void add_parked_rows();
+void add_event_rows();
+void add_graph_rows();
+void add_copy_rows();
+void add_stream_rows();
+void add_scale_rows();
+void add_memory_rows();
+
+}  // namespace xhal::bench

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/command.h"
+
+#include "report/print.h"
+#include "report/report.h"
+#include "run/exit_codes.h"
+
+namespace xhal::conformance {
+
+namespace {
+
+struct ExitWith {
+  int code;
+};
+
+}  // namespace
+
+void stop(int code, const std::string& text) {
+  print(stderr, "xhal-conform: {}\n", one_line(text));
+  throw ExitWith{code};
+}
+
+int ended(const std::function<int()>& work) {
+  try {
+    return work();
+  } catch (const ExitWith& end) {
+    return end.code;
+  } catch (const std::exception& error) {
+    print(stderr, "xhal-conform: {}; this is a defect of the suite or of the machine it runs on\n",
+          one_line(error.what()));
+    return ending::kExitInternal;
+  }
+}
+
+}  // namespace xhal::conformance
