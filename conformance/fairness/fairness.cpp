@@ -62,12 +62,9 @@ Work work_of(const FairnessOptions& options) {
   if (!options.pairs) {
     for (const Variant* variant : variants) out.mixes.push_back({{variant}});
   } else {
+    out.mixes = covering_mixes(variants, options.together);
     for (Pair& pair : pairs_of(variants)) {
-      if (pair.why_not.empty()) {
-        out.mixes.push_back(std::move(pair.mix));
-      } else {
-        out.apart.push_back(std::move(pair));
-      }
+      if (!pair.why_not.empty()) out.apart.push_back(std::move(pair));
     }
     if (out.mixes.empty())
       stop(kExitNothing, fmt::format("--pairs: no two of them go together: {}", out.apart.front().why_not));
@@ -100,6 +97,7 @@ nlohmann::json identity_of(const FairnessOptions& options, const std::optional<S
           {"options",
            {{"variants", options.variants},
             {"pairs", options.pairs},
+            {"together", options.together},
             {"filters", options.filters},
             {"jobs", options.jobs},
             {"shard", shard ? fmt::format("{}/{}", shard->index, shard->count) : ""},
@@ -163,7 +161,7 @@ int run_checked(FairnessOptions& options) {
 
   std::FILE* const console = options.json == "-" ? stderr : stdout;
   print(console, "{} {} over {} of driver {}, level {}, seed {}{}\n", work.mixes.size(),
-        options.pairs ? "pairs of variants" : "variants", plan.base.devices.front().value("name", ""),
+        options.pairs ? "mixes of variants" : "variants", plan.base.devices.front().value("name", ""),
         plan.base.driver.value("name", ""), options.level, *options.seed,
         options.seeds > 1 ? fmt::format(" to {}", *options.seed + options.seeds - 1) : "");
   const auto begin = std::chrono::steady_clock::now();

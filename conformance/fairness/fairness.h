@@ -15,6 +15,7 @@ struct FairnessOptions {
   Target target;
   std::vector<std::string> variants;  // globs over names; none: all
   bool pairs = false;                 // every two of them, in place of each alone
+  uint32_t together = 2;              // that many at once, so that fewer mixes hold every two
   std::string level = "full";
   std::vector<std::string> filters;  // globs over tests
   std::optional<uint64_t> seed;

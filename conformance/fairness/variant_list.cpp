@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "xhal/base.h"
 
@@ -167,6 +169,50 @@ std::vector<Pair> pairs_of(const std::vector<const Variant*>& variants) {
   for (size_t i = 0; i < variants.size(); ++i) {
     for (size_t k = i + 1; k < variants.size(); ++k)
       out.push_back({{{variants[i], variants[k]}}, why_apart(*variants[i], *variants[k])});
+  }
+  return out;
+}
+
+std::vector<Mix> covering_mixes(const std::vector<const Variant*>& variants, size_t together) {
+  using Two = std::pair<const Variant*, const Variant*>;  // in the order of the table
+  std::set<Two> compatible, open;
+  std::vector<Two> order;
+  for (const Pair& pair : pairs_of(variants)) {
+    if (!pair.why_not.empty()) continue;
+    order.emplace_back(pair.mix.variants[0], pair.mix.variants[1]);
+    compatible.insert(order.back());
+  }
+  open = compatible;
+  const auto two = [&](const Variant* one, const Variant* other) {
+    return compatible.contains({one, other}) ? Two{one, other} : Two{other, one};
+  };
+  std::vector<Mix> out;
+  for (const Two& first : order) {
+    if (!open.contains(first)) continue;
+    std::vector<const Variant*> mix = {first.first, first.second};
+    // Each time whoever brings most that no mix has held yet.
+    while (mix.size() < together) {
+      const Variant* best = nullptr;
+      ptrdiff_t most = 0;
+      for (const Variant* one : variants) {
+        const bool fits = std::ranges::all_of(
+            mix, [&](const Variant* other) { return one != other && compatible.contains(two(one, other)); });
+        if (!fits) continue;
+        const ptrdiff_t brings =
+            std::ranges::count_if(mix, [&](const Variant* other) { return open.contains(two(one, other)); });
+        if (brings > most) {
+          best = one;
+          most = brings;
+        }
+      }
+      if (best == nullptr) break;
+      mix.push_back(best);
+    }
+    for (size_t i = 0; i < mix.size(); ++i) {
+      for (size_t k = i + 1; k < mix.size(); ++k) open.erase(two(mix[i], mix[k]));
+    }
+    std::ranges::sort(mix, {}, [&](const Variant* one) { return std::ranges::find(variants, one); });
+    out.push_back({mix});
   }
   return out;
 }

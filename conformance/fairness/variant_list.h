@@ -45,5 +45,7 @@ struct Pair {
   std::string why_not;  // "" when they go together
 };
 std::vector<Pair> pairs_of(const std::vector<const Variant*>& variants);
+// Of these, mixes of at most so many that hold every two that go together at least once. With 2 the pairs themselves.
+std::vector<Mix> covering_mixes(const std::vector<const Variant*>& variants, size_t together);
 
 }  // namespace xhal::conformance

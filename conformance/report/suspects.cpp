@@ -43,13 +43,19 @@ std::vector<Suspect> suspects_of(const std::vector<Testimony>& tests) {
   return out;
 }
 
+std::vector<std::string_view> broken_clauses(const TestRecord& record) {
+  std::vector<std::string_view> out;
+  for (const Failure& failure : record.result.failures) add_once(out, failure.clause);
+  return out;
+}
+
 std::vector<Suspect> suspects_of(const std::vector<TestRecord>& records) {
   std::vector<Testimony> tests;
   for (const TestRecord& record : records) {
     if (record.result.outcome == Outcome::kSkipped) continue;
     Testimony one;
     for (const Clause clause : record.test->definition->info.clauses) one.judges.push_back(clause.id());
-    for (const Failure& failure : record.result.failures) add_once(one.broken, failure.clause);
+    one.broken = broken_clauses(record);
     tests.push_back(std::move(one));
   }
   return suspects_of(tests);

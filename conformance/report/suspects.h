@@ -31,6 +31,8 @@ struct Testimony {
 // All whose assertions failed, the likeliest first.
 std::vector<Suspect> suspects_of(const std::vector<Testimony>& tests);
 std::vector<Suspect> suspects_of(const std::vector<TestRecord>& records);
+// The clauses whose assertions failed in a test, in their order.
+std::vector<std::string_view> broken_clauses(const TestRecord& record);
 // Of a report in its JSON form.
 std::vector<Suspect> suspects_of(const nlohmann::json& report);
 

@@ -119,6 +119,27 @@ bool applies(const json& fault) {
 }
 bool is_killed(const json& fault) { return fault.at("verdict") == "killed"; }
 
+// Where a report of all tests names the clause that a fault breaks; 0: nowhere. Made of what failed, so that it is what reports of this version say.
+size_t place_in_report(const json& fault, const json& tests) {
+  std::map<std::string_view, std::vector<std::string_view>> broken;
+  for (const json& failing : fault.at("failures")) {
+    const auto clauses = failing.at("clauses").get<std::vector<std::string_view>>();
+    for (const json& test : failing.at("tests")) broken[test.get_ref<const std::string&>()] = clauses;
+  }
+  std::vector<Testimony> said;
+  for (const json& test : tests) {
+    Testimony one;
+    one.judges = test.at("clauses").get<std::vector<std::string_view>>();
+    const auto found = broken.find(test.at("id").get_ref<const std::string&>());
+    if (found != broken.end()) one.broken = found->second;
+    said.push_back(std::move(one));
+  }
+  const std::vector<Suspect> suspects = suspects_of(said);
+  const auto place =
+      std::ranges::find(suspects, fault.at("clause").get_ref<const std::string&>(), &Suspect::clause);
+  return place == suspects.end() ? 0 : static_cast<size_t>(place - suspects.begin()) + 1;
+}
+
 class Page {
  public:
   Page(const StrengthInputs& inputs, const std::vector<HollowReason>& reasons, const Unbroken& unbroken)
@@ -298,16 +319,18 @@ class Page {
   void localisation() {
     Share near;
     std::vector<std::string> lines;
-    each(inputs_.matrix, "faults", [&](const json& fault) {
-      if (!applies(fault) || !is_killed(fault)) return;
-      const json& place = fault.at("first_of");
-      const bool is_near = place.is_number() && place <= kShownSuspects;
-      near.count(is_near);
-      if (!is_near)
-        lines.push_back(fmt::format("- {}, breaks {}: {}\n", code(fault.at("name")),
-                                    fault.at("clause").get<std::string>(),
-                                    place.is_number() ? place.dump() : "not named"));
-    });
+    for (const json& file : inputs_.matrix) {
+      for (const json& fault : file.at("faults")) {
+        if (!applies(fault) || !is_killed(fault)) continue;
+        const size_t place = place_in_report(fault, file.at("tests"));
+        const bool is_near = place != 0 && place <= kShownSuspects;
+        near.count(is_near);
+        if (!is_near)
+          lines.push_back(fmt::format("- {}, breaks {}: {}\n", code(fault.at("name")),
+                                      fault.at("clause").get<std::string>(),
+                                      place != 0 ? std::to_string(place) : "not named"));
+      }
+    }
     row("broken clause among the first three that a report of all tests names", near.text(), "90 %");
     if (lines.empty()) return;
     say(fmt::format("\n{} broken clauses are further down in the report of all tests, at this place:\n\n",

@@ -38,6 +38,18 @@ void add_ids(const std::vector<TestRecord>& records, Outcome outcome, std::vecto
   }
 }
 
+std::vector<Failing> failures_of(const std::vector<TestRecord>& records) {
+  std::map<std::vector<std::string>, std::vector<std::string>> by_clauses;
+  for (const TestRecord& record : records) {
+    std::vector<std::string> clauses;
+    for (const std::string_view clause : broken_clauses(record)) clauses.emplace_back(clause);
+    if (!clauses.empty()) by_clauses[clauses].push_back(record.test->id);
+  }
+  std::vector<Failing> out;
+  for (auto& [clauses, tests] : by_clauses) out.push_back({clauses, std::move(tests)});
+  return out;
+}
+
 }  // namespace
 
 std::string_view name_of(FaultVerdict verdict) {
@@ -193,6 +205,7 @@ std::optional<FaultRecord> Strength::measure(const FaultInfo& fault) {
   const auto records = run(tests, first_seed, &fault);
   if (!records) return std::nullopt;
   out.suspects = suspects_of(*records);
+  out.failures = failures_of(*records);
   const auto place = std::ranges::find(out.suspects, fault.clause.id(), &Suspect::clause);
   if (place != out.suspects.end()) out.first_of = static_cast<size_t>(place - out.suspects.begin()) + 1;
   out.tests = records->size();

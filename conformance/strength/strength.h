@@ -31,6 +31,12 @@ enum class FaultVerdict {
 };
 std::string_view name_of(FaultVerdict verdict);
 
+// Tests in which assertions of the same clauses failed, in the same order.
+struct Failing {
+  std::vector<std::string> clauses;
+  std::vector<std::string> tests;
+};
+
 struct FaultRecord {
   const FaultInfo* fault = nullptr;
   FaultVerdict verdict = FaultVerdict::kSurvived;
@@ -45,6 +51,7 @@ struct FaultRecord {
   std::vector<std::string> noticed_by;  // tests in which any assertion failed that holds without the fault
   std::vector<Suspect> suspects;        // what a report says of these tests, with the first seed
   size_t first_of = 0;                  // the clause's place among them; 0: not at all
+  std::vector<Failing> failures;        // of what the suspects were concluded
   size_t tests = 0;                     // that were run with the fault and the first seed
   double seconds = 0;
 };

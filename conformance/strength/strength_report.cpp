@@ -28,6 +28,12 @@ nlohmann::json suspects_json(const std::vector<Suspect>& suspects) {
   return out;
 }
 
+nlohmann::json failures_json(const std::vector<Failing>& failures) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const Failing& some : failures) out.push_back({{"clauses", some.clauses}, {"tests", some.tests}});
+  return out;
+}
+
 nlohmann::json fault_json(const FaultRecord& record, const std::map<std::string, bool>& first_contact) {
   const FaultInfo& fault = *record.fault;
   const auto contact = first_contact.find(std::string(fault.name));
@@ -129,7 +135,10 @@ nlohmann::json tests_json(const StrengthReport& report) {
   nlohmann::json out = nlohmann::json::array();
   for (const TestCase* test : report.tests) {
     const auto found = kills.find(test->id);
+    nlohmann::json clauses = nlohmann::json::array();
+    for (const Clause clause : test->definition->info.clauses) clauses.push_back(clause.id());
     out.push_back({{"id", test->id},
+                   {"clauses", clauses},
                    {"kills", found == kills.end() ? nlohmann::json::array() : found->second},
                    {"notices", notices[test->id]}});
   }
@@ -177,8 +186,12 @@ nlohmann::json json_of(const StrengthReport& report) {
   const Sum contact = first_contact(report);
   out["first_contact"] = {{"killed", contact.killed}, {"total", contact.total}};
   out["faults"] = nlohmann::json::array();
-  for (const FaultRecord& record : report.faults)
-    out["faults"].push_back(fault_json(record, report.first_contact));
+  for (const FaultRecord& record : report.faults) {
+    nlohmann::json one = fault_json(record, report.first_contact);
+    // The tests of its clause alone are in `killed_by`.
+    if (report.all_tests) one["failures"] = failures_json(record.failures);
+    out["faults"].push_back(std::move(one));
+  }
   out["clauses"] = clauses_json();
   out["clauses_without_fault"] = without_fault(out["clauses"]);
   out["incomplete"] = report.incomplete;

@@ -95,9 +95,7 @@ XHAL_TEST(abi, tables_of_known_extensions, .clauses = {"XHAL-ABI-21"},
 }
 
 uint64_t free_bytes(Context& t) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const xhal_memory_info_t info = memory_info(t);
   return info.free_bytes;
 }
 

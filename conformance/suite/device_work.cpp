@@ -9,13 +9,6 @@ namespace {
 
 Cases gates() { return grid({gate_axis()}); }
 
-xhal_memory_info_t memory_info(Context& t, size_t device) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(device), &info));
-  return info;
-}
-
 bool about(uint64_t a, uint64_t b, uint64_t slack) { return (a > b ? a - b : b - a) <= slack; }
 
 XHAL_TEST(device, memory_info_moves, .clauses = {"XHAL-DEVICE-5"},

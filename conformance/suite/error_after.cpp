@@ -115,9 +115,7 @@ XHAL_TEST(memory, refusals_keep_nothing, .clauses = {"XHAL-ERROR-1", "XHAL-ERROR
               "afterwards",
           .isolated = true) {
   const auto free_bytes = [&] {
-    xhal_memory_info_t info{};
-    info.struct_size = sizeof(info);
-    REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+    const xhal_memory_info_t info = memory_info(t);
     return info.free_bytes;
   };
   { const Buffer opens_the_device = device_memory(t, 4096); }

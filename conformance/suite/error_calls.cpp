@@ -45,9 +45,7 @@ XHAL_TEST(error, refused_calls_change_nothing, .clauses = {"XHAL-ERROR-1"},
                   XHAL_ERROR_INVALID_ARGUMENT);
     EXPECT_RESULT("XHAL-ERROR-1", xhal_stream_query(nullptr), XHAL_ERROR_INVALID_HANDLE);
   };
-  xhal_memory_info_t before{};
-  before.struct_size = sizeof(before);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &before));
+  const xhal_memory_info_t before = memory_info(t);
   for (size_t i = 0; i < kLinks; ++i) {
     REQUIRE_OK(xhal_memory_copy(stream, places.at((i + 1) * 8), places.at(i * 8), 8));
     refuse_all();
@@ -56,9 +54,7 @@ XHAL_TEST(error, refused_calls_change_nothing, .clauses = {"XHAL-ERROR-1"},
   EXPECT_RESULT("XHAL-ERROR-1", xhal_event_query(event), XHAL_SUCCESS, "the event was never recorded");
   EXPECT_DATA("XHAL-ERROR-1", std::vector<uint64_t>(kLinks + 1, values.front()),
               t.read<uint64_t>(places, kLinks + 1));
-  xhal_memory_info_t after{};
-  after.struct_size = sizeof(after);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &after));
+  const xhal_memory_info_t after = memory_info(t);
   // Other processes may take some; a refused allocation a round would show as much more.
   EXPECT_CLAUSE("XHAL-ERROR-1",
                 before.free_bytes - after.free_bytes <= t.properties().memory_granularity ||
@@ -71,9 +67,7 @@ XHAL_TEST(error, out_of_memory, .clauses = {"XHAL-ERROR-13"},
               "allocate chunks until refused: the code, the device's health; free one, allocate again, "
               "compute; free all, all is there again",
           .isolated = true) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const xhal_memory_info_t info = memory_info(t);
   const uint64_t chunk = std::min(info.total_bytes / 16, t.properties().max_allocation_bytes);
   const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, chunk);
   Stream stream(t);

@@ -40,9 +40,7 @@ XHAL_TEST(
   OtherProcess importer(t, importer_in_turn);
   importer.expect("ready");
   t.prepare(0);
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const xhal_memory_info_t info = memory_info(t);
   const uint64_t size = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
   for (uint64_t round = 0; round < kRounds; ++round) {
     const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, size);
@@ -84,9 +82,7 @@ XHAL_TEST(
   OtherProcess second(t, importer_that_dies);
   for (OtherProcess* importer : {&first, &second}) importer->expect("ready");
   t.prepare(0);
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const xhal_memory_info_t info = memory_info(t);
   const uint64_t size = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
   for (OtherProcess* importer : {&first, &second}) {
     Buffer memory = device_memory(t, size);

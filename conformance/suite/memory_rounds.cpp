@@ -9,13 +9,6 @@
 namespace xhal::conformance {
 namespace {
 
-uint64_t free_bytes(Context& t) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
-  return info.free_bytes;
-}
-
 // As much of `wanted` as one allocation may have.
 uint64_t at_once(Context& t, uint64_t wanted) {
   return std::min(wanted, t.properties().max_allocation_bytes);

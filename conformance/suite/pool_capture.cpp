@@ -141,9 +141,7 @@ XHAL_TEST(pool, captured_memory_comes_back, .clauses = {"XHAL-POOL-10"},
               "launched "
               "and destroyed, every other one with its launch still under way: none runs out",
           .needs = {XHAL_FEATURE_POOL, XHAL_FEATURE_GRAPH}, .isolated = true) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const xhal_memory_info_t info = memory_info(t);
   const uint64_t quarter = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
   Pool pool(t);
   Stream stream(t);

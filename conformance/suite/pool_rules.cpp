@@ -60,9 +60,7 @@ XHAL_TEST(pool, device_runs_out, .clauses = {"XHAL-POOL-4", "XHAL-POOL-6"},
               "device has free once all are freed and the pool is trimmed",
           .needs = {XHAL_FEATURE_POOL}, .isolated = true) {
   const auto memory_info = [&] {
-    xhal_memory_info_t info{};
-    info.struct_size = sizeof(info);
-    REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+    const xhal_memory_info_t info = memory_info(t);
     return info;
   };
   const xhal_memory_info_t before = memory_info();
@@ -178,9 +176,7 @@ XHAL_TEST(
   const uint64_t size = large(t);
   const uint64_t granularity = t.properties().memory_granularity;
   const auto free_bytes = [&] {
-    xhal_memory_info_t info{};
-    info.struct_size = sizeof(info);
-    REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+    const xhal_memory_info_t info = memory_info(t);
     return info.free_bytes;
   };
   Pool pool(t, 0, ~uint64_t{0});

@@ -61,9 +61,7 @@ xhal_pool_info_t pool_info(Context& t, xhal_pool_t pool) {
 }
 
 uint64_t large(Context& t) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const xhal_memory_info_t info = memory_info(t);
   return std::clamp<uint64_t>(info.free_bytes / 16, 1u << 20, 64u << 20);
 }
 

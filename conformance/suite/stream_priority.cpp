@@ -42,9 +42,7 @@ class Race {
     others_ = std::clamp<uint64_t>(4 * uint64_t{t.properties().unit_count}, 32, 512);
     cells_ = others_ <= 64 ? 1u << 18 : 1u << 15;
     // At most half of what is free: less work on a small device, which load() tells.
-    xhal_memory_info_t memory{};
-    memory.struct_size = sizeof(memory);
-    REQUIRE_OK(xhal_device_get_memory_info(t.device(), &memory));
+    const xhal_memory_info_t memory = memory_info(t);
     while (cells_ > 1024 && count() * cells_ * sizeof(uint64_t) > memory.free_bytes / 2) cells_ /= 2;
     for (size_t i = 0; i < count(); ++i) data_.push_back(device_memory(t, cells_ * sizeof(uint64_t)));
   }

@@ -81,6 +81,13 @@ xhal_result_t fold(Context& t, xhal_stream_t stream, void* cells, uint64_t op, u
   return TRACED(launch.on(stream));
 }
 
+xhal_memory_info_t memory_info(Context& t, size_t device) {
+  xhal_memory_info_t info{};
+  info.struct_size = sizeof(info);
+  REQUIRE_OK(xhal_device_get_memory_info(t.device(device), &info));
+  return info;
+}
+
 xhal_pointer_attributes_t attributes_of(Context& t, const void* pointer) {
   xhal_pointer_attributes_t attributes{};
   attributes.struct_size = sizeof(attributes);

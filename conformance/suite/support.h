@@ -86,6 +86,9 @@ inline xhal_memory_desc_t memory_desc(uint32_t kind, uint64_t size, uint64_t ali
   return desc;
 }
 
+xhal_memory_info_t memory_info(Context& t, size_t device = 0);
+inline uint64_t free_bytes(Context& t) { return memory_info(t).free_bytes; }
+
 xhal_pointer_attributes_t attributes_of(Context& t, const void* pointer);
 
 // The value that marks an out-parameter as not written.

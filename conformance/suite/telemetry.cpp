@@ -219,9 +219,7 @@ XHAL_TEST(telemetry, process_memory, .clauses = {"XHAL-TELEMETRY-4", "XHAL-TELEM
   if (before.status != XHAL_SUCCESS)
     Context::not_observable(
         fmt::format("the device does not tell the memory of a process: {}", result_name(before.status)));
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const xhal_memory_info_t info = memory_info(t);
   const uint64_t size = std::min(info.free_bytes / 16, t.properties().max_allocation_bytes);
   xhal_metric_t during{};
   {

@@ -9,9 +9,7 @@ namespace xhal::conformance {
 namespace {
 
 xhal_memory_info_t memory_info(Context& t) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
+  const xhal_memory_info_t info = memory_info(t);
   return info;
 }
 

@@ -7,13 +7,6 @@
 namespace xhal::conformance {
 namespace {
 
-uint64_t free_bytes(Context& t) {
-  xhal_memory_info_t info{};
-  info.struct_size = sizeof(info);
-  REQUIRE_OK(xhal_device_get_memory_info(t.device(), &info));
-  return info.free_bytes;
-}
-
 // ---- Access ---------------------------------------------------------------------------------------------
 
 // Copies and fills that an access forbids are refused, and leave the pageable side alone.

@@ -105,6 +105,27 @@ TEST(FaultsCommand, TellsWhatSurvivesAndWhatDoesNotApply) {
   EXPECT_EQ(report.at("total"), 2);
 }
 
+// The whole matrix of a fault: also what tests of other clauses say, and which of them say nothing.
+TEST(FaultsCommand, KeepsWhatEveryTestSaid) {
+  const auto report =
+      measure(driver("minimal") + Words{"--fault", "size_is_rounded", "--all-tests"}, 0, mutant("minimal"));
+  const auto& rounded = fault(report, "size_is_rounded");
+  std::vector<nlohmann::json> judges, silent;
+  for (const auto& failing : rounded.at("failures")) {
+    const auto& clauses = failing.at("clauses");
+    if (std::find(clauses.begin(), clauses.end(), rounded.at("clause")) != clauses.end())
+      judges.insert(judges.end(), failing.at("tests").begin(), failing.at("tests").end());
+  }
+  std::sort(judges.begin(), judges.end());
+  EXPECT_EQ(nlohmann::json(judges), rounded.at("killed_by"));
+  for (const auto& test : report.at("tests")) {
+    EXPECT_FALSE(test.at("clauses").empty()) << test;
+    if (test.at("notices") == 0) silent.push_back(test.at("id"));
+  }
+  EXPECT_EQ(nlohmann::json(silent), report.at("powerless"));
+  EXPECT_GT(silent.size(), 100U);
+}
+
 // What has to be refused without a feature is asked of a device from which the feature was taken, whether it had it or not.
 TEST(FaultsCommand, KeepsBackFeaturesForFaultsOfDevicesWithoutThem) {
   const auto over_sim = measure({"--over", "sim", "--fault", "unclaimed_timing_is_taken", "--fault",

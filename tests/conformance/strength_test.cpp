@@ -48,7 +48,15 @@ json named_faults() {
 json matrix() {
   json out = named_faults();
   out["options"]["all_tests"] = true;
-  out["tests"] = {{{"id", "event.strong"}, {"notices", 3}}, {{"id", "event.powerless"}, {"notices", 0}}};
+  out["tests"] = {{{"id", "event.strong"}, {"clauses", {"XHAL-EVENT-4"}}, {"notices", 3}},
+                  {{"id", "event.powerless"}, {"clauses", {"XHAL-EVENT-4"}}, {"notices", 0}}};
+  // The second is seen by tests that say nothing of its clause.
+  for (json& fault : out["faults"]) fault["failures"] = json::array();
+  out["faults"][0]["failures"] = {
+      {{"clauses", {"XHAL-EVENT-4", "XHAL-EVENT-9"}}, {"tests", {"event.strong"}}}};
+  out["faults"][1]["failures"] = {
+      {{"clauses", {"XHAL-EVENT-1", "XHAL-EVENT-2", "XHAL-EVENT-3", "XHAL-EVENT-4"}},
+       {"tests", {"event.strong"}}}};
   return out;
 }
 
@@ -140,7 +148,7 @@ TEST_F(StrengthPage, ShowsWhatWasMeasured) {
   expect_says(
       page,
       "| broken clause among the first three that a report of all tests names | 1 of 2 (50.0 %) | 90 % |");
-  expect_says(page, "- `second_lie`, breaks XHAL-EVENT-4: 7");
+  expect_says(page, "- `second_lie`, breaks XHAL-EVENT-4: 4");
   expect_says(page, "`third_lie` **survived**: does wrong");
   expect_says(page, "| order | 2 of 3 (66.7 %) | 1 of 3 (33.3 %) |");
   expect_says(page, "| clauses of drivers without a named fault | 1 | 0 |");

@@ -193,6 +193,53 @@ TEST(VariantsCommand, ListsThemAllWithTheReasonWhyEachIsLegal) {
   EXPECT_NE(ending.out.find("legal by XHAL-EVENT-10"), std::string::npos);
 }
 
+// The parts of "eager+slow", two by two.
+std::vector<std::pair<std::string, std::string>> twos_of(const std::string& mix) {
+  Words parts;
+  std::istringstream words(mix);
+  for (std::string part; std::getline(words, part, '+');) parts.push_back(part);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    for (size_t k = i + 1; k < parts.size(); ++k) out.emplace_back(parts[i], parts[k]);
+  }
+  return out;
+}
+
+// What `--list --pairs` names: what is run, and what is not since it contradicts itself.
+struct Listed {
+  std::set<std::string> run, apart;
+};
+Listed listed(const Words& words) {
+  Listed out;
+  std::string last;
+  std::istringstream lines(run_conform(Words{"variants", "--list", "--pairs"} + words).out);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("  apart: ", 0) == 0) {
+      out.apart.insert(out.run.extract(last));
+    } else {
+      out.run.insert(last = line);
+    }
+  }
+  return out;
+}
+
+TEST(VariantsCommand, MixesOfSeveralHoldEveryPairAndNoneThatStandsApart) {
+  const Listed pairs = listed({});
+  const Listed mixes = listed({"--together", "5"});
+  std::set<std::pair<std::string, std::string>> held;
+  for (const std::string& mix : mixes.run) {
+    const auto twos = twos_of(mix);
+    EXPECT_LE(twos.size(), 10U) << mix << " has more than five";
+    held.insert(twos.begin(), twos.end());
+  }
+  for (const std::string& pair : pairs.run) EXPECT_TRUE(held.contains(twos_of(pair).front())) << pair;
+  for (const std::string& pair : pairs.apart) EXPECT_FALSE(held.contains(twos_of(pair).front())) << pair;
+  EXPECT_EQ(held.size(), pairs.run.size());
+  EXPECT_EQ(mixes.apart, pairs.apart);
+  EXPECT_GT(pairs.run.size(), 1000U);
+  EXPECT_LT(mixes.run.size(), pairs.run.size() / 4);
+}
+
 TEST(VariantsCommand, ShardsAreTheWhole) {
   std::multiset<std::string> all;
   for (const char* shard : {"1/3", "2/3", "3/3"}) {
@@ -213,6 +260,8 @@ TEST(VariantsCommand, RefusesWrongWords) {
            {one + Words{"--filter", "no.such.test"}, 3, "matches no test"},
            {one + Words{"--level", "expert"}, 2, "level expert is unknown"},
            {one + Words{"--seeds", "0"}, 2, "--seeds"},
+           {one + Words{"--together", "3"}, 2, "--pairs"},
+           {{"--pairs", "--together", "1"}, 2, "--together"},
            {one + Words{"--shard", "4/3"}, 2, "--shard 4/3"},
            {one + Words{"--device", "99"}, 2, "--device 99"},
            {one + Words{"--json", "/proc/no/such/place.json"}, 2, "/proc/no/such/place.json"},

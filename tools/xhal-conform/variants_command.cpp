@@ -31,7 +31,12 @@ Command variants_command(CLI::App& program) {
   app->add_option("--variant", options.variants, "variants whose name matches this glob only (repeatable)")
       ->check(tools::not_empty())
       ->allow_extra_args(false);
-  app->add_flag("--pairs", options.pairs, "every two of them at once, in place of each alone");
+  auto* pairs = app->add_flag("--pairs", options.pairs, "every two of them at once, in place of each alone");
+  app->add_option("--together", options.together,
+                  "with --pairs: up to so many at once, in mixes that between them hold every two")
+      ->check(CLI::Range(2u, 64u))
+      ->capture_default_str()
+      ->needs(pairs);
   app->add_option("--level", options.level, "core, torch, graph, ipc, full, or a level file")
       ->check(tools::not_empty())
       ->capture_default_str();
