@@ -94,11 +94,6 @@ XHAL_TEST(abi, tables_of_known_extensions, .clauses = {"XHAL-ABI-21"},
   if (found.empty()) Context::not_observable("the driver offers none of these tables");
 }
 
-uint64_t free_bytes(Context& t) {
-  const xhal_memory_info_t info = memory_info(t);
-  return info.free_bytes;
-}
-
 // ---- Two of a kind ----------------------------------------------------------------------------------------
 
 XHAL_TEST(device, streams_belong_to_their_device, .clauses = {"XHAL-DEVICE-8", "XHAL-STREAM-9"},

@@ -114,19 +114,15 @@ XHAL_TEST(memory, refusals_keep_nothing, .clauses = {"XHAL-ERROR-1", "XHAL-ERROR
               "free memory before and after allocations that do not fit, and one of three quarters of it "
               "afterwards",
           .isolated = true) {
-  const auto free_bytes = [&] {
-    const xhal_memory_info_t info = memory_info(t);
-    return info.free_bytes;
-  };
   { const Buffer opens_the_device = device_memory(t, 4096); }
-  const uint64_t before = free_bytes();
+  const uint64_t before = free_bytes(t);
   const xhal_memory_desc_t too_much = memory_desc(XHAL_MEMORY_DEVICE, t.properties().memory_bytes * 2);
   void* none = nullptr;
   for (int time = 0; time < 4; ++time)
     EXPECT_RESULT("XHAL-ERROR-13", xhal_memory_allocate(t.device(), &too_much, &none),
                   XHAL_ERROR_OUT_OF_DEVICE_MEMORY, "time {}", time);
   // Others may use the device meanwhile, but for no half of it.
-  const uint64_t after = free_bytes();
+  const uint64_t after = free_bytes(t);
   EXPECT_CLAUSE("XHAL-ERROR-1", after >= before / 4 * 3, "{} bytes were free, {} are left", before, after);
   // In as few pieces as the device's largest allocation allows.
   std::vector<void*> pieces;

@@ -185,8 +185,7 @@ XHAL_TEST_P(external, nothing_is_kept_for_good, types, .clauses = {"XHAL-INTEROP
                 "descriptors",
             .needs = {XHAL_FEATURE_EXTERNAL_MEMORY}, .isolated = true, .may_be_unobservable = true) {
   const uint32_t type = type_of(t.text("type"));
-  const xhal_memory_info_t info = memory_info(t);
-  const uint64_t size = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
+  const uint64_t size = part_of_free_memory(t, 4);
   const Buffer memory = device_memory(t, size);
   int32_t fd = -1;
   uint64_t offset = 0;

@@ -40,8 +40,7 @@ XHAL_TEST(
   OtherProcess importer(t, importer_in_turn);
   importer.expect("ready");
   t.prepare(0);
-  const xhal_memory_info_t info = memory_info(t);
-  const uint64_t size = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
+  const uint64_t size = part_of_free_memory(t, 4);
   for (uint64_t round = 0; round < kRounds; ++round) {
     const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, size);
     void* memory = nullptr;
@@ -82,8 +81,7 @@ XHAL_TEST(
   OtherProcess second(t, importer_that_dies);
   for (OtherProcess* importer : {&first, &second}) importer->expect("ready");
   t.prepare(0);
-  const xhal_memory_info_t info = memory_info(t);
-  const uint64_t size = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
+  const uint64_t size = part_of_free_memory(t, 4);
   for (OtherProcess* importer : {&first, &second}) {
     Buffer memory = device_memory(t, size);
     importer->send(exported_memory(t, memory));

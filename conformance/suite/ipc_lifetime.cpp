@@ -158,8 +158,7 @@ XHAL_TEST(ipc, nothing_is_kept_for_good, .clauses = {"XHAL-IPC-6"},
               "forty rounds of allocate a quarter of the free memory, export, import, free, close: none runs "
               "out of memory",
           .needs = {XHAL_FEATURE_IPC_MEMORY}) {
-  const xhal_memory_info_t info = memory_info(t);
-  const uint64_t size = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
+  const uint64_t size = part_of_free_memory(t, 4);
   for (int round = 0; round < 40; ++round) {
     const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, size);
     void* memory = nullptr;

@@ -9,11 +9,6 @@
 namespace xhal::conformance {
 namespace {
 
-// As much of `wanted` as one allocation may have.
-uint64_t at_once(Context& t, uint64_t wanted) {
-  return std::min(wanted, t.properties().max_allocation_bytes);
-}
-
 xhal_result_t allocate(Context& t, uint64_t size, uint64_t alignment, void** out_pointer) {
   const xhal_memory_desc_t desc = memory_desc(XHAL_MEMORY_DEVICE, size, alignment);
   return TRACED(xhal_memory_allocate(t.device(), &desc, out_pointer));
@@ -37,7 +32,7 @@ XHAL_TEST(
   constexpr uint64_t kStep = 8192;
   // More than any of the others, so that none of their places is taken.
   constexpr uint64_t kAligned = (kRounds + 1) * kStep;
-  const uint64_t half = at_once(t, free_bytes(t) / 2);
+  const uint64_t half = part_of_free_memory(t, 2);
   ASSERT_CLAUSE("XHAL-MEMORY-3", fits(t, half), "half of the free memory, {} bytes, does not fit", half);
   uint64_t alignment = std::bit_floor(t.properties().memory_bytes / 8);
   while (alignment > kAligned && !fits(t, kAligned, alignment)) alignment /= 2;
@@ -58,7 +53,7 @@ XHAL_TEST(memory, mixed_rounds, .clauses = {"XHAL-MEMORY-3"},
               "round freed before the next, in their order and in the other one",
           .isolated = true) {
   const uint64_t half = free_bytes(t) / 2;
-  const uint64_t largest = at_once(t, half);
+  const uint64_t largest = part_of_free_memory(t, 2);
   ASSERT_CLAUSE("XHAL-MEMORY-3", fits(t, largest), "half of the free memory, {} bytes, does not fit",
                 largest);
   for (uint64_t count = 24; count >= 5; --count) {
@@ -88,7 +83,7 @@ XHAL_TEST_P(
   std::vector<Stream> streams;
   for (size_t i = 0; i < kStreams; ++i) streams.emplace_back(t);
   Buffer first = device_memory(t, 4096);
-  const uint64_t part = at_once(t, free_bytes(t) / 4);
+  const uint64_t part = part_of_free_memory(t, 4);
   std::vector<Buffer> parts;
   for (size_t i = 0; i < kParts; ++i) parts.push_back(device_memory(t, part));
   {

@@ -141,8 +141,7 @@ XHAL_TEST(pool, captured_memory_comes_back, .clauses = {"XHAL-POOL-10"},
               "launched "
               "and destroyed, every other one with its launch still under way: none runs out",
           .needs = {XHAL_FEATURE_POOL, XHAL_FEATURE_GRAPH}, .isolated = true) {
-  const xhal_memory_info_t info = memory_info(t);
-  const uint64_t quarter = std::min(info.free_bytes / 4, t.properties().max_allocation_bytes);
+  const uint64_t quarter = part_of_free_memory(t, 4);
   Pool pool(t);
   Stream stream(t);
   for (int round = 0; round < 12; ++round) {

@@ -59,11 +59,7 @@ XHAL_TEST(pool, device_runs_out, .clauses = {"XHAL-POOL-4", "XHAL-POOL-6"},
               "one is refused: the code, their number, a fill of the last; after a free one more; what the "
               "device has free once all are freed and the pool is trimmed",
           .needs = {XHAL_FEATURE_POOL}, .isolated = true) {
-  const auto memory_info = [&] {
-    const xhal_memory_info_t info = memory_info(t);
-    return info;
-  };
-  const xhal_memory_info_t before = memory_info();
+  const xhal_memory_info_t before = memory_info(t);
   const uint64_t chunk = std::min(before.free_bytes / 16, t.properties().max_allocation_bytes);
   // Who counts a pool's memory apart from all other gives out more than there is.
   std::vector<Buffer> others;
@@ -97,7 +93,7 @@ XHAL_TEST(pool, device_runs_out, .clauses = {"XHAL-POOL-4", "XHAL-POOL-6"},
   others.clear();
   REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
   EXPECT_RESULT("XHAL-POOL-6", xhal_pool_trim(pool, 0), XHAL_SUCCESS);
-  const uint64_t free_after = memory_info().free_bytes;
+  const uint64_t free_after = memory_info(t).free_bytes;
   EXPECT_CLAUSE("XHAL-POOL-6", free_after + chunk >= before.free_bytes, "{} bytes are free, {} were",
                 free_after, before.free_bytes);
 }
@@ -175,10 +171,6 @@ XHAL_TEST(
     .needs = {XHAL_FEATURE_POOL}) {
   const uint64_t size = large(t);
   const uint64_t granularity = t.properties().memory_granularity;
-  const auto free_bytes = [&] {
-    const xhal_memory_info_t info = memory_info(t);
-    return info.free_bytes;
-  };
   Pool pool(t, 0, ~uint64_t{0});
   Stream stream(t);
   // On a device shared with other processes a figure may move under the test's feet: three tries, one must be undisturbed.
@@ -208,10 +200,10 @@ XHAL_TEST(
     { const PoolMemory dead(t, pool, stream, size); }
     REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
     const uint64_t held = pool_info(t, pool).reserved_bytes;
-    const uint64_t before = free_bytes();
+    const uint64_t before = free_bytes(t);
     EXPECT_RESULT("XHAL-POOL-6", xhal_pool_trim(pool, 0), XHAL_SUCCESS);
     EXPECT_VALUE("XHAL-POOL-6", pool_info(t, pool).reserved_bytes, 0u, "after a trim to 0");
-    const uint64_t after = free_bytes();
+    const uint64_t after = free_bytes(t);
     const bool calm = after - before + granularity >= held && after - before <= held + granularity;
     if (!calm && attempt < kTries) continue;
     EXPECT_CLAUSE("XHAL-POOL-6", calm, "free went from {} to {} by {} bytes given back, granularity {}",

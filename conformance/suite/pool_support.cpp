@@ -60,9 +60,6 @@ xhal_pool_info_t pool_info(Context& t, xhal_pool_t pool) {
   return info;
 }
 
-uint64_t large(Context& t) {
-  const xhal_memory_info_t info = memory_info(t);
-  return std::clamp<uint64_t>(info.free_bytes / 16, 1u << 20, 64u << 20);
-}
+uint64_t large(Context& t) { return std::clamp<uint64_t>(free_bytes(t) / 16, 1u << 20, 64u << 20); }
 
 }  // namespace xhal::conformance

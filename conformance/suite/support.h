@@ -2,6 +2,7 @@
 // What tests of several areas share.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -88,6 +89,10 @@ inline xhal_memory_desc_t memory_desc(uint32_t kind, uint64_t size, uint64_t ali
 
 xhal_memory_info_t memory_info(Context& t, size_t device = 0);
 inline uint64_t free_bytes(Context& t) { return memory_info(t).free_bytes; }
+// One of so many equal parts, or as much of it as one allocation may have.
+inline uint64_t part_of_free_memory(Context& t, uint64_t parts) {
+  return std::min(free_bytes(t) / parts, t.properties().max_allocation_bytes);
+}
 
 xhal_pointer_attributes_t attributes_of(Context& t, const void* pointer);
 

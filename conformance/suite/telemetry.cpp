@@ -219,8 +219,7 @@ XHAL_TEST(telemetry, process_memory, .clauses = {"XHAL-TELEMETRY-4", "XHAL-TELEM
   if (before.status != XHAL_SUCCESS)
     Context::not_observable(
         fmt::format("the device does not tell the memory of a process: {}", result_name(before.status)));
-  const xhal_memory_info_t info = memory_info(t);
-  const uint64_t size = std::min(info.free_bytes / 16, t.properties().max_allocation_bytes);
+  const uint64_t size = part_of_free_memory(t, 16);
   xhal_metric_t during{};
   {
     const Buffer memory = device_memory(t, size);

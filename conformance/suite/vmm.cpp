@@ -8,11 +8,6 @@
 namespace xhal::conformance {
 namespace {
 
-xhal_memory_info_t memory_info(Context& t) {
-  const xhal_memory_info_t info = memory_info(t);
-  return info;
-}
-
 // ---- Granularity and sizes ------------------------------------------------------------------------------
 
 XHAL_TEST(vmm, granularity, .clauses = {"XHAL-VMM-1"},
