@@ -56,18 +56,25 @@ struct Work {
   std::optional<Shard> shard;
 };
 
-Work work_of(const FairnessOptions& options) {
+// `base`: the driver, where there is one.
+Work work_of(const FairnessOptions& options, const Probe* base) {
   Work out;
-  const std::vector<const Variant*> variants = selected(options);
+  std::vector<const Variant*> variants = selected(options);
   if (!options.pairs) {
     for (const Variant* variant : variants) out.mixes.push_back({{variant}});
   } else {
+    // What does not apply is told once, and takes no mix with it.
+    const auto applies = [&](const Variant* one) { return base == nullptr || why_not(*one, *base).empty(); };
+    const auto rest = std::ranges::stable_partition(variants, applies);
+    const std::vector<const Variant*> others(rest.begin(), rest.end());
+    variants.erase(rest.begin(), rest.end());
     out.mixes = covering_mixes(variants, options.together);
     for (Pair& pair : pairs_of(variants)) {
       if (!pair.why_not.empty()) out.apart.push_back(std::move(pair));
     }
-    if (out.mixes.empty())
+    if (out.mixes.empty() && !out.apart.empty())
       stop(kExitNothing, fmt::format("--pairs: no two of them go together: {}", out.apart.front().why_not));
+    for (const Variant* other : others) out.mixes.push_back({{other}});
   }
   out.shard = chosen_shard(options.shard);
   if (!out.shard) return out;
@@ -144,7 +151,8 @@ nlohmann::json json_of(const nlohmann::json& identity, const std::vector<MixReco
 int run_checked(FairnessOptions& options) {
   const Level level = level_of(options.level, options.share_directory);
   filtered(options.filters);
-  const Work work = work_of(options);
+  // What was asked for wrongly is told before a driver is loaded.
+  work_of(options, nullptr);
   std::optional<OutputFile> file;
   const Interrupts interrupts;
   try {
@@ -157,6 +165,7 @@ int run_checked(FairnessOptions& options) {
   if (plan.base.ending == Probe::Ending::kInterrupted)
     stop(kExitInterrupted,
          fmt::format("driver {}: interrupted while it was loaded", driver_of(options.target)));
+  const Work work = work_of(options, &plan.base);
   const nlohmann::json identity = identity_of(options, work.shard, plan.base);
 
   std::FILE* const console = options.json == "-" ? stderr : stdout;
@@ -207,7 +216,7 @@ int run_checked(FairnessOptions& options) {
 
 int list_variants(const FairnessOptions& options) {
   return ended([&] {
-    const Work work = work_of(options);
+    const Work work = work_of(options, nullptr);
     for (const Mix& mix : work.mixes) {
       if (options.pairs) {
         print(stdout, "{}\n", mix.name());

@@ -52,19 +52,6 @@ std::vector<std::pair<std::string, std::string>> environment_of(const Mix& mix) 
   return out;
 }
 
-// Why the driver cannot be so; "" when it can.
-std::string why_not(const Mix& mix, const Probe& base) {
-  const Claims claims = claims_of(base);
-  for (const Variant* variant : mix.variants) {
-    if (!variant->simulator.empty() && base.driver.value("name", "") != "sim")
-      return fmt::format("{} is made by an option of the simulator", variant->name);
-    if (!claims.claims(variant->needs))
-      return fmt::format("{} needs {}, which the device does not claim", variant->name,
-                         feature_name(variant->needs));
-  }
-  return "";
-}
-
 std::string rerun_command(const Mix& mix, const MixPlan& plan, uint64_t seed, const std::string& test) {
   std::string out;
   for (const auto& [name, value] : environment_of(mix)) out += fmt::format("{}={} ", name, shell_word(value));
@@ -161,12 +148,23 @@ std::string_view name_of(MixVerdict verdict) {
   return "broken";
 }
 
+std::string why_not(const Variant& variant, const Probe& base) {
+  if (!variant.simulator.empty() && base.driver.value("name", "") != "sim")
+    return fmt::format("{} is made by an option of the simulator", variant.name);
+  if (!claims_of(base).claims(variant.needs))
+    return fmt::format("{} needs {}, which the device does not claim", variant.name,
+                       feature_name(variant.needs));
+  return "";
+}
+
 std::optional<MixRecord> run_mix(const Mix& mix, const MixPlan& plan) {
   const auto begin = std::chrono::steady_clock::now();
   MixRecord out;
   out.mix = mix;
   for (const std::string& name : mix.counts()) out.oddness[name] = 0;
-  if (out.why = why_not(mix, plan.base); !out.why.empty()) return out;
+  for (const Variant* variant : mix.variants) {
+    if (out.why = why_not(*variant, plan.base); !out.why.empty()) return out;
+  }
   const auto seconds = [&] {
     out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return out;

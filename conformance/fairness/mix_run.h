@@ -60,6 +60,9 @@ struct MixPlan {
   int interrupt_fd = -1;
 };
 
+// Why the driver cannot be so; "" when it can.
+std::string why_not(const Variant& variant, const Probe& base);
+
 // Nothing when it was interrupted.
 std::optional<MixRecord> run_mix(const Mix& mix, const MixPlan& plan);
 

@@ -130,10 +130,15 @@ size_t place_in_report(const json& fault, const json& tests) {
   for (const json& test : tests) {
     Testimony one;
     one.judges = test.at("clauses").get<std::vector<std::string_view>>();
-    const auto found = broken.find(test.at("id").get_ref<const std::string&>());
-    if (found != broken.end()) one.broken = found->second;
+    auto found = broken.find(test.at("id").get_ref<const std::string&>());
+    if (found != broken.end()) {
+      one.broken = std::move(found->second);
+      broken.erase(found);
+    }
     said.push_back(std::move(one));
   }
+  // Of a device from which a feature was kept back: other tests are run.
+  for (auto& [test, clauses] : broken) said.push_back({{}, std::move(clauses)});
   const std::vector<Suspect> suspects = suspects_of(said);
   const auto place =
       std::ranges::find(suspects, fault.at("clause").get_ref<const std::string&>(), &Suspect::clause);
@@ -404,14 +409,15 @@ class Page {
     if (!measured(inputs_.variants, "Fairness: legal but odd drivers", "legal but odd drivers that pass",
                   "all", "xhal-conform variants --over sim --json FILE"))
       return;
-    Share fair;
+    Share fair, mixed;
     uint64_t executions = 0;
     uint64_t failures = 0;
     std::vector<std::string> lines;
     each(inputs_.variants, "variants", [&](const json& variant) {
       const std::string verdict = variant.value("verdict", "");
       if (verdict == "not applicable") return;
-      fair.count(verdict == "conformant");
+      const bool is_mix = variant.contains("mix") && variant.at("mix").size() > 1;
+      (is_mix ? mixed : fair).count(verdict == "conformant");
       if (verdict != "conformant")
         lines.push_back(fmt::format("- {} **{}**: {}\n", code(variant.at("name")), verdict,
                                     plain(variant.value("why", ""))));
@@ -421,6 +427,8 @@ class Page {
       failures += file.at("test_failures").get<uint64_t>();
     }
     row("legal but odd drivers that pass", fair.text(), "all");
+    row("mixes that pass, of which one at least holds every two of them", mixed.text(), "all");
+    say("The mixes: " + again("xhal-conform variants --over sim --pairs --together 5 --json FILE"));
     row("failures among the executions of tests over them", fmt::format("{} of {}", failures, executions),
         "0 of 300000");
     if (lines.empty()) return say("All pass.\n");

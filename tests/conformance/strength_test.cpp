@@ -50,10 +50,10 @@ json matrix() {
   out["options"]["all_tests"] = true;
   out["tests"] = {{{"id", "event.strong"}, {"clauses", {"XHAL-EVENT-4"}}, {"notices", 3}},
                   {{"id", "event.powerless"}, {"clauses", {"XHAL-EVENT-4"}}, {"notices", 0}}};
-  // The second is seen by tests that say nothing of its clause.
+  // The first is seen by a test of a device that lacks a feature, the second by one that speaks of other clauses before.
   for (json& fault : out["faults"]) fault["failures"] = json::array();
   out["faults"][0]["failures"] = {
-      {{"clauses", {"XHAL-EVENT-4", "XHAL-EVENT-9"}}, {"tests", {"event.strong"}}}};
+      {{"clauses", {"XHAL-EVENT-4", "XHAL-EVENT-9"}}, {"tests", {"event.without_it"}}}};
   out["faults"][1]["failures"] = {
       {{"clauses", {"XHAL-EVENT-1", "XHAL-EVENT-2", "XHAL-EVENT-3", "XHAL-EVENT-4"}},
        {"tests", {"event.strong"}}}};
@@ -96,8 +96,10 @@ json variants() {
   json out = identity("xhal-conform-variants/1");
   out["test_executions"] = 4000;
   out["test_failures"] = 1;
-  out["variants"] = {{{"name", "lazy"}, {"verdict", "conformant"}},
-                     {{"name", "late"}, {"verdict", "not conformant"}, {"why", "event.strong failed"}}};
+  const json one = json::object();
+  out["variants"] = {{{"name", "lazy"}, {"mix", json::array({one})}, {"verdict", "conformant"}},
+                     {{"name", "late"}, {"verdict", "not conformant"}, {"why", "event.strong failed"}},
+                     {{"name", "late+lazy"}, {"mix", json::array({one, one})}, {"verdict", "conformant"}}};
   return out;
 }
 
@@ -169,6 +171,8 @@ TEST_F(StrengthPage, ShowsWhatWasMeasured) {
   expect_says(page, "- a hint alone: engine.cpp:14 c \\< d");
   expect_says(page, "of 4 shards 2, 3, 4 are missing");
   expect_says(page, "| legal but odd drivers that pass | 1 of 2 (50.0 %) | all |");
+  expect_says(page,
+              "| mixes that pass, of which one at least holds every two of them | 1 of 1 (100.0 %) | all |");
   expect_says(page,
               "| dropped waits of random programs that results alone show | 199 of 200 (99.5 %) | 99 % |");
   expect_says(page, "**no reason is given**: `event.unlisted`");
