@@ -70,6 +70,9 @@ Executor::Executor(Session& session, uint64_t patience_ns, bool keeps)
 Executor::~Executor() {
   if (spoiled_) return;  // work may be in flight: the session takes it along
   for (const auto& device : devices_) {
+    // The last program's memory was overwritten, and nobody has waited for that: where work starts when somebody asks, it would begin in
+    // whatever comes next.
+    static_cast<void>(xhal_device_synchronize(device->handle, patience_));
     for (const xhal_stream_t stream : device->streams) xhal_stream_destroy(stream);
     for (const xhal_event_t event : device->events) xhal_event_destroy(event);
     if (device->pool != nullptr) xhal_pool_destroy(device->pool);
