@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <iterator>
 
 #include "build_info.h"
 #include "fairness/mix_run.h"
@@ -112,7 +114,7 @@ nlohmann::json identity_of(const FairnessOptions& options, const std::optional<S
 }
 
 struct Sum {
-  size_t fair = 0, bad = 0, not_applicable = 0;
+  size_t fair = 0, bad = 0, not_applicable = 0, taken_apart = 0;
   uint64_t executions = 0, went_wrong = 0;
 };
 
@@ -121,6 +123,7 @@ Sum sum_of(const std::vector<MixRecord>& records) {
   for (const MixRecord& record : records) {
     ++(record.is_bad()                                ? out.bad
        : record.verdict == MixVerdict::kNotApplicable ? out.not_applicable
+       : record.verdict == MixVerdict::kTakenApart    ? out.taken_apart
                                                       : out.fair);
     for (const auto& [outcome, count] : record.totals) {
       if (outcome != name_of(Outcome::kSkipped)) out.executions += count;
@@ -176,9 +179,11 @@ int run_checked(FairnessOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<MixRecord> records;
   bool incomplete = false;
-  for (const Mix& mix : work.mixes) {
+  std::deque<Mix> mixes(work.mixes.begin(), work.mixes.end());
+  for (; !mixes.empty(); mixes.pop_front()) {
+    const Mix& mix = mixes.front();
     if (options.terminal)
-      print(stderr, "\r\033[K{}/{} {}", records.size() + 1, work.mixes.size(), mix.name());
+      print(stderr, "\r\033[K{}/{} {}", records.size() + 1, records.size() + mixes.size(), mix.name());
     auto record = run_mix(mix, plan);
     if (options.terminal) print(stderr, "\r\033[K");
     if (!record) {
@@ -187,6 +192,8 @@ int run_checked(FairnessOptions& options) {
     }
     print_record(console, *record);
     std::fflush(console);
+    if (record->verdict == MixVerdict::kTakenApart)
+      std::ranges::move(pairs_of_hidden(*record), std::back_inserter(mixes));
     records.push_back(std::move(*record));
   }
   for (const Pair& pair : work.apart)

@@ -140,6 +140,8 @@ std::string_view name_of(MixVerdict verdict) {
       return "not conformant";
     case MixVerdict::kNeverOdd:
       return "never odd";
+    case MixVerdict::kTakenApart:
+      return "taken apart";
     case MixVerdict::kBroken:
       return "broken";
     case MixVerdict::kNotApplicable:
@@ -189,10 +191,22 @@ std::optional<MixRecord> run_mix(const Mix& mix, const MixPlan& plan) {
   if (out.verdict == MixVerdict::kNotConformant) return seconds();
   for (const auto& [name, count] : out.oddness) {
     if (count != 0) continue;
-    out.verdict = MixVerdict::kNeverOdd;
+    out.verdict = mix.variants.size() > 2 ? MixVerdict::kTakenApart : MixVerdict::kNeverOdd;
     out.why = fmt::format("its oddness never happened: {} is 0 after {} tests", name, out.totals["passed"]);
   }
   return seconds();
+}
+
+std::vector<Mix> pairs_of_hidden(const MixRecord& record) {
+  const auto is_hidden = [&](const Variant* variant) {
+    return std::ranges::any_of(variant->counts,
+                               [&](const std::string& name) { return record.oddness.at(name) == 0; });
+  };
+  std::vector<Mix> out;
+  for (const Pair& pair : pairs_of(record.mix.variants)) {
+    if (std::ranges::any_of(pair.mix.variants, is_hidden)) out.push_back(pair.mix);
+  }
+  return out;
 }
 
 nlohmann::json json_of(const MixRecord& record) {

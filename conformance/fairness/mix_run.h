@@ -24,7 +24,8 @@ enum class MixVerdict {
   kNotJudged,      // the same of the tests that a filter chose
   kNotConformant,  // a test went wrong: the test is unfair, or the variant is not legal
   kNeverOdd,       // no test went wrong, and its oddness never happened: nothing was shown
-  kBroken,         // it could not be opened
+  kTakenApart,  // the same of a mix of more than two, whose pairs with what never was odd are run by themselves
+  kBroken,      // it could not be opened
   kNotApplicable,  // the driver cannot be so, or has not what it would be odd about
 };
 std::string_view name_of(MixVerdict verdict);
@@ -65,6 +66,9 @@ std::string why_not(const Variant& variant, const Probe& base);
 
 // Nothing when it was interrupted.
 std::optional<MixRecord> run_mix(const Mix& mix, const MixPlan& plan);
+
+// One oddness may hide another. Of such a mix of more than two: each variant that never was odd, with each of the others.
+std::vector<Mix> pairs_of_hidden(const MixRecord& record);
 
 nlohmann::json json_of(const MixRecord& record);
 // What the console says of it, with a line for each test that went wrong.

@@ -415,7 +415,7 @@ class Page {
     std::vector<std::string> lines;
     each(inputs_.variants, "variants", [&](const json& variant) {
       const std::string verdict = variant.value("verdict", "");
-      if (verdict == "not applicable") return;
+      if (verdict == "not applicable" || verdict == "taken apart") return;
       const bool is_mix = variant.contains("mix") && variant.at("mix").size() > 1;
       (is_mix ? mixed : fair).count(verdict == "conformant");
       if (verdict != "conformant")

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -172,6 +173,20 @@ TEST(VariantsCommand, MixesPairsAndTellsWhichStandApart) {
   ASSERT_EQ(report.at("apart").size(), 1U);
   EXPECT_EQ(report.at("apart").front().at("name"), "coarse_timer+without_event_timing");
   EXPECT_NE(report.at("apart").front().at("why"), "");
+}
+
+// One oddness may hide another: then its pairs have to show it.
+TEST(VariantsCommand, TakesAMixApartInWhichOneIsNeverOdd) {
+  const auto report = judge_variants({"--pairs", "--together", "3", "--variant", "eager", "--variant",
+                                      "coarse_timer", "--variant", "renamed", "--filter", "stream.order*"},
+                                     1);
+  std::map<std::string, std::string> verdicts;
+  for (const auto& one : report.at("variants")) verdicts[one.at("name")] = one.at("verdict");
+  const std::map<std::string, std::string> expected = {{"eager+coarse_timer+renamed", "taken apart"},
+                                                       {"eager+coarse_timer", "never odd"},
+                                                       {"coarse_timer+renamed", "never odd"}};
+  EXPECT_EQ(verdicts, expected);
+  EXPECT_EQ(report.at("total"), 2);
 }
 
 // Lines that begin a row of the list.
