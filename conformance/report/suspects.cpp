@@ -11,12 +11,11 @@
 namespace xhal::conformance {
 namespace {
 
-// What is broken breaks most of what judges it; a clause that many tests judge in passing fails in few of them; one test alone is little evidence;
-// and what fails behind another failure of the same test may follow from that. Of the weights that were tried on the faults of conformance/faults,
-// each under all tests, the simplest of the best: those near it send a reader as well.
-double weight_of(const Suspect& one) {
-  return static_cast<double>(one.failed + one.first) / std::sqrt(static_cast<double>(one.tests) + 1);
-}
+// What is broken breaks most of what judges it; a clause that many tests judge in passing fails in few of them; one test alone is little evidence; a
+// test that speaks against several says less of each; and what fails behind another failure of the same test may follow from that. Of the
+// weights that were tried on the faults of conformance/faults, each under all tests, the simplest of the best: those near it send a
+// reader as well.
+double weight_of(const Suspect& one) { return one.said / std::sqrt(static_cast<double>(one.tests) + 1); }
 
 void add_once(std::vector<std::string_view>& to, std::string_view clause) {
   if (!clause.empty() && std::ranges::find(to, clause) == to.end()) to.push_back(clause);
@@ -30,8 +29,14 @@ std::vector<Suspect> suspects_of(const std::vector<Testimony>& tests) {
     std::vector<std::string_view> judged = test.judges;
     for (const std::string_view clause : test.broken) add_once(judged, clause);
     for (const std::string_view clause : judged) ++all[clause].tests;
-    for (const std::string_view clause : test.broken) ++all[clause].failed;
-    if (!test.broken.empty()) ++all[test.broken.front()].first;
+    if (test.broken.empty()) continue;
+    const double part = 1.0 / static_cast<double>(test.broken.size());
+    for (const std::string_view clause : test.broken) {
+      ++all[clause].failed;
+      all[clause].said += part;
+    }
+    ++all[test.broken.front()].first;
+    all[test.broken.front()].said += part;
   }
   std::vector<Suspect> out;
   for (auto& [clause, suspect] : all) {

@@ -20,6 +20,8 @@ struct Suspect {
   size_t failed = 0;  // tests in which an assertion of it failed
   size_t first = 0;   // of those, the ones in which no other failed before it
   size_t tests = 0;   // that judge it and were run
+  double said =
+      0;  // by those that failed, each of which divides its word among the clauses that failed in it
 };
 
 // What one test that was run says.

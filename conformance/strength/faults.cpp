@@ -115,6 +115,8 @@ int run_checked(FaultOptions& options) {
   };
   report.first_seed_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!report.incomplete) report.incomplete = !strength.repeat(report.faults, telling);
+  if (report.all_tests)
+    std::erase_if(report.tests, [&](const TestCase* test) { return !strength.passes(test); });
   if (options.terminal) print(stderr, "\r\033[K");
   for (const FaultRecord& record : report.faults) {
     if (record.verdict == FaultVerdict::kUnstable && record.seeds > 0)

@@ -248,6 +248,12 @@ std::optional<FaultRecord> Strength::measure(const FaultInfo& fault) {
   return out;
 }
 
+bool Strength::passes(const TestCase* test) {
+  const auto& outcomes = clean_[plan_.run.settings.seed].outcomes;
+  const auto found = outcomes.find(test);
+  return found != outcomes.end() && found->second == Outcome::kPassed;
+}
+
 std::optional<const TestCase*> Strength::killed_with(uint64_t seed, const FaultInfo& fault,
                                                      const std::vector<const TestCase*>& tests) {
   if (!know_clean(tests, seed)) return std::nullopt;

@@ -75,6 +75,8 @@ class Strength {
   // With all further ones, those that were killed: the quickest of the tests that did it is asked again, and only where it does not
   // repeat, the others. A kill that does not repeat is none. False when interrupted.
   bool repeat(std::vector<FaultRecord>& records, const std::function<void(uint64_t)>& begun);
+  // Whether it passes without a fault, with the first seed: others meet none.
+  bool passes(const TestCase* test);
 
  private:
   struct Clean {
@@ -116,7 +118,7 @@ class Strength {
 struct StrengthReport {
   nlohmann::json identity;  // suite, driver, device and options, as in the report of a run
   std::vector<FaultRecord> faults;
-  std::vector<const TestCase*> tests;  // all_tests: those that were run
+  std::vector<const TestCase*> tests;  // all_tests: those that met every fault
   bool all_tests = false;
   bool incomplete = false;
   double seconds = 0;

@@ -116,6 +116,8 @@ TEST(FaultsCommand, KeepsWhatEveryTestSaid) {
     if (std::find(clauses.begin(), clauses.end(), rounded.at("clause")) != clauses.end())
       judges.insert(judges.end(), failing.at("tests").begin(), failing.at("tests").end());
   }
+  // Those that met the fault, and no others.
+  EXPECT_EQ(report.at("tests").size(), rounded.at("tests").get<size_t>());
   std::sort(judges.begin(), judges.end());
   EXPECT_EQ(nlohmann::json(judges), rounded.at("killed_by"));
   for (const auto& test : report.at("tests")) {

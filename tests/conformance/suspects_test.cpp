@@ -42,6 +42,13 @@ TEST(Suspects, OneTestCountsLessThanSeveral) {
             (std::vector<std::string>{"XHAL-MEMORY-7", "XHAL-EVENT-9"}));
 }
 
+TEST(Suspects, ATestThatSpeaksAgainstSeveralSaysLessOfEach) {
+  EXPECT_EQ(names(times(4, {{"XHAL-ABI-1"}, {"XHAL-ABI-1", "XHAL-ABI-2", "XHAL-ABI-3"}}) +
+                  times(4, {{"XHAL-EVENT-1"}, {"XHAL-EVENT-1"}}))
+                .front(),
+            "XHAL-EVENT-1");
+}
+
 TEST(Suspects, AreCountedByTestsAndNotByAssertions) {
   const auto found = suspects_of(times(3, {{"XHAL-EVENT-1"}, {"XHAL-EVENT-2", "XHAL-EVENT-1"}}) +
                                  times(2, {{"XHAL-EVENT-1"}, {}}));
