@@ -240,18 +240,26 @@ constexpr size_t kBlocks = 32;
 constexpr size_t kSmall = 200;
 constexpr size_t kSmallSize = 1000;
 
+// As many as take a quarter of the free memory, wherever the device lets them begin; `most` where it has room.
+size_t blocks_that_fit(Context& t, uint64_t size, size_t most) {
+  const uint64_t each = std::max(size, t.properties().memory_alignment);
+  return std::min<uint64_t>(free_bytes(t) / 4 / each, most);
+}
+
 // Leaves secrets in memory that it frees, in memory that it does not free, and in small neighbours.
 void keeper_of_secrets(Context& t, Peer& peer) {
   std::vector<Buffer> freed;
   std::vector<Buffer> kept;
-  for (size_t i = 0; i < kBlocks; ++i) {
+  const size_t blocks = blocks_that_fit(t, kBlock, kBlocks);
+  for (size_t i = 0; i < blocks; ++i) {
     auto& list = i % 2 == 0 ? freed : kept;
     list.push_back(device_memory(t, kBlock));
     fill_with_secrets(t, list.back());
   }
   freed.clear();
   std::vector<Buffer> small;
-  for (size_t i = 0; i < kSmall; ++i) {
+  const size_t small_blocks = blocks_that_fit(t, kSmallSize, kSmall);
+  for (size_t i = 0; i < small_blocks; ++i) {
     small.push_back(device_memory(t, kSmallSize));
     fill_with_secrets(t, small.back());
   }
@@ -261,7 +269,8 @@ void keeper_of_secrets(Context& t, Peer& peer) {
 
 XHAL_TEST(ipc, fresh_memory_after_another_process, .clauses = {"XHAL-IPC-7"},
           .observes =
-              "a process writes a pattern into 32 MiB and 200 small allocations, frees a part and is killed: "
+              "a process writes a pattern into 32 MiB and 200 small allocations, fewer on a small device, "
+              "frees a part and is killed: "
               "fresh memory of "
               "this one, pinned and of the device, holds it nowhere",
           .needs = {XHAL_FEATURE_IPC_MEMORY}, .isolated = true) {
@@ -270,11 +279,13 @@ XHAL_TEST(ipc, fresh_memory_after_another_process, .clauses = {"XHAL-IPC-7"},
   const auto look = [&](const char* when) {
     std::vector<Buffer> fresh;
     size_t found = 0;
-    for (size_t i = 0; i < kBlocks; ++i) {
+    const size_t blocks = blocks_that_fit(t, kBlock, kBlocks);
+    for (size_t i = 0; i < blocks; ++i) {
       fresh.push_back(i % 4 == 3 ? pinned_memory(t, kBlock) : device_memory(t, kBlock));
       found += secrets_in(t.read<uint8_t>(fresh.back(), kBlock));
     }
-    for (size_t i = 0; i < kSmall; ++i) {
+    const size_t small_blocks = blocks_that_fit(t, kSmallSize, kSmall);
+    for (size_t i = 0; i < small_blocks; ++i) {
       fresh.push_back(device_memory(t, kSmallSize));
       found += secrets_in(t.read<uint8_t>(fresh.back(), kSmallSize));
     }
@@ -309,7 +320,8 @@ Cases sizes() { return grid({{"bytes", {1, 1000, 65'537}}}); }
 
 XHAL_TEST_P(ipc, nothing_behind_an_import, sizes, .clauses = {"XHAL-IPC-7"},
             .observes =
-                "one allocation among 200 of its size is exported, all others hold a pattern: the importer "
+                "one allocation among 200 of its size, fewer on a small device, is exported, all others hold "
+                "a pattern: the importer "
                 "finds the pattern "
                 "neither in the import nor, where a kernel of it reads on, behind its end",
             .needs = {XHAL_FEATURE_IPC_MEMORY}, .isolated = true) {
@@ -317,14 +329,15 @@ XHAL_TEST_P(ipc, nothing_behind_an_import, sizes, .clauses = {"XHAL-IPC-7"},
   const uint64_t size = t.number("bytes");
   std::vector<Buffer> around;
   std::vector<Buffer> shared;
-  for (size_t i = 0; i < kSmall; ++i) {
-    auto& list = i == kSmall / 2 ? shared : around;
+  const size_t count = blocks_that_fit(t, size, kSmall);
+  for (size_t i = 0; i < count; ++i) {
+    auto& list = i == count / 2 ? shared : around;
     list.push_back(device_memory(t, size));
     Stream stream(t);
     // Bytes of the pattern where a whole word does not fit are not looked for.
-    REQUIRE_OK(xhal_memory_fill(stream, list.back(), i == kSmall / 2 ? 0 : kSecret, 1, size));
+    REQUIRE_OK(xhal_memory_fill(stream, list.back(), i == count / 2 ? 0 : kSecret, 1, size));
     REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
-    if (i != kSmall / 2 && size >= 8) fill_with_secrets(t, list.back());
+    if (i != count / 2 && size >= 8) fill_with_secrets(t, list.back());
   }
   importer.send(exported_memory(t, shared.front()));
   importer.send_value(size);
