@@ -96,7 +96,8 @@ struct Contradiction {
 const std::vector<Contradiction>& contradictions() {
   static const std::vector<Contradiction> kAll = {
       {"synchronous",
-       {"bounded_queue", "pageable_copies_block", "copies_block", "free_waits", "not_ready"},
+       {"bounded_queue", "pageable_copies_block", "copies_block", "free_waits", "not_ready",
+        "serial_callbacks"},
        "behind a synchronous device's calls nothing is under way, so nothing waits and nothing is in doubt"},
       {"copies_block", {"pageable_copies_block"}, "the one contains the other"},
       {"fused_floats", {"split_floats"}, "the one is the contrary of the other"},
