@@ -28,6 +28,8 @@ Instance::~Instance() {
   for (const auto& device : devices) device->wait_until_stopped();
   for (const auto& device : devices)
     device->end_threads();  // a device's worker may still be waking another one's
+  // Its thread asks the devices what is under way when a process lets go of memory.
+  shared_memory.exporter().stop();
   devices.clear();
   if (handle != nullptr) kit::free_handle(handle);
 }

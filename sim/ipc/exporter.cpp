@@ -42,7 +42,9 @@ bool send_reply(int socket, const ShareReply& reply, const int (&files)[kMostSha
 
 }  // namespace
 
-Exporter::~Exporter() {
+Exporter::~Exporter() { stop(); }
+
+void Exporter::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

@@ -28,6 +28,8 @@ class Exporter {
   Exporter& operator=(const Exporter&) = delete;
   // Everything is withdrawn, and no `released` comes any more.
   ~Exporter();
+  // Afterwards nobody is answered and released() is not called any more.
+  void stop();
 
   struct Offer {
     ShareReply reply;
