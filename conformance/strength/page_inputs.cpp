@@ -80,6 +80,9 @@ void add(const std::string& path, json file, StrengthInputs& to) {
           {"faults", "suite", "driver", "device", "seed", "seeds", "options", "localisation",
            "clauses_without_fault"});
     const bool all_tests = file.at("options").value("all_tests", false);
+    if (all_tests) {
+      for (const json& fault : file.at("faults")) check(path, fault, {"failures"});
+    }
     put(all_tests ? to.matrix : to.faults, "faults", "name");
   } else if (schema == "xhal-conform-generated/1") {
     check(path, file, {"faults", "suite", "driver", "device", "seed", "hows"});

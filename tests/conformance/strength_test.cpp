@@ -235,6 +235,8 @@ TEST_F(StrengthPage, RefusesWhatItCannotBeMadeOf) {
   interrupted["incomplete"] = true;
   json old = named_faults();
   old.erase("localisation");
+  json old_matrix = matrix();
+  old_matrix["faults"][1].erase("failures");
   json broken = named_faults();
   broken["faults"][0].erase("family");
   std::ofstream(folder_.file("none.json")) << "[";
@@ -245,6 +247,7 @@ TEST_F(StrengthPage, RefusesWhatItCannotBeMadeOf) {
            {{folder_.file("missing.json")}, "cannot be read"},
            {{put("cut.json", interrupted)}, "was interrupted"},
            {{put("old.json", old)}, "has no 'localisation'"},
+           {{put("old_matrix.json", old_matrix)}, "old_matrix.json: has no 'failures'; make it again"},
            {{put("broken.json", broken)}, "not as its schema says"},
            {{faults, put("again.json", named_faults())}, "repeats what another of the files has measured"},
            {{put("plain.json", dropped_waits(false))}, "--drop-waits"},
