@@ -29,15 +29,6 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-double while_the_other_runs(const std::function<std::pair<double, bool>()>& body) {
-  constexpr int kTries = 5;
-  for (int i = 0; i < kTries; ++i) {
-    const auto [ns, other_ran] = body();
-    if (other_ran) return ns;
-  }
-  return kUnmeasured;
-}
-
 void compare(benchmark::State& state, const Measure& ours, const std::vector<Reference>& references) {
   Series times;
   std::vector<Series> raw(references.size());

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <benchmark/benchmark.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -7,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "compare.hpp"
+#include "bench/limits/other_side.hpp"
 #include "raw_costs.hpp"
 #include "spin_pause.hpp"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <benchmark/benchmark.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "compare.hpp"
+#include "bench/limits/other_side.hpp"
 #include "other_threads.hpp"
 #include "raw_costs.hpp"
 #include "spin_pause.hpp"

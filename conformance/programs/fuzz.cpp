@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "build_info.h"
-#include "programs/fuzz_process.h"
 #include "programs/gates.h"
 #include "programs/order.h"
 #include "programs/print_c.h"
@@ -24,6 +23,7 @@
 #include "run/interrupts.h"
 #include "run/run.h"
 #include "run/subject.h"
+#include "run/task_process.h"
 
 namespace xhal::programs {
 
@@ -91,7 +91,7 @@ class Fuzz {
   const FuzzOptions& options_;
   const Probe& found_;
   const RunSettings settings_;
-  FuzzProcess process_;
+  TaskProcess process_;
   World world_;
   bool holds_ = false;
   Totals totals_;
@@ -120,11 +120,11 @@ uint64_t Fuzz::run_batch(uint64_t next) {
                                      hear(message);
                                      spoiled = message.value("spoiled", false);
                                    });
-  if (ending.end == FuzzProcess::End::kInterrupted) {
+  if (ending.end == TaskProcess::End::kInterrupted) {
     interrupted_ = true;
     return next;
   }
-  if (ending.end == FuzzProcess::End::kDone) {
+  if (ending.end == TaskProcess::End::kDone) {
     if (!spoiled) return next + count;
     process_.retire();
     if (failures_.size() > before) return failures_.back().seed - *options_.seed + 1;
@@ -136,7 +136,7 @@ uint64_t Fuzz::run_batch(uint64_t next) {
   if (ending.stage.starts_with(kStage))
     seed = std::strtoull(ending.stage.c_str() + kStage.size(), nullptr, 10);
   if (seed < first || seed >= first + count) seed = first;
-  add({seed, {}, ending.end == FuzzProcess::End::kLate ? "timed_out" : "crashed", ending.text});
+  add({seed, {}, ending.end == TaskProcess::End::kLate ? "timed_out" : "crashed", ending.text});
   totals_.programs = seed - *options_.seed + 1;
   return totals_.programs;
 }
@@ -214,9 +214,9 @@ double Fuzz::failing_part(const Program& program, uint32_t runs, bool until_fail
         spoiled = message.at("spoiled");
       });
   if (spoiled) process_.retire();
-  if (ending.end == FuzzProcess::End::kInterrupted) interrupted_ = true;
+  if (ending.end == TaskProcess::End::kInterrupted) interrupted_ = true;
   if (interrupted_) return 0;
-  return ending.end == FuzzProcess::End::kDone ? part : 1;
+  return ending.end == TaskProcess::End::kDone ? part : 1;
 }
 
 Program Fuzz::made_small(Program program) {

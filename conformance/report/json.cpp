@@ -121,6 +121,19 @@ nlohmann::json record_json(const Report& report, const TestRecord& record) {
   return out;
 }
 
+nlohmann::json identity_block(const Report& report) {
+  return {
+      {"abi", std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(XHAL_ABI_MINOR) + "." +
+                  std::to_string(XHAL_ABI_REVISION)},
+      {"suite",
+       {{"version", report.suite_version}, {"commit", report.suite_commit}, {"dirty", report.suite_dirty}}},
+      {"started", report.started},
+      {"environment", report.environment},
+      {"driver", report.driver},
+      {"device", report.device},
+      {"device_count", report.device_count}};
+}
+
 nlohmann::json json_report(const Report& report) {
   nlohmann::json totals = nlohmann::json::object();
   for (const Outcome outcome : kOutcomes) totals[std::string(name_of(outcome))] = report.count(outcome);
@@ -141,52 +154,45 @@ nlohmann::json json_report(const Report& report) {
     suspects.push_back({{"clause", one.clause}, {"failed", one.failed}, {"tests", one.tests}});
   }
   const Containment containment = containment_of(report);
-  return {
-      {"schema", kReportSchema},
-      {"abi", std::to_string(XHAL_ABI_MAJOR) + "." + std::to_string(XHAL_ABI_MINOR) + "." +
-                  std::to_string(XHAL_ABI_REVISION)},
-      {"suite",
-       {{"version", report.suite_version}, {"commit", report.suite_commit}, {"dirty", report.suite_dirty}}},
-      {"started", report.started},
-      {"environment", report.environment},
-      {"driver", report.driver},
-      {"device", report.device},
-      {"device_count", report.device_count},
-      {"level", report.level},
-      {"levels", levels},
-      {"seed", report.seed},
-      {"options",
-       {{"shuffled", report.shuffled},
-        {"filters", report.filters},
-        {"jobs", report.jobs},
-        {"timeout_s", report.timeout_s > 0 ? nlohmann::json(report.timeout_s) : nlohmann::json(nullptr)},
-        {"entry_timeout_s", report.entry_timeout_s},
-        {"target", report.target_arguments},
-        {"kernels", report.kernels},
-        {"kernels_sha256", report.kernels_sha256},
-        {"waivers", report.waivers_file},
-        {"waivers_sha256", report.waivers_sha256},
-        {"allow_waivers", report.allow_waivers},
-        {"round_trip_ns", report.round_trip_ns},
-        {"patience_ns", report.patience_ns},
-        {"test_deadline_s", report.test_deadline_s}}},
-      {"shard", shard},
-      {"shards", shards_json(report.shards)},
-      {"resumed", report.resumed},
-      {"verdict", name_of(report.verdict.verdict)},
-      {"reasons", report.verdict.reasons},
-      {"suspects", suspects},
-      {"containment",
-       {{"declared", containment.declared},
-        {"observed", containment.observed},
-        {"why_not", containment.why_not}}},
-      {"waivers", waivers},
-      {"evidence", evidence_json(report)},
-      {"incomplete", report.incomplete},
-      {"not_run", not_run},
-      {"seconds", report.seconds},
-      {"totals", totals},
-      {"tests", tests}};
+  nlohmann::json out = identity_block(report);
+  out.update(
+      {{"schema", kReportSchema},
+       {"level", report.level},
+       {"levels", levels},
+       {"seed", report.seed},
+       {"options",
+        {{"shuffled", report.shuffled},
+         {"filters", report.filters},
+         {"jobs", report.jobs},
+         {"timeout_s", report.timeout_s > 0 ? nlohmann::json(report.timeout_s) : nlohmann::json(nullptr)},
+         {"entry_timeout_s", report.entry_timeout_s},
+         {"target", report.target_arguments},
+         {"kernels", report.kernels},
+         {"kernels_sha256", report.kernels_sha256},
+         {"waivers", report.waivers_file},
+         {"waivers_sha256", report.waivers_sha256},
+         {"allow_waivers", report.allow_waivers},
+         {"round_trip_ns", report.round_trip_ns},
+         {"patience_ns", report.patience_ns},
+         {"test_deadline_s", report.test_deadline_s}}},
+       {"shard", shard},
+       {"shards", shards_json(report.shards)},
+       {"resumed", report.resumed},
+       {"verdict", name_of(report.verdict.verdict)},
+       {"reasons", report.verdict.reasons},
+       {"suspects", suspects},
+       {"containment",
+        {{"declared", containment.declared},
+         {"observed", containment.observed},
+         {"why_not", containment.why_not}}},
+       {"waivers", waivers},
+       {"evidence", evidence_json(report)},
+       {"incomplete", report.incomplete},
+       {"not_run", not_run},
+       {"seconds", report.seconds},
+       {"totals", totals},
+       {"tests", tests}});
+  return out;
 }
 
 }  // namespace xhal::conformance

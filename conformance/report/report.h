@@ -158,6 +158,8 @@ LevelVerdict judge(const Report& report, const Level& level, const Claims& claim
 // What a reader sees of the test: its outcome, or that it is waived.
 std::string_view outcome_word(const TestRecord& record);
 
+// Who was looked at by whom, where: the part that the reports of all tools have in common.
+nlohmann::json identity_block(const Report& report);
 nlohmann::json json_report(const Report& report);
 // The report that json_report() made this of. Throws nlohmann::json::exception, or std::invalid_argument for a test that this program does
 // not have.

@@ -13,10 +13,14 @@ struct ExitWith {
   int code;
 };
 
+const char* tool = "xhal-conform";
+
 }  // namespace
 
+void name_tool(const char* name) { tool = name; }
+
 void stop(int code, const std::string& text) {
-  print(stderr, "xhal-conform: {}\n", one_line(text));
+  print(stderr, "{}: {}\n", tool, one_line(text));
   throw ExitWith{code};
 }
 
@@ -26,7 +30,7 @@ int ended(const std::function<int()>& work) {
   } catch (const ExitWith& end) {
     return end.code;
   } catch (const std::exception& error) {
-    print(stderr, "xhal-conform: {}; this is a defect of the suite or of the machine it runs on\n",
+    print(stderr, "{}: {}; this is a defect of the suite or of the machine it runs on\n", tool,
           one_line(error.what()));
     return ending::kExitInternal;
   }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a command of xhal-conform ends: by its code, or by stop() from wherever it is.
+// How a command of xhal-conform, or of another tool on this frame, ends: by its code, or by stop() from wherever it is.
 #pragma once
 
 #include <functional>
 #include <string>
 
 namespace xhal::conformance {
+
+// What the lines of stop() begin with; "xhal-conform" unless said otherwise.
+void name_tool(const char* name);
 
 // The one-line end of a command that cannot go on: prints the text, leaves by ended().
 [[noreturn]] void stop(int code, const std::string& text);

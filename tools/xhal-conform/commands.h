@@ -8,9 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include "common/target.hpp"
 #include "frame/session.h"
 
 namespace xhal::conform {
+
+using tools::add_target_options;
 
 inline constexpr std::string_view kTool = "xhal-conform";
 
@@ -34,13 +37,10 @@ Command verify_command(CLI::App& program);
 // Prints the text as the user's mistake; its exit code.
 int usage(const std::string& text);
 
-// --backend, or as `backend_flags` says, --driver, --device, --kernels.
-void add_target_options(CLI::App& app, conformance::Target& target,
-                        const std::string& backend_flags = "--backend");
 // --report, --power, --artifact-url.
 void add_report_options(CLI::App& app, std::vector<std::string>& reports, std::string& power,
                         std::string& artifact_url);
-// Finds the one driver that is meant, and without a name the one that is there. Nothing is loaded: what is wrong here is the user's.
+// As in common/target.hpp.
 int choose_driver(conformance::Target& target);
 
 }  // namespace xhal::conform

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parent's side of a worker that runs programs.
+// The parent's side of a worker that does tasks (worker.h) one after the other.
 #pragma once
 
 #include <functional>
@@ -10,9 +10,9 @@
 #include "frame/context.h"
 #include "run/worker_process.h"
 
-namespace xhal::programs {
+namespace xhal::conformance {
 
-class FuzzProcess {
+class TaskProcess {
  public:
   enum class End { kDone, kCrashed, kLate, kInterrupted };
   struct Ending {
@@ -22,8 +22,7 @@ class FuzzProcess {
   };
 
   // `deadline_s`: from one message to the next.
-  FuzzProcess(conformance::Target target, conformance::RunSettings settings, double deadline_s,
-              int interrupt_fd)
+  TaskProcess(Target target, RunSettings settings, double deadline_s, int interrupt_fd)
       : target_(std::move(target)),
         settings_(std::move(settings)),
         deadline_s_(deadline_s),
@@ -35,11 +34,11 @@ class FuzzProcess {
   void retire() { worker_.reset(); }
 
  private:
-  conformance::Target target_;
-  conformance::RunSettings settings_;
+  Target target_;
+  RunSettings settings_;
   double deadline_s_;
   int interrupt_fd_;
-  std::unique_ptr<conformance::WorkerProcess> worker_;
+  std::unique_ptr<WorkerProcess> worker_;
 };
 
-}  // namespace xhal::programs
+}  // namespace xhal::conformance

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "programs/fuzz_process.h"
+#include "run/task_process.h"
 
 #include <fmt/format.h>
 
 #include "report/report.h"
 #include "run/protocol.h"
 
-namespace xhal::programs {
+namespace xhal::conformance {
 
-using conformance::WorkerProcess;
 using Clock = WorkerProcess::Clock;
 
-FuzzProcess::Ending FuzzProcess::ask(const nlohmann::json& request, const std::string& last,
+TaskProcess::Ending TaskProcess::ask(const nlohmann::json& request, const std::string& last,
                                      const std::function<void(const nlohmann::json&)>& hear) {
   if (worker_ == nullptr) {
     worker_ = std::make_unique<WorkerProcess>();
@@ -28,11 +27,10 @@ FuzzProcess::Ending FuzzProcess::ask(const nlohmann::json& request, const std::s
     const auto calls = worker_->trail().last_calls();
     if (!calls.empty()) text += "; last call: " + calls.back();
     worker_.reset();
-    return Ending{end, conformance::one_line(text), stage};
+    return Ending{end, one_line(text), stage};
   };
   for (;;) {
-    if (conformance::wait_for({worker_.get()}, interrupt_fd_, deadline))
-      return ended(End::kInterrupted, "interrupted");
+    if (wait_for({worker_.get()}, interrupt_fd_, deadline)) return ended(End::kInterrupted, "interrupted");
     worker_->pump();
     while (const auto message = worker_->next()) {
       hear(*message);
@@ -46,4 +44,4 @@ FuzzProcess::Ending FuzzProcess::ask(const nlohmann::json& request, const std::s
   }
 }
 
-}  // namespace xhal::programs
+}  // namespace xhal::conformance

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole of xhal-bench behind its command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/command/results.hpp"
+#include "frame/session.h"
+#include "report/report.h"
+
+namespace xhal::bench {
+
+inline constexpr const char* kReportSchema = "xhal-bench/1";
+
+struct BenchOptions {
+  conformance::Target target;        // kernel_directory: empty for the one beside the program
+  std::vector<std::string> filters;  // globs over names
+  double seconds = 50;               // of the whole run, about
+  unsigned restarts = 3;             // processes in which each row is measured
+  std::optional<uint64_t> seed;
+  std::string format = "console";  // or "json", "csv"
+  std::string output;              // a file; "": the standard output
+  std::string goals;               // a file; "": the one beside the program
+  double entry_deadline_s = 60;
+  double planted = 0;       // see Plan
+  bool in_process = false;  // measure in this process, once
+  std::string share_directory;
+  bool terminal = false;  // progress in place on stderr
+  bool color = false;
+};
+
+// A run, measured: what the formats are made of.
+struct BenchReport {
+  conformance::Report identity;
+  BenchOptions options;
+  uint64_t seed = 0;
+  double seconds = 0;
+  bool interrupted = false;
+  nlohmann::json machine;  // its load, before and after
+  std::vector<RowResult> rows;
+
+  [[nodiscard]] size_t count(Verdict verdict) const;  // of rows, by their own verdict
+  [[nodiscard]] size_t count(RowState state) const;
+};
+
+// Each prints what it has to say and gives the exit code, one of run/exit_codes.h.
+int run_bench(BenchOptions options);
+int list_rows(const BenchOptions& options);
+// What rows of these names measure.
+int describe_rows(const std::string& pattern);
+
+// The formats.
+std::string csv_text(const BenchReport& report);
+nlohmann::json json_of(const BenchReport& report);
+
+}  // namespace xhal::bench

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the families of rows have in common.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "bench/lanes/lanes.hpp"
+#include "bench/limits/limits.hpp"
+#include "bench/runner/bench.hpp"
+
+namespace xhal::bench {
+
+// What is handed over to somebody who runs counts when he had done this part of it at its end.
+inline constexpr uint64_t kKeptUpPart = 10;
+
+// "size=4096"
+inline std::string parameter(const char* name, uint64_t value) {
+  return std::string(name) + "=" + std::to_string(value);
+}
+
+// A call that leaves nothing behind, as often as a block has units: one of libxhal's beside the driver's own.
+template <class Call>
+Row call_row(Bench& bench, const Call& call, uint64_t most_units = 100'000) {
+  LaneOptions options;
+  options.arguments = 0;
+  options.most_units = most_units;
+  return scenario_row(
+      bench,
+      [call](CallsXhal auto& lane, uint64_t units) { return nanoseconds_each(units, [&] { call(lane); }); },
+      options);
+}
+
+}  // namespace xhal::bench

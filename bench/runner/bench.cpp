@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/runner/bench.hpp"
+
+#include <algorithm>
+
+#include "bench/spin_pause.hpp"
+
+namespace xhal::bench {
+
+void call_failed(const char* call, xhal_result_t result) {
+  std::string text = std::string(call) + ": " + conformance::result_name(result);
+  xhal_error_t error{};
+  error.struct_size = sizeof(error);
+  if (result < 0 && xhal_error_get_last(&error) == XHAL_SUCCESS && error.code == result)
+    text += std::string(": ") + error.text;
+  throw RowFailed(text);
+}
+
+// ---- Memory --------------------------------------------------------------------------------------------------------------------
+
+Memory::Memory(xhal_device_t device, uint32_t kind, uint64_t size) : device_(device), size_(size) {
+  xhal_memory_desc_t desc{};
+  desc.struct_size = sizeof(desc);
+  desc.kind = kind;
+  desc.size = size;
+  const xhal_result_t result = xhal_memory_allocate(device_, &desc, &pointer_);
+  if (result == XHAL_ERROR_OUT_OF_DEVICE_MEMORY || result == XHAL_ERROR_OUT_OF_HOST_MEMORY)
+    throw NotHere("there is no room for " + std::to_string(size) + " bytes");
+  check("xhal_memory_allocate", result);
+}
+
+void Memory::reset() {
+  if (pointer_ != nullptr) xhal_memory_free(device_, std::exchange(pointer_, nullptr));
+}
+
+// ---- PreparedLaunch ------------------------------------------------------------------------------------------------------------
+
+PreparedLaunch::PreparedLaunch(xhal_kernel_t kernel, uint32_t groups, uint32_t items) : kernel_(kernel) {
+  launch_.struct_size = sizeof(launch_);
+  launch_.group_count[0] = groups;
+  launch_.group_size[0] = items;
+  for (int d = 1; d < 3; ++d) launch_.group_count[d] = launch_.group_size[d] = 1;
+}
+
+PreparedLaunch& PreparedLaunch::add(const xhal_argument_t& argument) {
+  arguments_.push_back(argument);
+  launch_.arguments = arguments_.data();
+  launch_.argument_count = static_cast<uint32_t>(arguments_.size());
+  return *this;
+}
+
+PreparedLaunch& PreparedLaunch::memory(void* pointer, uint32_t access) {
+  return add({XHAL_ARGUMENT_MEMORY, access, 0, pointer});
+}
+
+PreparedLaunch& PreparedLaunch::local(uint64_t bytes) {
+  return add({XHAL_ARGUMENT_LOCAL, 0, bytes, nullptr});
+}
+
+PreparedLaunch& PreparedLaunch::bytes(const void* data, uint64_t size) {
+  const auto* first = static_cast<const std::byte*>(data);
+  values_.emplace_back(first, first + size);
+  return add({XHAL_ARGUMENT_VALUE, 0, size, values_.back().data()});
+}
+
+// ---- HeldStream ----------------------------------------------------------------------------------------------------------------
+
+HeldStream::HeldStream(Bench& bench, xhal_stream_t stream) {
+  const xhal_device_properties_t& device = bench.properties();
+  if (device.is_synchronous != 0 || device.host_function_blocks != 0)
+    throw NotHere("no stream of the device can be held by a host function");
+  check("xhal_stream_host_function", xhal_stream_host_function(stream, &HeldStream::hold, this));
+  while (!entered_.load()) spin_pause();
+}
+
+void HeldStream::hold(void* self, xhal_result_t) {
+  auto& held = *static_cast<HeldStream*>(self);
+  held.entered_.store(true);
+  held.open_.wait(false);
+  held.left_.store(true);
+}
+
+void HeldStream::let_go() {
+  if (std::exchange(is_open_, true) || !entered_.load()) return;
+  open_.store(true);
+  open_.notify_one();
+  while (!left_.load()) spin_pause();
+}
+
+// ---- Bench ---------------------------------------------------------------------------------------------------------------------
+
+void Bench::need(uint32_t feature, const char* name) const {
+  if (!claims(feature)) throw NotHere(std::string("the device does not claim ") + name);
+}
+
+void Bench::need_devices(size_t count) const {
+  if (device_count() < count)
+    throw NotHere("needs " + std::to_string(count) + " devices, the driver has " +
+                  std::to_string(device_count()));
+}
+
+void Bench::need_independent_streams() const {
+  need(XHAL_FEATURE_CROSS_STREAM_PROGRESS, "cross_stream_progress");
+}
+
+Stream Bench::make_stream(size_t device, int32_t priority) const {
+  xhal_stream_desc_t desc{};
+  desc.struct_size = sizeof(desc);
+  desc.priority = priority;
+  xhal_stream_t stream = nullptr;
+  check("xhal_stream_create", xhal_stream_create(session_.device(device), &desc, &stream));
+  return Stream(stream);
+}
+
+Event Bench::make_event(uint32_t flags, size_t device) const {
+  xhal_event_desc_t desc{};
+  desc.struct_size = sizeof(desc);
+  desc.flags = flags;
+  xhal_event_t event = nullptr;
+  check("xhal_event_create", xhal_event_create(session_.device(device), &desc, &event));
+  return Event(event);
+}
+
+xhal_kernel_t Bench::pack_kernel(const std::string& name, size_t device) {
+  need(XHAL_FEATURE_KERNEL, "kernel");
+  std::string why;
+  conformance::KernelPack* const pack = session_.kernels(device, &why);
+  if (pack == nullptr) throw NotHere(why);
+  return pack->kernel(name);
+}
+
+xhal_kernel_t Bench::bench_kernel(const std::string& name) {
+  need(XHAL_FEATURE_KERNEL, "kernel");
+  if (bench_pack_ == nullptr) {
+    try {
+      bench_pack_ = std::make_unique<conformance::KernelPack>(session_, 0, kernel_directory_, "");
+    } catch (const std::exception& error) {
+      throw NotHere(error.what());
+    }
+  }
+  return bench_pack_->kernel(name);
+}
+
+conformance::KernelImage Bench::bench_image() {
+  need(XHAL_FEATURE_KERNEL, "kernel");
+  try {
+    return conformance::KernelPack::choose_image(session_, 0, kernel_directory_, "");
+  } catch (const std::exception& error) {
+    throw NotHere(error.what());
+  }
+}
+
+// ---- NothingLaunch -------------------------------------------------------------------------------------------------------------
+
+NothingLaunch::NothingLaunch(Bench& bench, int arguments) {
+  constexpr uint64_t kPage = 4096;
+  // Half of the arguments are memory, at most eight; then the count, which is 0, and words.
+  const int memories = arguments == 3 ? 2 : std::min(arguments / 2, 8);
+  launch_ = std::make_unique<PreparedLaunch>(bench.bench_kernel("bench_empty_" + std::to_string(arguments)));
+  for (int i = 0; i < memories; ++i) {
+    pages_.push_back(bench.make_memory(XHAL_MEMORY_DEVICE, kPage));
+    launch_->memory(pages_.back().get(), i == 0 ? XHAL_ACCESS_WRITE : XHAL_ACCESS_READ);
+  }
+  for (int i = memories; i < arguments; ++i) launch_->value(uint64_t{0});
+}
+
+}  // namespace xhal::bench

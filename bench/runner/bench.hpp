@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// What rows use of the device under test, through libxhal. Calls that fail throw RowFailed, and what the device does not have NotHere.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench/runner/row.hpp"
+#include "frame/kernel_pack.h"
+#include "frame/session.h"
+#include "xhal/driver.h"
+#include "xhal/xhal.h"
+
+namespace xhal::bench {
+
+[[noreturn]] void call_failed(const char* call, xhal_result_t result);
+inline void check(const char* call, xhal_result_t result) {
+  if (result != XHAL_SUCCESS) [[unlikely]]
+    call_failed(call, result);
+}
+
+inline void wait_for(xhal_stream_t stream) {
+  check("xhal_stream_synchronize", xhal_stream_synchronize(stream, XHAL_WAIT_FOREVER));
+}
+
+// A handle that goes away with its scope.
+template <class Handle, xhal_result_t (*kDestroy)(Handle)>
+class Owned {
+ public:
+  explicit Owned(Handle handle = nullptr) : handle_(handle) {}
+  ~Owned() { reset(); }
+  Owned(Owned&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Owned& operator=(Owned&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  operator Handle() const { return handle_; }  // NOLINT(google-explicit-constructor)
+  void reset() {
+    if (handle_ != nullptr) kDestroy(std::exchange(handle_, nullptr));
+  }
+
+ private:
+  Handle handle_;
+};
+using Stream = Owned<xhal_stream_t, xhal_stream_destroy>;
+using Event = Owned<xhal_event_t, xhal_event_destroy>;
+using Graph = Owned<xhal_graph_t, xhal_graph_destroy>;
+using GraphExec = Owned<xhal_graph_exec_t, xhal_graph_exec_destroy>;
+using Module = Owned<xhal_module_t, xhal_module_destroy>;
+using Pool = Owned<xhal_pool_t, xhal_pool_destroy>;
+
+class Memory {
+ public:
+  Memory(xhal_device_t device, uint32_t kind, uint64_t size);
+  ~Memory() { reset(); }
+  Memory(Memory&& other) noexcept
+      : device_(other.device_), pointer_(std::exchange(other.pointer_, nullptr)), size_(other.size_) {}
+  Memory& operator=(Memory&&) = delete;
+  [[nodiscard]] void* get() const { return pointer_; }
+  [[nodiscard]] std::byte* bytes() const { return static_cast<std::byte*>(pointer_); }
+  [[nodiscard]] uint64_t size() const { return size_; }
+  void reset();
+
+ private:
+  xhal_device_t device_;
+  void* pointer_ = nullptr;
+  uint64_t size_;
+};
+
+// A launch whose description is ready, so that only the call is measured. Neither moves nor is copied.
+class PreparedLaunch {
+ public:
+  explicit PreparedLaunch(xhal_kernel_t kernel, uint32_t groups = 1, uint32_t items = 1);
+  PreparedLaunch(const PreparedLaunch&) = delete;
+  PreparedLaunch& operator=(const PreparedLaunch&) = delete;
+
+  PreparedLaunch& memory(void* pointer, uint32_t access);
+  PreparedLaunch& reads(void* pointer) { return memory(pointer, XHAL_ACCESS_READ); }
+  PreparedLaunch& writes(void* pointer) { return memory(pointer, XHAL_ACCESS_WRITE); }
+  PreparedLaunch& updates(void* pointer) { return memory(pointer, XHAL_ACCESS_READ_WRITE); }
+  PreparedLaunch& local(uint64_t bytes);
+  template <class T>
+  PreparedLaunch& value(T number) {
+    return bytes(&number, sizeof(number));
+  }
+  PreparedLaunch& bytes(const void* data, uint64_t size);
+  // The memory of argument number `place`.
+  void point(size_t place, void* pointer) { arguments_[place].data = pointer; }
+
+  [[nodiscard]] xhal_kernel_t kernel() const { return kernel_; }
+  [[nodiscard]] const xhal_launch_t* desc() const { return &launch_; }
+  void on(xhal_stream_t stream) const {
+    check("xhal_kernel_launch", xhal_kernel_launch(stream, kernel_, &launch_));
+  }
+
+ private:
+  PreparedLaunch& add(const xhal_argument_t& argument);
+
+  xhal_kernel_t kernel_;
+  xhal_launch_t launch_{};
+  std::vector<xhal_argument_t> arguments_;
+  std::deque<std::vector<std::byte>> values_;
+};
+
+// Keeps a stream from going on, by a host function that sleeps, until let_go() or the end of its life, which wait until the function has returned:
+// what is submitted meanwhile meets nobody who runs it.
+class HeldStream {
+ public:
+  HeldStream(Bench& bench, xhal_stream_t stream);
+  ~HeldStream() { let_go(); }
+  HeldStream(const HeldStream&) = delete;
+  HeldStream& operator=(const HeldStream&) = delete;
+  void let_go();
+
+ private:
+  static void hold(void* self, xhal_result_t status);
+
+  std::atomic<bool> entered_{false};
+  std::atomic<bool> open_{false};
+  std::atomic<bool> left_{false};
+  bool is_open_ = false;
+};
+
+class Bench {
+ public:
+  Bench(conformance::Session& session, std::string kernel_directory)
+      : session_(session), kernel_directory_(std::move(kernel_directory)) {}
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+
+  [[nodiscard]] conformance::Session& session() { return session_; }
+  [[nodiscard]] xhal_driver_t driver() const { return session_.driver(); }
+  [[nodiscard]] xhal_device_t device(size_t i = 0) const { return session_.device(i); }
+  [[nodiscard]] size_t device_count() const { return session_.device_count(); }
+  [[nodiscard]] const xhal_device_properties_t& properties() const { return session_.properties(); }
+  [[nodiscard]] bool claims(uint32_t feature) const { return session_.claims(feature); }
+  // Throws NotHere; `name` as in docs/spec: "kernel", "graph".
+  void need(uint32_t feature, const char* name) const;
+  void need_devices(size_t count) const;
+  void need_independent_streams() const;
+
+  [[nodiscard]] Stream make_stream(size_t device = 0, int32_t priority = 0) const;
+  [[nodiscard]] Event make_event(uint32_t flags = 0, size_t device = 0) const;
+  [[nodiscard]] Memory make_memory(uint32_t kind, uint64_t size, size_t device = 0) const {
+    return {session_.device(device), kind, size};
+  }
+
+  // Of the suite's pack (kernels/README.md), and of kernels/ in this folder. Throw NotHere.
+  [[nodiscard]] xhal_kernel_t pack_kernel(const std::string& name, size_t device = 0);
+  [[nodiscard]] xhal_kernel_t bench_kernel(const std::string& name);
+  [[nodiscard]] conformance::KernelImage bench_image();
+
+ private:
+  conformance::Session& session_;
+  std::string kernel_directory_;  // of this folder's pack
+  std::unique_ptr<conformance::KernelPack> bench_pack_;
+};
+
+// A kernel of one item that does nothing, with so many arguments: pages of memory first, then values.
+class NothingLaunch {
+ public:
+  NothingLaunch(Bench& bench, int arguments);
+  [[nodiscard]] const PreparedLaunch& launch() const { return *launch_; }
+  void on(xhal_stream_t stream) const { launch_->on(stream); }
+
+ private:
+  std::vector<Memory> pages_;
+  std::unique_ptr<PreparedLaunch> launch_;
+};
+
+}  // namespace xhal::bench

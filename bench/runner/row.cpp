@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/runner/row.hpp"
+
+namespace xhal::bench {
+
+Formula time_of(size_t side) {
+  return [side](std::span<const double> ns) { return ns[side]; };
+}
+
+Formula quotient(size_t above, size_t below) {
+  return [above, below](std::span<const double> ns) { return ns[above] / ns[below]; };
+}
+
+Row& Row::beside(Side reference) {
+  comparisons.push_back({reference.name, quotient(0, sides.size()), Better::kLess});
+  sides.push_back(std::move(reference));
+  return *this;
+}
+
+const std::vector<RowInfo>& all_rows() {
+  static const Rows rows = [] {
+    Rows out;
+    add_call_rows(out);
+    add_launch_rows(out);
+    add_event_rows(out);
+    add_stream_rows(out);
+    return out;
+  }();
+  return rows;
+}
+
+}  // namespace xhal::bench
