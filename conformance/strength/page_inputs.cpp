@@ -34,10 +34,12 @@ void check(const std::string& path, const json& file, std::initializer_list<cons
   if (file.value("incomplete", false)) refuse(path, "was interrupted; measure it again");
 }
 
-// True when a shard that is already there names the same thing.
+// True when a shard that is already there names the same thing. What does not apply was not measured: the single drivers and their mixes name
+// it both.
 bool repeats(const std::vector<json>& known, const json& file, const char* list, const char* key) {
   for (const json& other : known) {
     for (const json& mine : file.at(list)) {
+      if (mine.value("verdict", "") == "not applicable") continue;
       if (std::ranges::any_of(other.at(list), [&](const json& one) { return one.at(key) == mine.at(key); }))
         return true;
     }

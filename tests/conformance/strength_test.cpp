@@ -92,15 +92,24 @@ json mutants() {
             mutant(4, "equivalent", "c < d")}}};
 }
 
-json variants() {
+// What does not apply is named by the runs of single drivers and of their mixes both.
+json variants(json rows) {
   json out = identity("xhal-conform-variants/1");
   out["test_executions"] = 4000;
   out["test_failures"] = 1;
-  const json one = json::object();
-  out["variants"] = {{{"name", "lazy"}, {"mix", json::array({one})}, {"verdict", "conformant"}},
-                     {{"name", "late"}, {"verdict", "not conformant"}, {"why", "event.strong failed"}},
-                     {{"name", "late+lazy"}, {"mix", json::array({one, one})}, {"verdict", "conformant"}}};
+  rows.push_back({{"name", "without_peer"}, {"verdict", "not applicable"}, {"why", "it has none"}});
+  out["variants"] = std::move(rows);
   return out;
+}
+
+json single_variants() {
+  return variants({{{"name", "lazy"}, {"mix", json::array({json::object()})}, {"verdict", "conformant"}},
+                   {{"name", "late"}, {"verdict", "not conformant"}, {"why", "event.strong failed"}}});
+}
+
+json mixed_variants() {
+  const json two = json::array({json::object(), json::object()});
+  return variants(json::array({{{"name", "late+lazy"}, {"mix", two}, {"verdict", "conformant"}}}));
 }
 
 json dropped_waits(bool dropped) {
@@ -141,11 +150,11 @@ void expect_says(const std::string& page, const std::string& text) {
 }
 
 TEST_F(StrengthPage, ShowsWhatWasMeasured) {
-  const std::string page =
-      page_of({put("faults.json", named_faults()), put("matrix.json", matrix()),
-               put("g.json", generated("1/1", "memory_copy:dropped")), put("m.json", mutants()),
-               put("v.json", variants()), put("f.json", dropped_waits(true)),
-               put("idle.json", hollow("idle")), put("refusing.json", hollow("refusing"))});
+  const std::string page = page_of(
+      {put("faults.json", named_faults()), put("matrix.json", matrix()),
+       put("g.json", generated("1/1", "memory_copy:dropped")), put("m.json", mutants()),
+       put("v.json", single_variants()), put("x.json", mixed_variants()), put("f.json", dropped_waits(true)),
+       put("idle.json", hollow("idle")), put("refusing.json", hollow("refusing"))});
   expect_says(page, "| named faults killed, with 20 seeds | 2 of 3 (66.7 %) | all |");
   expect_says(
       page,
@@ -173,6 +182,7 @@ TEST_F(StrengthPage, ShowsWhatWasMeasured) {
   expect_says(page, "| legal but odd drivers that pass | 1 of 2 (50.0 %) | all |");
   expect_says(page,
               "| mixes that pass, of which one at least holds every two of them | 1 of 1 (100.0 %) | all |");
+  expect_says(page, "| failures among the executions of tests over them | 2 of 8000 |");
   expect_says(page,
               "| dropped waits of random programs that results alone show | 199 of 200 (99.5 %) | 99 % |");
   expect_says(page, "**no reason is given**: `event.unlisted`");
