@@ -11,7 +11,7 @@ LANES   ?=
 export JOBS SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: help conform test test-nightly lint build install setup clean
+.PHONY: help bench bench-peers conform test test-nightly lint build install setup clean
 # Lanes run one after another; each uses JOBS processors itself.
 .NOTPARALLEL:
 
@@ -25,6 +25,15 @@ conform: ## install what is missing, build, run the conformance suite on BACKEND
 	@scripts/setup-if-asked.sh build kernels
 	@scripts/build.sh dist
 	@build/dist/bin/xhal-conform --backend $(BACKEND) $(ARGS)
+
+bench: ## install what is missing, build, measure BACKEND beside raw calls and limits for a minute
+	@scripts/setup-if-asked.sh build kernels bench
+	@scripts/build.sh release xhal-bench xhal_driver_sim xhal_kernels xhal_bench_kernels
+	@build/release/bin/xhal-bench --backend $(BACKEND) $(ARGS)
+
+bench-peers: ## the simulator beside IREE, OpenCL on the processor, and the simple fake device
+	@scripts/setup-if-asked.sh build kernels bench
+	@scripts/bench-peers.sh $(ARGS)
 
 test: ## what CI does: setup, lint, build, sanitizer samples, all tests; 30 minutes on two cores at most
 	@scripts/run-lanes.sh --file ci/budget.toml $(if $(LANES),--only $(LANES))

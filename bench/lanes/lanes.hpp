@@ -10,13 +10,14 @@
 #include <tuple>
 #include <utility>
 
+#include "bench/lanes/opencl_lane.hpp"
 #include "bench/lanes/simple_lane.hpp"
 #include "bench/lanes/xhal_lane.hpp"
 #include "bench/runner/clock.hpp"
 
 namespace xhal::bench {
 
-using RawLanes = std::tuple<TableLane, SimpleLane>;
+using RawLanes = std::tuple<TableLane, SimpleLane, OpenClLane>;
 
 template <class Lane>
 concept Launches = requires(Lane& lane) {

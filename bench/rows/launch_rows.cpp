@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bench/other_threads.hpp"
+#include "bench/peers/peers.hpp"
 #include "bench/rows/row_parts.hpp"
 #include "bench/spin_pause.hpp"
 
@@ -105,12 +106,14 @@ Row throughput(Bench& bench, int arguments) {
   options.most_units = kLaunches;
   Row row = scenario_row(bench, kSubmitAndRun, options);
   row.beside(ring_limit(Reader::kRuns, Until::kTaken));
+  add_iree(row, bench, kLaunches);
   return row;
 }
 
 Row round_trip(Bench& bench) {
   Row row = scenario_row(bench, kRoundTrip, {3, 500});
   row.beside(spin_limit());
+  add_iree(row, bench, 1);
   return row;
 }
 

@@ -5,11 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "bench/command/bench_run.hpp"
 #include "bench/command/row_task.hpp"
+#include "bench/peers/peers.hpp"
 #include "build_info.h"
 #include "common/options.hpp"
 #include "common/standard_streams.hpp"
@@ -44,6 +46,7 @@ int bench(int argc, char** argv) {
   bool list_only = false;
   uint64_t seed = 0;
   std::string described;
+  std::string peers;
 
   CLI::App app{"Measures a driver beside what its calls and work can cost at best, in one run.", kTool};
   app.footer(
@@ -78,6 +81,9 @@ int bench(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--plant", options.planted, "make every subject slower by this part, to see what is noticed")
       ->check(CLI::Range(0.0, 10.0));
+  app.add_option("--peers", peers,
+                 "folder that scripts/bench-peers.sh has filled: other runtimes take part in the rows")
+      ->check(CLI::ExistingDirectory);
   app.add_flag("--in-process", options.in_process,
                "measure once in this process, for a debugger or a profiler");
   CLI::App* const describe =
@@ -100,6 +106,8 @@ int bench(int argc, char** argv) {
   }
   if (!options.output.empty() && options.format == "console")
     return usage("--output wants --format json or csv");
+  // Workers inherit it.
+  if (!peers.empty()) setenv(kPeersVariable, peers.c_str(), 1);
   if (seed_option->count() > 0) options.seed = seed;
   if (list_only) return list_rows(options);
   options.color = tools::use_color(stdout);
