@@ -26,15 +26,18 @@ uint64_t units_for(const Side& side, double block_ns) {
   return std::max(side.least_units, static_cast<uint64_t>(wanted));
 }
 
+void wait_ns(double ns) {
+  const Clock::time_point start = Clock::now();
+  while (since(start) < ns) {
+  }
+}
+
 // Burns as long as a part of what was just measured: what a subject that got slower would take.
 double slower(double each, uint64_t units, double part) {
   if (part <= 0 || std::isnan(each)) return each;
-  const double wanted = each * static_cast<double>(units) * part;
   const Clock::time_point start = Clock::now();
-  double burnt = 0;
-  while ((burnt = since(start)) < wanted) {
-  }
-  return each + burnt / static_cast<double>(units);
+  wait_ns(each * static_cast<double>(units) * part);
+  return each + since(start) / static_cast<double>(units);
 }
 
 // Of the two turns of a round; one that does not count leaves the other.
@@ -64,6 +67,7 @@ Samples measure(const Row& row, const Plan& plan) {
   std::vector<double> first(sides);
   std::vector<double> second(sides);
   const auto turn = [&](size_t i) {
+    wait_ns(plan.settle_ns);
     const double each = row.sides[i].block(out.units[i]);
     return i == 0 ? slower(each, out.units[i], plan.planted) : each;
   };

@@ -13,6 +13,9 @@ namespace xhal::bench {
 struct Plan {
   double seconds = 0.1;       // of rounds
   double block_ns = 200'000;  // about how long one side's turn takes
+  // Left idle before each turn: whoever ran for the side before, and still looks whether there is more, falls asleep meanwhile instead of taking a
+  // processor from the next one.
+  double settle_ns = 50'000;
   uint64_t least_rounds = 6;  // also when they take longer
   uint64_t most_rounds = 2000;
   uint64_t seed = 0;   // of the order of turns
