@@ -10,6 +10,7 @@
 #include <string>
 
 #include "bench/command/bench_run.hpp"
+#include "bench/command/limits_command.hpp"
 #include "bench/command/row_task.hpp"
 #include "bench/peers/peers.hpp"
 #include "build_info.h"
@@ -91,6 +92,15 @@ int bench(int argc, char** argv) {
   describe->add_option("row", described, "its name or id; a glob over names")
       ->required()
       ->check(tools::not_empty());
+  LimitsOptions limits_options;
+  CLI::App* const limits =
+      app.add_subcommand("limits", "What this machine can do at best, without any driver.");
+  limits->add_option("--seconds", limits_options.seconds, "of all, about")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  limits->add_option("--format", limits_options.format, "console or json")
+      ->check(CLI::IsMember({"console", "json"}))
+      ->capture_default_str();
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -98,12 +108,15 @@ int bench(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return usage(fmt::format("{}; see xhal-bench --help", error.what()));
   }
-  if (describe->parsed()) {
+  for (const CLI::App* command : {describe, limits}) {
+    if (!command->parsed()) continue;
     for (const CLI::Option* option : app.get_options()) {
-      if (option->count() > 0) return usage(fmt::format("{} is no option of describe", option->get_name()));
+      if (option->count() > 0)
+        return usage(fmt::format("{} is no option of {}", option->get_name(), command->get_name()));
     }
-    return describe_rows(described);
   }
+  if (describe->parsed()) return describe_rows(described);
+  if (limits->parsed()) return run_limits(limits_options);
   if (!options.output.empty() && options.format == "console")
     return usage("--output wants --format json or csv");
   // Workers inherit it.
