@@ -80,7 +80,9 @@ void add_raw_sides(Row& row, Bench& bench, const Scenario& scenario, const LaneO
 template <class Scenario>
 Row scenario_row(Bench& bench, const Scenario& scenario, const LaneOptions& options = {}) {
   Row row;
-  row.sides.push_back(lane_side(make_lane<HalLane>(bench, options), scenario, options));
+  const auto lane = make_lane<HalLane>(bench, options);
+  row.sides.push_back(lane_side(lane, scenario, options));
+  row.verify = [&bench, lane, options] { bench.expect_work(lane->stream(), options.arguments > 0); };
   add_raw_sides(row, bench, scenario, options, static_cast<RawLanes*>(nullptr));
   return row;
 }

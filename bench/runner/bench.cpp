@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "bench/runner/clock.hpp"
 #include "bench/spin_pause.hpp"
 
 namespace xhal::bench {
@@ -69,22 +70,32 @@ HeldStream::HeldStream(Bench& bench, xhal_stream_t stream) {
   const xhal_device_properties_t& device = bench.properties();
   if (device.is_synchronous != 0 || device.host_function_blocks != 0)
     throw NotHere("no stream of the device can be held by a host function");
-  check("xhal_stream_host_function", xhal_stream_host_function(stream, &HeldStream::hold, this));
-  while (!entered_.load()) spin_pause();
+  check("xhal_stream_host_function", xhal_stream_host_function(stream, &HeldStream::hold, state_.get()));
+  constexpr double kPatience = 10e9;
+  const Clock::time_point start = Clock::now();
+  while (!state_->entered.load()) {
+    if (since(start) > kPatience) {
+      state_->open.store(true);
+      static_cast<void>(state_.release());
+      throw RowFailed("a host function did not run within 10 s");
+    }
+    spin_pause();
+  }
 }
 
-void HeldStream::hold(void* self, xhal_result_t) {
-  auto& held = *static_cast<HeldStream*>(self);
-  held.entered_.store(true);
-  held.open_.wait(false);
-  held.left_.store(true);
+void HeldStream::hold(void* state, xhal_result_t) {
+  auto& held = *static_cast<State*>(state);
+  held.entered.store(true);
+  held.open.wait(false);
+  held.left.store(true);
 }
 
 void HeldStream::let_go() {
-  if (std::exchange(is_open_, true) || !entered_.load()) return;
-  open_.store(true);
-  open_.notify_one();
-  while (!left_.load()) spin_pause();
+  if (state_ == nullptr) return;
+  state_->open.store(true);
+  state_->open.notify_one();
+  while (!state_->left.load()) spin_pause();
+  state_.reset();
 }
 
 // ---- Bench ---------------------------------------------------------------------------------------------------------------------
@@ -119,6 +130,24 @@ Event Bench::make_event(uint32_t flags, size_t device) const {
   xhal_event_t event = nullptr;
   check("xhal_event_create", xhal_event_create(session_.device(device), &desc, &event));
   return Event(event);
+}
+
+void Bench::expect_work(xhal_stream_t stream, bool launches) {
+  constexpr uint32_t kFilled = 0x5EED5EED;
+  constexpr uint32_t kLaunched = 0xC0FFEE00;
+  const Memory word = make_memory(XHAL_MEMORY_PINNED, sizeof(uint32_t));
+  auto* const value = static_cast<uint32_t*>(word.get());
+  const auto expect = [&](uint32_t wanted, const char* what) {
+    wait_for(stream);
+    if (__atomic_load_n(value, __ATOMIC_ACQUIRE) != wanted)
+      throw RowFailed(std::string(what) + " left nothing in memory");
+  };
+  *value = 0;
+  check("xhal_memory_fill", xhal_memory_fill(stream, value, kFilled, sizeof(uint32_t), sizeof(uint32_t)));
+  expect(kFilled, "a fill");
+  if (!launches) return;
+  PreparedLaunch(pack_kernel("xhal_fill_u32")).writes(value).value(kLaunched).value(uint64_t{1}).on(stream);
+  expect(kLaunched, "a kernel");
 }
 
 xhal_kernel_t Bench::pack_kernel(const std::string& name, size_t device) {

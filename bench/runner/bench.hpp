@@ -112,6 +112,7 @@ class PreparedLaunch {
 // what is submitted meanwhile meets nobody who runs it.
 class HeldStream {
  public:
+  // Throws RowFailed when the function does not run within ten seconds.
   HeldStream(Bench& bench, xhal_stream_t stream);
   ~HeldStream() { let_go(); }
   HeldStream(const HeldStream&) = delete;
@@ -119,12 +120,15 @@ class HeldStream {
   void let_go();
 
  private:
-  static void hold(void* self, xhal_result_t status);
+  struct State {
+    std::atomic<bool> entered{false};
+    std::atomic<bool> open{false};
+    std::atomic<bool> left{false};
+  };
+  static void hold(void* state, xhal_result_t status);
 
-  std::atomic<bool> entered_{false};
-  std::atomic<bool> open_{false};
-  std::atomic<bool> left_{false};
-  bool is_open_ = false;
+  // A function that never ran may do so later: then its state stays, whoever holds this.
+  std::unique_ptr<State> state_ = std::make_unique<State>();
 };
 
 class Bench {
@@ -150,6 +154,9 @@ class Bench {
   [[nodiscard]] Memory make_memory(uint32_t kind, uint64_t size, size_t device = 0) const {
     return {session_.device(device), kind, size};
   }
+
+  // Work of the stream reaches memory: a fill, and a kernel of the suite's pack when launches are what is measured. Throws RowFailed.
+  void expect_work(xhal_stream_t stream, bool launches);
 
   // Of the suite's pack (kernels/README.md), and of kernels/ in this folder. Throw NotHere.
   [[nodiscard]] xhal_kernel_t pack_kernel(const std::string& name, size_t device = 0);
