@@ -31,8 +31,6 @@ using namespace conformance;
 using namespace ending;
 using SteadyClock = std::chrono::steady_clock;
 
-// A row that is ambiguous is measured in as many processes again, and once more.
-constexpr unsigned kMostTurns = 3;
 // Of a row's time the part in which rounds are made: the rest goes into what a row sets up, and into rows that are ambiguous.
 constexpr double kMeasuring = 0.4;
 constexpr double kLeastSeconds = 0.01;
@@ -81,7 +79,7 @@ class BenchRunner {
     const double share = left / static_cast<double>(std::max<size_t>(rows_left_, 1)) / restarts;
     rows_left_ -= rows_left_ > 0 ? 1 : 0;
     const double seconds = std::max(share * kMeasuring, kLeastSeconds);
-    for (unsigned turn = 0; turn < kMostTurns; ++turn) {
+    for (unsigned turn = 0; turn < options_.turns; ++turn) {
       for (unsigned i = 0; i < restarts && !interrupted_; ++i) {
         if (!add_restart(row, turn * restarts + i, seconds)) return row;
       }

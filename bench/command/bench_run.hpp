@@ -20,6 +20,7 @@ struct BenchOptions {
   std::vector<std::string> filters;  // globs over names
   double seconds = 50;               // of the whole run, about
   unsigned restarts = 3;             // processes in which each row is measured
+  unsigned turns = 3;  // a row that stays ambiguous is measured in as many processes again, until then
   std::optional<uint64_t> seed;
   std::string format = "console";  // or "json", "csv"
   std::string output;              // a file; "": the standard output

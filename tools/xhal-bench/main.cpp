@@ -68,6 +68,10 @@ int bench(int argc, char** argv) {
   app.add_option("--restarts", options.restarts, "processes in which each row is measured")
       ->check(CLI::Range(1u, 100u))
       ->capture_default_str();
+  app.add_option("--turns", options.turns,
+                 "how often a row that stays AMBIGUOUS is measured, in new processes")
+      ->check(CLI::Range(1u, 100u))
+      ->capture_default_str();
   auto* seed_option = app.add_option("--seed", seed, "of the order of turns, and of intervals")
                           ->check(CLI::Range(uint64_t{0}, xhal::conformance::kLargestSeed));
   app.add_option("--format", options.format, "console, json or csv")
