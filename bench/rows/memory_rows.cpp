@@ -18,21 +18,6 @@ namespace {
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 
-LaneOptions without_launches(uint64_t most_units) {
-  LaneOptions options;
-  options.arguments = 0;
-  options.most_units = most_units;
-  return options;
-}
-
-xhal_pointer_attributes_t attributes_of(xhal_driver_t driver, const void* pointer) {
-  xhal_pointer_attributes_t attributes{};
-  attributes.struct_size = sizeof(attributes);
-  check("xhal_driver_get_pointer_attributes",
-        xhal_driver_get_pointer_attributes(driver, pointer, &attributes));
-  return attributes;
-}
-
 // ---- Allocation
 
 Row allocate_and_free(Bench& bench, uint32_t kind, uint64_t size) {
@@ -98,7 +83,7 @@ Row pool_hit(Bench& bench) {
         lane.synchronize();
         return each;
       },
-      without_launches(10'000));
+      no_launches(10'000));
   if (bench.is_cpu()) row.beside(malloc_limit(kPoolSize));
   row.verify = [pool] {
     if (reserved_by(*pool) < kPoolSize) throw RowFailed("the pool does not hold what was freed to it");
@@ -125,7 +110,7 @@ void trim(auto& lane, xhal_pool_t pool) {
 Row pool_miss(Bench& bench) {
   const auto emptied = make_pool(bench, false);
   const auto kept = make_pool(bench, true);
-  const LaneOptions options = without_launches(100);
+  const LaneOptions options = no_launches(100);
   const auto lane = make_lane<HalLane>(bench, options);
   const auto each_of = [](xhal_pool_t pool, bool empties) {
     return [pool, empties](HalLane& on, uint64_t units) {
@@ -169,7 +154,7 @@ Row pool_trim(Bench& bench) {
         }
         return sum / static_cast<double>(units);
       },
-      without_launches(100));
+      no_launches(100));
 }
 
 // ---- Among many allocations
@@ -223,7 +208,7 @@ double ask_any(const Crowd& crowd, const Lane& lane) {
 }
 
 Side crowd_side(const char* name, const std::shared_ptr<Crowd>& crowd,
-                std::function<double(Crowd&)> all_questions) {
+                const std::function<double(Crowd&)>& all_questions) {
   return {name, [=](uint64_t) { return all_questions(*crowd); }, kQuestions, kQuestions};
 }
 

@@ -44,10 +44,7 @@ void need_registration(Bench& bench, const Pages& pages) {
   if (result == XHAL_ERROR_PERMISSION || result == XHAL_ERROR_OUT_OF_HOST_MEMORY)
     throw NotHere("the system does not let memory be registered");
   check("xhal_memory_register", result);
-  xhal_pointer_attributes_t told{};
-  told.struct_size = sizeof(told);
-  check("xhal_driver_get_pointer_attributes",
-        xhal_driver_get_pointer_attributes(bench.driver(), pages.get(), &told));
+  const xhal_pointer_attributes_t told = attributes_of(bench.driver(), pages.get());
   check("xhal_memory_unregister", xhal_memory_unregister(bench.device(), pages.get()));
   if (told.kind != XHAL_MEMORY_REGISTERED || told.base != pages.get() || told.size != pages.size())
     throw RowFailed("the attributes of registered memory tell something else");
