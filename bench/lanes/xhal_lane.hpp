@@ -19,14 +19,22 @@ namespace xhal::bench {
   X(event_record)                  \
   X(event_synchronize)             \
   X(graph_exec_launch)             \
+  X(ipc_close_memory)              \
+  X(ipc_export_memory)             \
+  X(ipc_import_memory)             \
   X(kernel_launch)                 \
   X(memory_allocate)               \
   X(memory_copy)                   \
   X(memory_fill)                   \
   X(memory_free)                   \
+  X(memory_register)               \
+  X(memory_unregister)             \
+  X(module_destroy)                \
   X(module_get_kernel)             \
+  X(module_load)                   \
   X(pool_allocate)                 \
   X(pool_free)                     \
+  X(pool_trim)                     \
   X(stream_create)                 \
   X(stream_destroy)                \
   X(stream_get_device)             \

@@ -13,13 +13,6 @@ namespace {
 
 constexpr uint64_t kBatch = 1000;
 
-LaneOptions no_launches(uint64_t most_units) {
-  LaneOptions options;
-  options.arguments = 0;
-  options.most_units = most_units;
-  return options;
-}
-
 uint32_t timing_flag(Bench& bench, bool timing) {
   if (!timing) return 0;
   bench.need(XHAL_FEATURE_EVENT_TIMING, "event_timing");

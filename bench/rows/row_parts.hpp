@@ -19,16 +19,28 @@ inline std::string parameter(const char* name, uint64_t value) {
   return std::string(name) + "=" + std::to_string(value);
 }
 
-// A call that leaves nothing behind, as often as a block has units: one of libxhal's beside the driver's own.
-template <class Call>
-Row call_row(Bench& bench, const Call& call, uint64_t most_units = 100'000) {
+inline LaneOptions no_launches(uint64_t most_units) {
   LaneOptions options;
   options.arguments = 0;
   options.most_units = most_units;
+  return options;
+}
+
+inline xhal_pointer_attributes_t attributes_of(xhal_driver_t driver, const void* pointer) {
+  xhal_pointer_attributes_t attributes{};
+  attributes.struct_size = sizeof(attributes);
+  check("xhal_driver_get_pointer_attributes",
+        xhal_driver_get_pointer_attributes(driver, pointer, &attributes));
+  return attributes;
+}
+
+// A call that leaves nothing behind, as often as a block has units: one of libxhal's beside the driver's own.
+template <class Call>
+Row call_row(Bench& bench, const Call& call, uint64_t most_units = 100'000) {
   return scenario_row(
       bench,
       [call](CallsXhal auto& lane, uint64_t units) { return nanoseconds_each(units, [&] { call(lane); }); },
-      options);
+      no_launches(most_units));
 }
 
 }  // namespace xhal::bench

@@ -27,6 +27,7 @@ Memory::Memory(xhal_device_t device, uint32_t kind, uint64_t size) : device_(dev
   const xhal_result_t result = xhal_memory_allocate(device_, &desc, &pointer_);
   if (result == XHAL_ERROR_OUT_OF_DEVICE_MEMORY || result == XHAL_ERROR_OUT_OF_HOST_MEMORY)
     throw NotHere("there is no room for " + std::to_string(size) + " bytes");
+  if (result == XHAL_ERROR_UNSUPPORTED) throw NotHere("the device does not offer this kind of memory");
   check("xhal_memory_allocate", result);
 }
 
@@ -177,6 +178,17 @@ conformance::KernelImage Bench::bench_image() {
   } catch (const std::exception& error) {
     throw NotHere(error.what());
   }
+}
+
+// ---- OwnInstance ---------------------------------------------------------------------------------------------------------------
+
+OwnInstance::OwnInstance(const Bench& like) {
+  try {
+    session_ = std::make_unique<conformance::Session>(like.session().target());
+  } catch (const conformance::SessionError& error) {
+    throw NotHere(std::string("no second instance can be had: ") + error.what());
+  }
+  bench_ = std::make_unique<Bench>(*session_, like.kernel_directory());
 }
 
 // ---- NothingLaunch -------------------------------------------------------------------------------------------------------------

@@ -139,11 +139,15 @@ class Bench {
   Bench& operator=(const Bench&) = delete;
 
   [[nodiscard]] conformance::Session& session() { return session_; }
+  [[nodiscard]] const conformance::Session& session() const { return session_; }
+  [[nodiscard]] const std::string& kernel_directory() const { return kernel_directory_; }
   [[nodiscard]] xhal_driver_t driver() const { return session_.driver(); }
   [[nodiscard]] xhal_device_t device(size_t i = 0) const { return session_.device(i); }
   [[nodiscard]] size_t device_count() const { return session_.device_count(); }
   [[nodiscard]] const xhal_device_properties_t& properties() const { return session_.properties(); }
   [[nodiscard]] bool claims(uint32_t feature) const { return session_.claims(feature); }
+  // Its memory is the host's, so that what the host's memory costs is a limit.
+  [[nodiscard]] bool is_cpu() const { return properties().kind == XHAL_DEVICE_KIND_CPU; }
   // Throws NotHere; `name` as in docs/spec: "kernel", "graph".
   void need(uint32_t feature, const char* name) const;
   void need_devices(size_t count) const;
@@ -167,6 +171,17 @@ class Bench {
   conformance::Session& session_;
   std::string kernel_directory_;  // of this folder's pack
   std::unique_ptr<conformance::KernelPack> bench_pack_;
+};
+
+// The same device in an instance of its own, so that what it holds is not among what others measure. Throws NotHere.
+class OwnInstance {
+ public:
+  explicit OwnInstance(const Bench& like);
+  [[nodiscard]] Bench& bench() { return *bench_; }
+
+ private:
+  std::unique_ptr<conformance::Session> session_;
+  std::unique_ptr<Bench> bench_;
 };
 
 // A kernel of one item that does nothing, with so many arguments: pages of memory first, then values.

@@ -24,6 +24,9 @@ const std::vector<RowInfo>& all_rows() {
     add_launch_rows(out);
     add_event_rows(out);
     add_stream_rows(out);
+    add_memory_rows(out);
+    add_sharing_rows(out);
+    add_module_rows(out);
     return out;
   }();
   return rows;

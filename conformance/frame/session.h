@@ -54,6 +54,7 @@ class Session {
   // Destroys the instance now; its handles are dead afterwards. Once only.
   xhal_result_t close();
 
+  [[nodiscard]] const Target& target() const { return target_; }
   [[nodiscard]] xhal_instance_t instance() const { return instance_; }
   [[nodiscard]] xhal_driver_t driver() const { return driver_; }
   [[nodiscard]] const xhal_driver_properties_t& driver_properties() const { return driver_properties_; }

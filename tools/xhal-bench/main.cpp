@@ -13,6 +13,7 @@
 #include "bench/command/limits_command.hpp"
 #include "bench/command/row_task.hpp"
 #include "bench/peers/peers.hpp"
+#include "bench/runner/second_process.hpp"
 #include "build_info.h"
 #include "common/options.hpp"
 #include "common/standard_streams.hpp"
@@ -136,6 +137,8 @@ int bench(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  int second_code = 0;
+  if (run_as_second_process(argc, argv, &second_code)) return second_code;
   tools::prepare_standard_streams();
   xhal::conformance::name_tool(kTool);
   add_row_task();
