@@ -24,6 +24,10 @@ const std::vector<RowInfo>& all_rows() {
     add_launch_rows(out);
     add_event_rows(out);
     add_stream_rows(out);
+    add_copy_rows(out);
+    add_copy_overlap_rows(out);
+    add_fill_rows(out);
+    add_kernel_rows(out);
     return out;
   }();
   return rows;

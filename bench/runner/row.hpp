@@ -85,5 +85,9 @@ void add_call_rows(Rows& rows);
 void add_launch_rows(Rows& rows);
 void add_event_rows(Rows& rows);
 void add_stream_rows(Rows& rows);
+void add_copy_rows(Rows& rows);
+void add_copy_overlap_rows(Rows& rows);
+void add_fill_rows(Rows& rows);
+void add_kernel_rows(Rows& rows);
 
 }  // namespace xhal::bench
