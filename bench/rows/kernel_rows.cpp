@@ -44,28 +44,20 @@ Side kernel_side(const std::shared_ptr<KernelWork>& work) {
           kMostUnits};
 }
 
-// `share(first, count)` for each thread's part of so many elements. A thread's parts begin at whole cache lines.
+// `share(first, count)` for each piece of so many elements, a power of two, by as many threads as processors.
 template <class Share>
 Side threads_side(uint64_t elements, const Share& share) {
-  const uint64_t threads = std::max(std::thread::hardware_concurrency(), 1u);
-  const uint64_t part = (elements / threads + 15) / 16 * 16;
+  constexpr int kPieces = 64;
+  const auto threads = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
+  const uint64_t part = elements / kPieces;
   return {"threads",
-          [=](uint64_t units) {
-            return raw_parallel(static_cast<int>(threads),
-                                [&](int thread) {
-                                  const uint64_t first =
-                                      std::min(static_cast<uint64_t>(thread) * part, elements);
-                                  const uint64_t count = static_cast<uint64_t>(thread) + 1 == threads
-                                                             ? elements - first
-                                                             : std::min(part, elements - first);
-                                  for (uint64_t i = 0; i < units; ++i) {
-                                    share(first, count);
-                                    benchmark::ClobberMemory();
-                                  }
-                                }) /
-                   static_cast<double>(units);
+          [=](uint64_t) {
+            return raw_parallel_pieces(threads, kPieces, [&](int piece) {
+              share(static_cast<uint64_t>(piece) * part, part);
+              benchmark::ClobberMemory();
+            });
           },
-          1, kMostUnits};
+          1, 1};
 }
 
 // Small whole numbers, so that every sum of theirs is exact.
@@ -206,7 +198,7 @@ Row peak(Bench& bench) {
   if (kIsDouble && (bench.properties().dtype_mask >> XHAL_DTYPE_F64 & 1) == 0)
     throw NotHere("the device has no f64");
   const uint32_t group = std::min(items_of(bench), 128u);
-  const uint32_t groups = std::max(bench.properties().unit_count, 1u) * 16;
+  const uint32_t groups = std::bit_ceil(std::max(bench.properties().unit_count, 1u)) * 16;
   const uint64_t items = uint64_t{groups} * group;
   const auto work = std::make_shared<KernelWork>();
   work->stream = bench.make_stream();
