@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xhal_kernel.h"
 
-kernel void bench_triad_f32(global float* a, global const float* b, global const float* c, float scalar, ulong n) {
+kernel void bench_triad_f32(global float* a, global const float* b, global const float* c, float scalar,
+                            ulong n) {
   const size_t i = xhal_global_index();
   if (i < n) {
     a[i] = b[i] + scalar * c[i];
@@ -9,8 +10,8 @@ kernel void bench_triad_f32(global float* a, global const float* b, global const
 }
 
 // A group sums up `each` elements an item, neighbours by neighbours, and then its items, whose number is a power of two.
-kernel void bench_dot_f32(global float* sums, global const float* a, global const float* b, uint each, ulong n,
-                          local float* scratch) {
+kernel void bench_dot_f32(global float* sums, global const float* a, global const float* b, uint each,
+                          ulong n, local float* scratch) {
   const size_t items = xhal_group_items();
   const size_t group = xhal_group_index();
   const size_t first = group * items * each;

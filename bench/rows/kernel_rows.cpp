@@ -98,10 +98,10 @@ std::shared_ptr<HostArrays> host_arrays() {
       HostArrays{std::vector<float>(kElements), array_of(kElements, b_of), array_of(kElements, c_of)});
 }
 
-// With so many arrays, the last two of which are b and c, or b alone.
+// A kernel that writes memory of `first_size` bytes and reads the other arrays: b, and c when there are three.
 std::shared_ptr<KernelWork> stream_work(Bench& bench, const char* kernel, bool is_of_bench, size_t arrays,
                                         uint64_t first_size) {
-  const auto work = std::make_shared<KernelWork>();
+  auto work = std::make_shared<KernelWork>();
   const uint32_t group = items_of(bench);
   work->stream = bench.make_stream();
   work->launch =
