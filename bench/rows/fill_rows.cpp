@@ -2,6 +2,7 @@
 // fill: device memory filled with a pattern.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <memory>
@@ -46,12 +47,13 @@ Side host_fill(const std::shared_ptr<Area>& area, uint32_t width, uint64_t offse
 void expect_filled(Area& area, uint32_t width, uint64_t offset) {
   std::vector<std::byte> found(area.size());
   area.read(0, found.data(), found.size());
+  std::vector<std::byte> wanted(area.size());
   const PatternLine line = line_of(width);
-  const auto at = [&](uint64_t i) {
-    return i < offset || i >= offset + kSize ? std::byte{0} : line[(i - offset) % line.size()];
-  };
-  for (uint64_t i = 0; i < found.size(); ++i) {
-    if (found[i] != at(i)) throw RowFailed("byte " + std::to_string(i) + " is not as filled");
+  for (uint64_t at = offset; at < offset + kSize; at += line.size())
+    std::memcpy(wanted.data() + at, line.data(), line.size());
+  if (std::memcmp(found.data(), wanted.data(), found.size()) != 0) {
+    const auto differs = std::ranges::mismatch(found, wanted).in1;
+    throw RowFailed("byte " + std::to_string(differs - found.begin()) + " is not as filled");
   }
   area.clear();
 }
