@@ -20,7 +20,10 @@ void by_pieces(uint64_t size, Work&& work) {
 void make_pattern(std::vector<uint64_t>& words, uint64_t offset, uint64_t salt) {
   constexpr uint64_t kOdd = 0x9E3779B97F4A7C15u;
   const uint64_t first = offset / sizeof(uint64_t) + 1;
-  for (size_t i = 0; i < words.size(); ++i) words[i] = (first + i + (salt << 40)) * kOdd;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const uint64_t word = (first + i + (salt << 40)) * kOdd;
+    words[i] = word ^ word >> 32;  // so that the first bytes alone tell the salt, too
+  }
 }
 
 uint64_t words_of(uint64_t size) { return (std::min(size, kPiece) + 7) / sizeof(uint64_t); }
