@@ -47,6 +47,8 @@ double raw_calls(int nodes);
 
 // Calls `share(0)`, `share(1)`, ... side by side, on threads that spin until all are there; of the whole.
 double raw_parallel(int threads, const std::function<void(int)>& share);
+// The same with pieces that whoever is free takes one of: a thread that gets no processor holds nothing up.
+double raw_parallel_pieces(int threads, int pieces, const std::function<void(int)>& piece);
 // Multiplications and additions that wait for each other.
 void spin_arithmetic(uint64_t steps);
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bench/limits/other_side.hpp"
@@ -31,6 +32,33 @@ class SpinWord {
 
  private:
   alignas(64) std::atomic<uint32_t> word_{0};
+};
+
+// Threads that spin until all are there and told to go; they have ended when this has.
+class SpinningThreads {
+ public:
+  SpinningThreads(int count, std::function<void(int)> body) : body_(std::move(body)) {
+    for (int i = 0; i < count; ++i) {
+      threads_.emplace_back([this, i] {
+        ready_.fetch_add(1);
+        while (!go_.load()) spin_pause();
+        body_(i);
+      });
+    }
+    while (ready_.load() < count) spin_pause();
+  }
+  ~SpinningThreads() {
+    for (std::thread& thread : threads_) thread.join();
+  }
+  SpinningThreads(const SpinningThreads&) = delete;
+  SpinningThreads& operator=(const SpinningThreads&) = delete;
+  void go() { go_.store(true); }
+
+ private:
+  std::function<void(int)> body_;
+  std::atomic<int> ready_{0};
+  std::atomic<bool> go_{false};
+  std::vector<std::thread> threads_;
 };
 
 class FutexWord {
@@ -148,26 +176,33 @@ double raw_calls(int nodes) {
 }
 
 double raw_parallel(int threads, const std::function<void(int)>& share) {
-  std::atomic<int> ready{1};
   std::atomic<int> done{0};
-  std::atomic<bool> go{false};
-  std::vector<std::thread> others;
-  for (int i = 1; i < threads; ++i) {
-    others.emplace_back([&, i] {
-      ready.fetch_add(1);
-      while (!go.load()) spin_pause();
-      share(i);
-      done.fetch_add(1);
-    });
-  }
-  while (ready.load() < threads) spin_pause();
-  const double ns = nanoseconds_once([&] {
-    go.store(true);
+  SpinningThreads others(threads - 1, [&](int i) {
+    share(i + 1);
+    done.fetch_add(1);
+  });
+  return nanoseconds_once([&] {
+    others.go();
     share(0);
     while (done.load() < threads - 1) spin_pause();
   });
-  for (std::thread& other : others) other.join();
-  return ns;
+}
+
+double raw_parallel_pieces(int threads, int pieces, const std::function<void(int)>& piece) {
+  std::atomic<int> next{0};
+  std::atomic<int> done{0};
+  const auto take = [&] {
+    for (int i = 0; (i = next.fetch_add(1)) < pieces;) {
+      piece(i);
+      done.fetch_add(1);
+    }
+  };
+  SpinningThreads others(threads - 1, [&](int) { take(); });
+  return nanoseconds_once([&] {
+    others.go();
+    take();
+    while (done.load() < pieces) spin_pause();
+  });
 }
 
 void spin_arithmetic(uint64_t steps) {

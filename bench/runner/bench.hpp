@@ -85,6 +85,10 @@ class PreparedLaunch {
   PreparedLaunch& writes(void* pointer) { return memory(pointer, XHAL_ACCESS_WRITE); }
   PreparedLaunch& updates(void* pointer) { return memory(pointer, XHAL_ACCESS_READ_WRITE); }
   PreparedLaunch& local(uint64_t bytes);
+  PreparedLaunch& groups(uint32_t count) {
+    launch_.group_count[0] = count;
+    return *this;
+  }
   template <class T>
   PreparedLaunch& value(T number) {
     return bytes(&number, sizeof(number));

@@ -27,6 +27,10 @@ const std::vector<RowInfo>& all_rows() {
     add_memory_rows(out);
     add_sharing_rows(out);
     add_module_rows(out);
+    add_copy_rows(out);
+    add_copy_overlap_rows(out);
+    add_fill_rows(out);
+    add_kernel_rows(out);
     return out;
   }();
   return rows;

@@ -88,5 +88,9 @@ void add_stream_rows(Rows& rows);
 void add_memory_rows(Rows& rows);
 void add_sharing_rows(Rows& rows);
 void add_module_rows(Rows& rows);
+void add_copy_rows(Rows& rows);
+void add_copy_overlap_rows(Rows& rows);
+void add_fill_rows(Rows& rows);
+void add_kernel_rows(Rows& rows);
 
 }  // namespace xhal::bench
