@@ -24,6 +24,9 @@ const std::vector<RowInfo>& all_rows() {
     add_launch_rows(out);
     add_event_rows(out);
     add_stream_rows(out);
+    add_scheduling_rows(out);
+    add_graph_rows(out);
+    add_quality_rows(out);
     return out;
   }();
   return rows;

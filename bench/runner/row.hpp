@@ -85,5 +85,8 @@ void add_call_rows(Rows& rows);
 void add_launch_rows(Rows& rows);
 void add_event_rows(Rows& rows);
 void add_stream_rows(Rows& rows);
+void add_scheduling_rows(Rows& rows);
+void add_graph_rows(Rows& rows);
+void add_quality_rows(Rows& rows);
 
 }  // namespace xhal::bench
