@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graphs: what a node costs to capture, to instantiate and to replay.
 #include <cstddef>
-#include <cstring>
 #include <functional>
 #include <vector>
 
@@ -37,18 +36,6 @@ Chain small_copies(std::byte* to, const std::byte* from) {
             for (size_t place = 0; place < kNodes * kLine; place += kLine)
               check("copy", xhal_memory_copy(stream, to + place, from + place, kSmallCopy));
           }};
-}
-
-double raw_small_copies(int times) {
-  static std::vector<std::byte> from(kLine * static_cast<size_t>(times));
-  static std::vector<std::byte> to(kLine * static_cast<size_t>(times));
-  return nanoseconds_once([&] {
-           for (size_t place = 0; place < to.size(); place += kLine) {
-             std::memcpy(&to[place], &from[place], kSmallCopy);
-             benchmark::ClobberMemory();
-           }
-         }) /
-         times;
 }
 
 xhal_graph_t capture(const Chain& chain) {
@@ -101,17 +88,7 @@ void replay_copies(benchmark::State& state) {
   const SimMemory to(sim, XHAL_MEMORY_DEVICE, kRoom);
   const Chain chain =
       small_copies(static_cast<std::byte*>(to.get()), static_cast<const std::byte*>(from.get()));
-  replay(state, chain, {"memcpy", [&] { return raw_small_copies(chain.nodes); }});
-}
-
-// The reference: a copy of 256 bytes a node into new memory.
-double raw_copy_of_nodes(int nodes) {
-  static const std::vector<std::byte> all(256 * static_cast<size_t>(nodes));
-  return nanoseconds_once([] {
-           std::vector<std::byte> copy(all);
-           benchmark::DoNotOptimize(copy.data());
-         }) /
-         nodes;
+  replay(state, chain, {"memcpy", [&] { return raw_line_copies(chain.nodes); }});
 }
 
 void instantiate_and_destroy(benchmark::State& state) {

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "object_memory.hpp"
 
-#include <malloc.h>
-
-#include <cstdio>
-#include <cstdlib>
 #include <deque>
-#include <fstream>
-#include <string>
 #include <vector>
 
+#include "footprint.hpp"
 #include "sim_under_test.hpp"
 
 namespace xhal::bench {
@@ -18,26 +13,6 @@ namespace {
 const Simulator& kept_simulator() {
   static std::deque<Simulator> all;
   return all.emplace_back();
-}
-
-struct Footprint {
-  uint64_t heap = 0;
-  uint64_t resident = 0;
-};
-
-uint64_t resident_bytes() {
-  std::ifstream file("/proc/self/smaps_rollup");
-  for (std::string word; file >> word;) {
-    uint64_t kib = 0;
-    if (word == "Rss:" && file >> kib) return kib * 1024;
-  }
-  std::fprintf(stderr, "xhal-bench-sim: /proc/self/smaps_rollup tells no Rss\n");
-  std::exit(1);
-}
-
-Footprint footprint() {
-  const struct mallinfo2 heap = mallinfo2();
-  return {heap.uordblks + heap.hblkhd, resident_bytes()};
 }
 
 // `make` and `use` are called with the place of each handle.
@@ -51,17 +26,13 @@ ObjectMemory measure(size_t count, Make&& make, Use&& use) {
     make(one);
     use(one);
   }
-  malloc_trim(0);
-  const Footprint before = footprint();
+  const Footprint before = trimmed_footprint();
   for (Handle& one : handles) {
     make(one);
     use(one);
   }
   const Footprint after = footprint();
-  const auto each = [&](uint64_t then, uint64_t now) {
-    return (static_cast<double>(now) - static_cast<double>(then)) / static_cast<double>(count);
-  };
-  return {each(before.heap, after.heap), each(before.resident, after.resident)};
+  return {bytes_each(before.heap, after.heap, count), bytes_each(before.resident, after.resident, count)};
 }
 
 }  // namespace

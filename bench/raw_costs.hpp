@@ -42,6 +42,10 @@ double raw_lock(int times);
 double raw_load(int times);
 // A call through a pointer that lies in a node of 64 bytes, node after node.
 double raw_calls(int nodes);
+// Eight bytes copied from one line of memory to another one, line after line.
+double raw_line_copies(int lines);
+// A copy of 256 bytes a node, all of it into new memory at once; by the node.
+double raw_copy_of_nodes(int nodes);
 
 // ---- Work of several threads
 

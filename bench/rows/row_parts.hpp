@@ -4,6 +4,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bench/lanes/lanes.hpp"
 #include "bench/limits/limits.hpp"
@@ -17,6 +18,15 @@ inline constexpr uint64_t kKeptUpPart = 10;
 // "size=4096"
 inline std::string parameter(const char* name, uint64_t value) {
   return std::string(name) + "=" + std::to_string(value);
+}
+
+// What lies in memory of the device, once the stream is done with it.
+inline std::vector<uint64_t> words_of(const Memory& memory, xhal_stream_t stream) {
+  std::vector<uint64_t> words(memory.size() / sizeof(uint64_t));
+  check("xhal_memory_copy",
+        xhal_memory_copy(stream, words.data(), memory.get(), words.size() * sizeof(uint64_t)));
+  wait_for(stream);
+  return words;
 }
 
 inline LaneOptions no_launches(uint64_t most_units) {

@@ -180,6 +180,12 @@ conformance::KernelImage Bench::bench_image() {
   }
 }
 
+void Bench::reset_device() {
+  check("xhal_device_reset", xhal_device_reset(device()));
+  session_.forget_kernels(0);
+  bench_pack_.reset();
+}
+
 // ---- OwnInstance ---------------------------------------------------------------------------------------------------------------
 
 OwnInstance::OwnInstance(const Bench& like) {

@@ -171,6 +171,9 @@ class Bench {
   [[nodiscard]] xhal_kernel_t bench_kernel(const std::string& name);
   [[nodiscard]] conformance::KernelImage bench_image();
 
+  // After a failure: kernels are loaded anew, and what was made on the device before can only be given back.
+  void reset_device();
+
  private:
   conformance::Session& session_;
   std::string kernel_directory_;  // of this folder's pack

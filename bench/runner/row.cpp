@@ -31,6 +31,9 @@ const std::vector<RowInfo>& all_rows() {
     add_copy_overlap_rows(out);
     add_fill_rows(out);
     add_kernel_rows(out);
+    add_scheduling_rows(out);
+    add_graph_rows(out);
+    add_quality_rows(out);
     return out;
   }();
   return rows;

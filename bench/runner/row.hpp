@@ -92,5 +92,8 @@ void add_copy_rows(Rows& rows);
 void add_copy_overlap_rows(Rows& rows);
 void add_fill_rows(Rows& rows);
 void add_kernel_rows(Rows& rows);
+void add_scheduling_rows(Rows& rows);
+void add_graph_rows(Rows& rows);
+void add_quality_rows(Rows& rows);
 
 }  // namespace xhal::bench

@@ -150,4 +150,6 @@ KernelPack* Session::kernels(size_t i, std::string* why) {
   return packs_[i].get();
 }
 
+void Session::forget_kernels(size_t i) { packs_.at(i).reset(); }
+
 }  // namespace xhal::conformance

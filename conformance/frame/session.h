@@ -70,6 +70,8 @@ class Session {
   // The kernel pack on device i, loaded at the first call, or the first for which the device has memory; null when there is none, and why
   // tells the reason.
   KernelPack* kernels(size_t i, std::string* why = nullptr);
+  // The next call loads the pack anew: a reset of the device has ended what is loaded.
+  void forget_kernels(size_t i);
 
  private:
   void enumerate();
