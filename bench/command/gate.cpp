@@ -29,6 +29,12 @@ bool any_slower(const std::vector<RowChange>& changes) {
   return std::ranges::any_of(changes, [](const RowChange& one) { return one.change == Change::kSlower; });
 }
 
+// Worth another look: the middle of the interval lies on the worse side, however wide it is.
+bool looks_slower(const RowChange& one, double tolerance) {
+  const double worse = one.better == Better::kLess ? one.quotient.median : 1 / one.quotient.median;
+  return one.change == Change::kSlower || (one.change == Change::kAmbiguous && worse > 1 + tolerance);
+}
+
 class Gate {
  public:
   Gate(const GateOptions& options, const KeptReport& baseline, Measurement& measurement)
@@ -138,7 +144,9 @@ Judgement judge_row(const KeptRow& then, RowResult& now, double tolerance,
                     const std::function<bool(RowResult&)>& again) {
   Judgement out;
   out.changes = changes_of(then, kept_row(now), tolerance);
-  if (!any_slower(out.changes) || !again(now)) return out;
+  const bool look_again =
+      std::ranges::any_of(out.changes, [&](const RowChange& one) { return looks_slower(one, tolerance); });
+  if (!look_again || !again(now)) return out;
   out.changes = changes_of(then, kept_row(now), tolerance);
   out.is_slower = any_slower(out.changes);
   return out;

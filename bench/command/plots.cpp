@@ -93,7 +93,7 @@ std::string curve_points(const Curve& curve, double least, double most, double t
 json distribution_view(const json& row) {
   const std::vector<double> all = figures_of(row, 0);
   const double low = quantile(all, 0.005);
-  const double high = quantile(all, 0.99);
+  const double high = quantile(all, 0.95);  // what was interrupted is in the last bar
   if (all.size() < 2 || std::isnan(low)) return nullptr;
   constexpr size_t kBars = 48;
   constexpr double kWidth = 10;

@@ -301,9 +301,9 @@ TEST_F(Gates, RefuseABaselineThatIsNone) {
 
 TEST_F(Gates, AreTriedBySelfTest) {
   const std::string result = folder_.file("trial.json");
-  const Ended ended =
-      run_bench({"self-test", "--backend", "sim", "--filter", "call.noop", "--trials", "2", "--row-seconds",
-                 "0.03", "--plant", "1.0", "--tolerance", "30", "--wish", "0.5", "--json", result});
+  const Ended ended = run_bench({"self-test", "--backend", "sim", "--filter", "call.noop", "--trials", "2",
+                                 "--row-seconds", "0.05", "--restarts", "5", "--plant", "1.0", "--tolerance",
+                                 "10", "--wish", "0.5", "--json", result});
   EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
   expect_schema(result, "xhal-bench-self-test");
   const json row = json::parse(read_text(result))["rows"][0];
