@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "bench/command/results.hpp"
 #include "frame/session.h"
+#include "report/output_file.h"
 #include "report/report.h"
 
 namespace xhal::bench {
@@ -22,9 +24,10 @@ struct BenchOptions {
   unsigned restarts = 3;             // processes in which each row is measured
   unsigned turns = 3;  // a row that stays ambiguous is measured in as many processes again, until then
   std::optional<uint64_t> seed;
-  std::string format = "console";  // or "json", "csv"
-  std::string output;              // a file; "": the standard output
-  std::string goals;               // a file; "": the one beside the program
+  std::string format = "console";    // or "json", "csv", "html"
+  std::vector<std::string> history;  // JSON reports for the page, oldest first
+  std::string output;                // a file; "": the standard output
+  std::string goals;                 // a file; "": the one beside the program
   double entry_deadline_s = 60;
   double planted = 0;       // see Plan
   bool in_process = false;  // measure in this process, once
@@ -40,7 +43,9 @@ struct BenchReport {
   uint64_t seed = 0;
   double seconds = 0;
   bool interrupted = false;
-  nlohmann::json machine;  // its load, before and after
+  nlohmann::json machine;            // its load, before and after
+  std::string bench_kernels_sha256;  // of the manifest of the benchmarks' own pack
+  std::string goals_sha256;
   std::vector<RowResult> rows;
 
   [[nodiscard]] size_t count(Verdict verdict) const;  // of rows, by their own verdict
@@ -48,13 +53,19 @@ struct BenchReport {
 };
 
 // Each prints what it has to say and gives the exit code, one of run/exit_codes.h.
-int run_bench(BenchOptions options);
+int run_bench(const BenchOptions& options);
 int list_rows(const BenchOptions& options);
 // What rows of these names measure.
 int describe_rows(const std::string& pattern);
 
+// What the commands have in common. The file that a result goes to, opened before there is one; nothing without a name. Stops with the user's mistake.
+std::optional<conformance::OutputFile> output_file(const std::string& path);
+// As ended() of run/command.h, also when the file cannot be written in the end.
+int ended_with_output(const std::function<int()>& work);
+
 // The formats.
 std::string csv_text(const BenchReport& report);
 nlohmann::json json_of(const BenchReport& report);
+std::string json_text(const BenchReport& report);
 
 }  // namespace xhal::bench

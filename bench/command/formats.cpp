@@ -92,7 +92,9 @@ json json_of(const BenchReport& report) {
                 {"restarts", report.options.restarts},
                 {"planted", report.options.planted},
                 {"target", report.identity.target_arguments},
-                {"kernels_sha256", report.identity.kernels_sha256}}},
+                {"kernels_sha256", report.identity.kernels_sha256},
+                {"bench_kernels_sha256", report.bench_kernels_sha256},
+                {"goals_sha256", report.goals_sha256}}},
               {"machine", report.machine},
               {"seconds", report.seconds},
               {"interrupted", report.interrupted},
@@ -108,6 +110,8 @@ json json_of(const BenchReport& report) {
               {"rows", rows}});
   return out;
 }
+
+std::string json_text(const BenchReport& report) { return json_of(report).dump(1) + "\n"; }
 
 std::string csv_text(const BenchReport& report) {
   std::string out =

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -80,6 +81,36 @@ double at_most(uint64_t hits, uint64_t count, double share) {
   return std::min(sum, 1.0);
 }
 
+// Of restarts whose median is above 0, the only ones that a quotient can be made of.
+std::vector<double> logs_of_medians(std::span<const Restart> restarts) {
+  std::vector<double> out;
+  for (const Restart& restart : restarts) {
+    const double middle = quantile(restart, 0.5);
+    if (middle > 0) out.push_back(std::log(middle));
+  }
+  return out;
+}
+
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+double squares_of(const std::vector<double>& values) {
+  const double middle = mean_of(values);
+  double sum = 0;
+  for (const double value : values) sum += (value - middle) * (value - middle);
+  return sum;
+}
+
+// Student's distribution, 99.5 %, by degrees of freedom; beyond the table as at its end, which is wider.
+double student_quantile(size_t freedom) {
+  constexpr double kTable[] = {63.657, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169,
+                               3.106,  3.055, 3.012, 2.977, 2.947, 2.921, 2.898, 2.878, 2.861, 2.845};
+  return kTable[std::min(std::max<size_t>(freedom, 1), std::size(kTable)) - 1];
+}
+
 constexpr double kOutside = 0.05;
 
 }  // namespace
@@ -120,6 +151,23 @@ Interval interval_of_quotient(std::span<const Restart> above, std::span<const Re
   }
   return interval_of(median_of_all(over) / median_of_all(under), std::move(draws),
                      std::min(count_of(over), count_of(under)));
+}
+
+Interval interval_over_processes(std::span<const Restart> above, std::span<const Restart> below) {
+  const std::vector<double> over = logs_of_medians(above);
+  const std::vector<double> under = logs_of_medians(below);
+  const double endless = std::numeric_limits<double>::infinity();
+  if (over.empty() || under.empty()) return {kNothing, kNothing, kNothing, 0};
+  const double middle = mean_of(over) - mean_of(under);
+  Interval out{std::exp(middle), 0, endless, over.size() + under.size()};
+  if (over.size() < 2 || under.size() < 2) return out;
+  const size_t freedom = out.samples - 2;
+  const double variance = (squares_of(over) + squares_of(under)) / static_cast<double>(freedom);
+  const double each = 1 / static_cast<double>(over.size()) + 1 / static_cast<double>(under.size());
+  const double reach = student_quantile(freedom) * std::sqrt(variance * each);
+  out.low = std::exp(middle - reach);
+  out.high = std::exp(middle + reach);
+  return out;
 }
 
 std::string_view name_of(Verdict verdict) {

@@ -39,6 +39,11 @@ inline constexpr int kResamples = 1000;
 [[nodiscard]] Interval interval_of_quotient(std::span<const Restart> above, std::span<const Restart> below,
                                             uint64_t seed, int resamples = kResamples);
 
+// The 99 % interval of the same quotient by the processes alone, each with its median only: what differs from process to process is all that counts,
+// and of few processes little is known. Without two of each there is no interval: from 0 to infinity.
+[[nodiscard]] Interval interval_over_processes(std::span<const Restart> above,
+                                               std::span<const Restart> below);
+
 enum class Better { kLess, kMore };
 
 enum class Verdict { kPass, kFail, kAmbiguous, kNoGoal };

@@ -10,7 +10,6 @@
 #include "frame/outcome.h"
 #include "report/document.h"
 #include "report/report.h"
-#include "report/sha256.h"
 #include "report/suspects.h"
 #include "report/template.h"
 
@@ -32,29 +31,6 @@ constexpr size_t kSlowest = 20;
 std::string class_of(std::string text) {
   std::ranges::replace(text, ' ', '_');
   return text;
-}
-
-std::string base64_of_hex(const std::string& hex) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2)
-    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t word = 0;
-    for (size_t k = 0; k < 3; ++k)
-      word = word << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : kDigits[word >> (18 - 6 * k) & 63];
-  }
-  return out;
-}
-
-// The page allows its own script and no other, by its hash.
-std::string script_hash() {
-  const std::string_view page = kTemplate;
-  const size_t begin = page.find("<script>") + std::string_view("<script>").size();
-  return "sha256-" +
-         base64_of_hex(sha256(std::string(page.substr(begin, page.find("</script>", begin) - begin))));
 }
 
 struct Counts {
@@ -374,7 +350,7 @@ std::string html_form(const std::vector<json>& reports, const json& power) {
     const json& controls = report["evidence"]["controls"];
     evidence = {{"line", line}, {"count", controls.size()}, {"controls", controls}};
   }
-  return rendered(kTemplate, {{"script_hash", script_hash()},
+  return rendered(kTemplate, {{"script_hash", script_hash(kTemplate)},
                               {"verdict", report["verdict"]},
                               {"verdict_class", class_of(report["verdict"])},
                               {"title", title_of(report)},

@@ -5,12 +5,28 @@
 #include <vector>
 
 #include "report/report.h"
+#include "report/sha256.h"
 
 namespace xhal::conformance {
 
 using nlohmann::json;
 
 namespace {
+
+std::string base64_of_hex(const std::string& hex) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t word = 0;
+    for (size_t k = 0; k < 3; ++k)
+      word = word << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : kDigits[word >> (18 - 6 * k) & 63];
+  }
+  return out;
+}
 
 std::string escaped(std::string_view text) {
   std::string out;
@@ -144,5 +160,10 @@ class Renderer {
 }  // namespace
 
 std::string rendered(std::string_view text, const json& data) { return Renderer(text).render(data); }
+
+std::string script_hash(std::string_view page) {
+  const size_t begin = page.find("<script>") + std::string_view("<script>").size();
+  return "sha256-" + base64_of_hex(sha256(page.substr(begin, page.find("</script>", begin) - begin)));
+}
 
 }  // namespace xhal::conformance

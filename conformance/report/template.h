@@ -12,4 +12,7 @@ namespace xhal::conformance {
 // Throws std::logic_error for a template that is malformed or names what `data` does not have: a defect, not somebody's input.
 std::string rendered(std::string_view text, const nlohmann::json& data);
 
+// What a page's content security policy says to allow its own script and no other.
+std::string script_hash(std::string_view page);
+
 }  // namespace xhal::conformance

@@ -119,5 +119,27 @@ TEST(BoundsOfAShare, AreThoseOfTheBinomialDistribution) {
   EXPECT_EQ(lower_bound_of_share(0, 0), 0);
 }
 
+TEST(OverProcesses, OfThreeAgainstThreeIsWiderThanTheirDistance) {
+  const std::vector<Restart> low = {{1.0}, {1.1}, {1.2}};
+  const std::vector<Restart> high = {{1.3}, {1.4}, {1.5}};
+  const Interval apart = interval_over_processes(high, low);
+  EXPECT_NEAR(apart.median, 1.274, 0.01);
+  EXPECT_LT(apart.low, 1.0);
+  EXPECT_GT(apart.high, 1.5);
+  const std::vector<Restart> sure = {{1.3}, {1.301}, {1.299}};
+  const std::vector<Restart> too = {{1.0}, {1.001}, {0.999}};
+  EXPECT_GT(interval_over_processes(sure, too).low, 1.29);
+}
+
+TEST(OverProcesses, OfOneProcessNothingIsKnown) {
+  const std::vector<Restart> one = {{1.0, 1.0, 1.0}};
+  const std::vector<Restart> more = {{2.0}, {2.0}, {2.0}};
+  const Interval interval = interval_over_processes(more, one);
+  EXPECT_EQ(interval.low, 0);
+  EXPECT_TRUE(std::isinf(interval.high));
+  // A median that is not above 0 has no quotient.
+  EXPECT_TRUE(std::isnan(interval_over_processes(more, std::vector<Restart>{{-1.0}, {-1.0}}).median));
+}
+
 }  // namespace
 }  // namespace xhal::bench

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <regex>
 
+#include "browser.hpp"
 #include "conform.hpp"
 
 namespace xhal::test {
@@ -19,12 +20,6 @@ constexpr const char* kHostile =
     "</td><script>document.title = 'taken'</script><img src=\"http://example.invalid/x.png\" "
     "onerror=\"x()\"> | @all "
     "[a](http://example.invalid) ```";
-
-size_t count_of(const std::string& text, const std::string& part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
-  return count;
-}
 
 // Reports of a driver with a fault, made once.
 class Forms : public testing::Test {
@@ -262,12 +257,6 @@ TEST_F(Forms, BadInputIsRefused) {
 
 // ---- In a browser ----
 
-struct Page {
-  std::string dom;      // after the script has run
-  std::string errors;   // what the console had to say
-  size_t requests = 0;  // of the page, not of the browser for itself
-};
-
 class Browser : public Forms {
  protected:
   void SetUp() override {
@@ -275,25 +264,7 @@ class Browser : public Forms {
   }
 
   Page open(const std::string& path, const std::string& fragment = "") const {
-    const std::string log = folder_.file("net.json");
-    Program browser({XHAL_CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                     "--user-data-dir=" + folder_.file("profile"),
-                     // Whatever is asked for outside fails at once, and is in the log.
-                     "--proxy-server=127.0.0.1:9", "--log-net-log=" + log, "--enable-logging=stderr",
-                     "--dump-dom", "file://" + path + fragment},
-                    {});
-    Page page;
-    EXPECT_EQ(browser.wait(), 0) << browser.err();
-    page.dom = browser.out();
-    std::istringstream in(browser.err());
-    for (std::string line; std::getline(in, line);) {
-      if (line.find("CONSOLE") != std::string::npos) page.errors += line + "\n";
-    }
-    const std::string net = read_text(log);
-    EXPECT_NE(net.find("\"initiator\""), std::string::npos) << "the log tells nothing";
-    page.requests = count_of(net, "\"initiator\":\"") - count_of(net, "\"initiator\":\"not an origin\"");
-    return page;
+    return open_page(folder_, path, fragment);
   }
   std::string page_of(const json& what) const {
     form("html", what);

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// What xhal-bench writes, and what reads it again: as processes, over the simulator and over files that were changed.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "conform.hpp"
+
+namespace xhal::test {
+namespace {
+
+using Words = std::vector<std::string>;
+using nlohmann::json;
+
+struct Ended {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+Ended run_bench(const Words& arguments) {
+  Program program(Words{XHAL_BENCH_PROGRAM} + arguments, {});
+  Ended out;
+  out.code = program.wait();
+  out.out = program.out();
+  out.err = program.err();
+  return out;
+}
+
+// One line that says this, and nothing else.
+void expect_mistake(const Words& arguments, const std::string& says, int code = 2) {
+  const Ended ended = run_bench(arguments);
+  EXPECT_EQ(ended.code, code) << ended.out << ended.err;
+  EXPECT_TRUE(is_one_line(ended.err)) << ended.err;
+  EXPECT_NE(ended.err.find(says), std::string::npos) << ended.err;
+}
+
+class Reports : public testing::Test {
+ protected:
+  static const json& report() {
+    static const json made = [] {
+      const Ended ended = run_bench({"--backend", "sim", "--seconds", "1", "--restarts", "2", "--filter",
+                                     "call.*", "--format", "json", "--seed", "5"});
+      EXPECT_LE(ended.code, 1) << ended.err;
+      return json::parse(ended.out);
+    }();
+    return made;
+  }
+  std::string file(const std::string& name, const json& content) const {
+    std::ofstream(folder_.file(name)) << content.dump();
+    return folder_.file(name);
+  }
+  // A report of three processes, whose ratios stand to those of the others as said.
+  static json with_ratios(double times, const std::string& row = "call.noop") {
+    json out = report();
+    for (json& one : out["rows"]) {
+      json restart = one["restarts"][0];
+      one["restarts"] = json::array();
+      for (const double process : {0.999, 1.0, 1.001}) {
+        const size_t rounds = 20;
+        for (json& series : restart["ns"]) series = json::array_t(rounds, 1.0);
+        restart["values"] = json::array_t(rounds, 1.0);
+        for (json& series : restart["ratios"])
+          series = json::array_t(rounds, (one["name"] == row ? times : 1.0) * process);
+        one["restarts"].push_back(restart);
+      }
+    }
+    return out;
+  }
+  Ended compared(const json& before, const json& after, const Words& more = {}) const {
+    return run_bench(Words{"compare", file("a.json", before), file("b.json", after)} + more);
+  }
+  void expect_refused_report(const json& bad, const std::string& says) const {
+    expect_mistake({"compare", file("good.json", report()), file("bad.json", bad)}, says);
+  }
+
+  TemporaryFolder folder_;
+};
+
+void expect_schema(const std::string& path, const std::string& schema, bool valid = true) {
+  Program validator(
+      {XHAL_JSONSCHEMA, "-i", path, std::string(XHAL_BENCH_SCHEMAS) + "/" + schema + ".schema.json"}, {});
+  EXPECT_EQ(validator.wait() == 0, valid) << validator.out() << validator.err();
+}
+
+TEST_F(Reports, KeepToTheSchema) {
+  for (const json& one : {report(), with_ratios(2)}) expect_schema(file("report.json", one), "xhal-bench");
+  json bad = report();
+  bad["rows"][0]["restarts"][0].erase("units");
+  expect_schema(file("report.json", bad), "xhal-bench", false);
+  EXPECT_EQ(report()["options"]["goals_sha256"].get<std::string>().size(), 64U);
+}
+
+TEST_F(Reports, ThatAreNoneAreRefusedInALine) {
+  const std::string good = file("good.json", report());
+  expect_mistake({"compare", good, "/nowhere/report.json"}, "this is no file that can be read");
+  expect_mistake({"compare", folder_.file(""), good}, "this is no file that can be read");
+  std::ofstream(folder_.file("text")) << "{ no json";
+  expect_mistake({"compare", folder_.file("text"), good}, "this is no JSON");
+  expect_mistake({"compare", good}, "after");
+  expect_mistake({"compare", good, good, "--tolerance", "-1"}, "--tolerance");
+  expect_mistake({"--seed", "1", "compare", good, good}, "--seed is no option of compare");
+  expect_refused_report(json::array(), "its schema is not xhal-bench/1");
+  json other = report();
+  other["schema"] = "xhal-bench/2";
+  expect_refused_report(other, "its schema is not xhal-bench/1");
+}
+
+TEST_F(Reports, ThatLackAPartAreRefusedInALine) {
+  for (const auto& [name, value] : report().items()) {
+    // Nobody compares by these.
+    if (name == "device_count" || name == "schema") continue;
+    json bad = report();
+    bad.erase(name);
+    expect_refused_report(bad, "has no '" + name + "'");
+    bad[name] = nullptr;
+    expect_refused_report(bad, "is of the wrong kind");
+  }
+  for (const auto& [name, value] : report()["rows"][0].items()) {
+    json bad = report();
+    bad["rows"][0].erase(name);
+    expect_refused_report(bad, "has no '" + name + "'");
+  }
+  for (const auto& [name, value] : report()["rows"][0]["restarts"][0].items()) {
+    json bad = report();
+    bad["rows"][0]["restarts"][0].erase(name);
+    expect_refused_report(bad, "has no '" + name + "'");
+  }
+  const auto changed = [](const std::function<void(json&)>& change) {
+    json bad = report();
+    change(bad["rows"][0]);
+    return bad;
+  };
+  expect_refused_report(changed([](json& row) { row["state"] = "fine"; }), "which is none");
+  expect_refused_report(changed([](json& row) { row["restarts"] = json::array(); }), "no samples");
+  expect_refused_report(changed([](json& row) { row["restarts"][0]["ratios"].clear(); }), "each reference");
+  expect_refused_report(changed([](json& row) { row["restarts"][0]["ratios"][0].clear(); }), "each round");
+  expect_refused_report(changed([](json& row) { row["restarts"][0]["ratios"][0][0] = "x"; }), "no number");
+  expect_refused_report(changed([](json& row) { row["restarts"][0]["ns"].clear(); }), "each side");
+  expect_refused_report(changed([](json& row) { row["comparisons"][0]["better"] = "?"; }), "neither");
+  expect_refused_report(changed([](json& row) { row["comparisons"][0]["low"] = "x"; }), "wrong kind");
+  expect_refused_report(changed([](json& row) { row["comparisons"][1] = row["comparisons"][0]; }), "twice");
+  json twice = report();
+  twice["rows"].push_back(twice["rows"][0]);
+  expect_refused_report(twice, "call.noop twice");
+}
+
+TEST_F(Reports, OfOneBuildAreTheSame) {
+  const Ended same = compared(with_ratios(1), with_ratios(1.01));
+  EXPECT_EQ(same.code, 0) << same.out;
+  EXPECT_TRUE(same.out.ends_with("\nSAME\n")) << same.out;
+  EXPECT_NE(same.out.find("0 faster, 0 slower, 0 ambiguous, 0 in one alone"), std::string::npos) << same.out;
+}
+
+TEST_F(Reports, TellWhatChangedAndInWhichDirection) {
+  const Ended slower = compared(with_ratios(1), with_ratios(1.2));
+  EXPECT_EQ(slower.code, 1);
+  EXPECT_TRUE(slower.out.ends_with("\nSLOWER\n")) << slower.out;
+  EXPECT_TRUE(std::regex_search(slower.out, std::regex("call.noop +driver_table +1.2.* SLOWER\n")));
+  EXPECT_TRUE(std::regex_search(slower.out, std::regex("call.stream_query +driver_table +1.0.* SAME\n")));
+  const Ended faster = compared(with_ratios(1.2), with_ratios(1));
+  EXPECT_EQ(faster.code, 0);
+  EXPECT_TRUE(faster.out.ends_with("\nFASTER\n")) << faster.out;
+  EXPECT_TRUE(compared(with_ratios(1), with_ratios(1.2), {"--tolerance", "25"}).out.ends_with("\nSAME\n"));
+  // Where more is better, a larger ratio is the better one.
+  json more = with_ratios(1);
+  json more_later = with_ratios(1.2);
+  for (json* report : {&more, &more_later}) {
+    for (json& row : (*report)["rows"]) {
+      for (json& comparison : row["comparisons"]) comparison["better"] = "more";
+    }
+  }
+  EXPECT_EQ(compared(more, more_later).code, 0);
+  EXPECT_EQ(compared(more_later, more).code, 1);
+}
+
+TEST_F(Reports, ProcessesThatDoNotAgreeAreAmbiguous) {
+  json noisy = with_ratios(1.2);
+  for (json& value : noisy["rows"][0]["restarts"][1]["ratios"][0]) value = 0.7;
+  const Ended ended = compared(with_ratios(1), noisy);
+  EXPECT_TRUE(std::regex_search(ended.out, std::regex("call.noop +driver_table .* AMBIGUOUS\n")))
+      << ended.out;
+  // One process cannot tell a change from its place on the machine.
+  json single = with_ratios(1.2);
+  for (json& row : single["rows"]) row["restarts"].erase(row["restarts"].begin() + 1, row["restarts"].end());
+  EXPECT_EQ(compared(with_ratios(1), single).code, 0);
+}
+
+TEST_F(Reports, OfOthersAreNotCompared) {
+  json other = report();
+  other["driver"]["name"] = "cuda";
+  const std::string good = file("a.json", report());
+  expect_mistake({"compare", good, file("b.json", other)}, "different drivers, sim and cuda");
+  other = report();
+  other["device"]["name"] = "another";
+  expect_mistake({"compare", good, file("b.json", other)}, "different devices");
+  other = with_ratios(1);
+  other["options"]["goals_sha256"] = std::string(64, '0');
+  const Ended goals = compared(with_ratios(1), other);
+  EXPECT_EQ(goals.code, 0);
+  EXPECT_NE(goals.out.find("they have different goals: "), std::string::npos) << goals.out;
+}
+
+TEST_F(Reports, RowsInOneAloneAreListed) {
+  json fewer = with_ratios(1);
+  fewer["rows"].erase(0);
+  fewer["rows"][0]["comparisons"][0]["reference"] = "else";
+  const Ended ended = compared(with_ratios(1), fewer);
+  EXPECT_NE(ended.out.find("in A alone"), std::string::npos);
+  EXPECT_TRUE(std::regex_search(ended.out, std::regex("call.noop +in A alone\n"))) << ended.out;
+  EXPECT_TRUE(std::regex_search(ended.out, std::regex("else in B alone\n"))) << ended.out;
+  json none = with_ratios(1);
+  none["rows"].clear();
+  expect_mistake({"compare", file("a.json", report()), file("b.json", none)}, "no row in common", 3);
+}
+
+// ---- The gate ----
+
+const Words kQuick = {"--backend",  "sim", "--filter", "call.noop", "--seconds",   "0.5",
+                      "--restarts", "3",   "--seed",   "3",         "--tolerance", "90"};
+
+class Gates : public Reports {
+ protected:
+  // Of call.noop, as this machine measures it, times this.
+  json baseline(double times) const {
+    const std::string path = folder_.file("baseline.json");
+    const Ended ended = run_bench({"--backend", "sim", "--filter", "call.noop", "--seconds", "0.5",
+                                   "--format", "json", "--output", path});
+    EXPECT_LE(ended.code, 1) << ended.err;
+    json out = json::parse(read_text(path));
+    for (json& row : out["rows"]) {
+      for (json& restart : row["restarts"]) {
+        for (json& series : restart["ratios"]) {
+          for (json& value : series) value = value.is_number() ? json(value.get<double>() * times) : value;
+        }
+      }
+    }
+    return out;
+  }
+  Ended gated(const json& baseline, const Words& more = {}) const {
+    return run_bench(Words{"gate", "--baseline", file("gate.json", baseline)} + kQuick + more);
+  }
+};
+
+TEST_F(Gates, PassWhatIsAsItWas) {
+  const std::string kept = folder_.file("now.json");
+  const Ended ended = gated(baseline(1), {"--output", kept});
+  EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
+  EXPECT_TRUE(ended.out.ends_with("gate: nothing got slower\n")) << ended.out;
+  expect_schema(kept, "xhal-bench");
+}
+
+TEST_F(Gates, FailWhatIsSlowerBeyondDoubtAndMeasureItAgain) {
+  const std::string kept = folder_.file("now.json");
+  const Ended ended = gated(baseline(0.1), {"--output", kept});
+  EXPECT_EQ(ended.code, 1) << ended.out << ended.err;
+  EXPECT_TRUE(std::regex_search(ended.out, std::regex("call.noop +driver_table .* SLOWER\n"))) << ended.out;
+  EXPECT_TRUE(ended.out.ends_with("gate: FAIL\n")) << ended.out;
+  EXPECT_GE(json::parse(read_text(kept))["rows"][0]["restarts"].size(), 9U);
+}
+
+TEST_F(Gates, FailForRowsThatAreGone) {
+  json gone = baseline(1);
+  gone["rows"][0]["name"] = "call.noop/was=there";
+  const Ended ended = gated(gone);
+  EXPECT_EQ(ended.code, 1) << ended.out;
+  EXPECT_NE(ended.out.find("LOST  call.noop/was=there: "), std::string::npos) << ended.out;
+  json other = baseline(1);
+  for (json& comparison : other["rows"][0]["comparisons"])
+    comparison["reference"] = comparison["reference"].get<std::string>() + "_gone";
+  EXPECT_EQ(gated(other).code, 1);
+  // What is not asked for is not missed.
+  json more = baseline(1);
+  more["rows"].push_back(more["rows"][0]);
+  more["rows"][1]["name"] = "else.gone";
+  EXPECT_EQ(gated(more).code, 0);
+}
+
+TEST_F(Gates, RefuseABaselineThatIsNone) {
+  const Words gate = {"gate", "--backend", "sim", "--filter", "call.noop", "--baseline"};
+  expect_mistake(gate + Words{"/nowhere/report.json"}, "this is no file that can be read");
+  std::ofstream(folder_.file("text")) << "{";
+  expect_mistake(gate + Words{folder_.file("text")}, "this is no JSON");
+  json other = report();
+  other["schema"] = "xhal-bench/0";
+  expect_mistake(gate + Words{file("b.json", other)}, "its schema is not xhal-bench/1");
+  other = report();
+  other["driver"]["name"] = "cuda";
+  expect_mistake(gate + Words{file("b.json", other)}, "different drivers, cuda and sim");
+  other = report();
+  other["device"]["name"] = "another";
+  expect_mistake(gate + Words{file("b.json", other)}, "different devices");
+  expect_mistake({"gate", "--backend", "sim"}, "--baseline");
+  const std::string good = file("b.json", report());
+  expect_mistake(gate + Words{good, "--tolerance", "-3"}, "--tolerance");
+  expect_mistake(gate + Words{good, "--output", "/nowhere/x"}, "nowhere");
+  expect_mistake(gate + Words{good, "--filter", "nothing.*"}, "matches no row", 3);
+}
+
+TEST_F(Gates, AreTriedBySelfTest) {
+  const std::string result = folder_.file("trial.json");
+  const Ended ended = run_bench({"self-test", "--backend", "sim", "--filter", "call.noop", "--trials", "2",
+                                 "--row-seconds", "0.05", "--restarts", "5", "--plant", "1.0", "--tolerance",
+                                 "10", "--wish", "0.5", "--json", result});
+  EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
+  expect_schema(result, "xhal-bench-self-test");
+  const json row = json::parse(read_text(result))["rows"][0];
+  EXPECT_EQ(row["trials"], 2) << ended.out;
+  EXPECT_EQ(row["false_alarms"], 0) << ended.out;
+  EXPECT_EQ(row["catches"], 2) << ended.out;
+  EXPECT_NEAR(row["catches_at_least"].get<double>(), 0.2236, 0.001);
+}
+
+TEST_F(Gates, WhatCatchesNothingDoesNotGate) {
+  const Ended ended = run_bench({"self-test", "--backend", "sim", "--filter", "call.noop", "--trials", "1",
+                                 "--row-seconds", "0.01", "--plant", "0", "--tolerance", "90"});
+  EXPECT_EQ(ended.code, 1) << ended.out << ended.err;
+  EXPECT_NE(ended.out.find("not gating: call.noop: 0 of 1 caught\n"), std::string::npos) << ended.out;
+}
+
+TEST_F(Gates, SelfTestRefusesWhatItCannotDo) {
+  const Words quick = {"self-test", "--backend", "sim", "--filter", "call.noop"};
+  expect_mistake(quick + Words{"--trials", "0"}, "--trials");
+  expect_mistake(quick + Words{"--shard", "3/2"}, "--shard 3/2");
+  expect_mistake(quick + Words{"--json", "/nowhere/x"}, "nowhere");
+  expect_mistake({"self-test", "--backend", "none"}, "none");
+  expect_mistake({"--format", "json", "self-test", "--backend", "sim"}, "--format is no option of self-test");
+}
+
+}  // namespace
+}  // namespace xhal::test
