@@ -11,15 +11,22 @@
 namespace xhal::bench {
 namespace {
 
+// The lesser of two blocks: one may meet what happens once, or somebody else's work.
+double lesser_of_two(const Side& side, uint64_t units) {
+  const double first = side.block(units);
+  const double second = side.block(units);
+  if (std::isnan(first) || second < first) return second;
+  return first;
+}
+
 // How many units of a side take about so long. The first blocks also bring to life what sleeps.
 uint64_t units_for(const Side& side, double block_ns) {
+  constexpr double kNear = 0.25;  // from here on one step is enough
   uint64_t units = side.least_units;
-  double each = side.block(units);
-  constexpr int kSteps = 24;
-  for (int i = 0; i < kSteps && units < side.most_units; ++i) {
-    if (std::isnan(each) || each * static_cast<double>(units) >= block_ns / 4) break;
+  double each = lesser_of_two(side, units);
+  while (units < side.most_units && !(each * static_cast<double>(units) >= block_ns * kNear)) {
     units = std::min(units * 2, side.most_units);
-    each = side.block(units);
+    each = lesser_of_two(side, units);
   }
   if (std::isnan(each) || each <= 0) return units;
   const double wanted = std::min(block_ns / each, static_cast<double>(side.most_units));

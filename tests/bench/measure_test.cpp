@@ -87,6 +87,18 @@ TEST(Measure, MakesBlocksOfAboutTheTimeThatIsWanted) {
   EXPECT_EQ(measure(row, plan).units.front(), 500u);
 }
 
+TEST(Measure, FindsTheSizeOfABlockAlsoWhenTheFirstOnesAreSlowOrDoNotCount) {
+  uint64_t turn = 0;
+  Row row;
+  row.sides.push_back({"slow at first", [&](uint64_t) { return ++turn == 1 ? 1e9 : 100.0; }, 1, 1'000'000});
+  row.sides.push_back(
+      {"counts from 64 on", [](uint64_t units) { return units < 64 ? kUncounted : 100.0; }, 1, 1'000'000});
+  row.sides.push_back({"never counts", [](uint64_t) { return kUncounted; }, 1, 128});
+  Plan plan = rounds(1);
+  plan.block_ns = 50'000;
+  EXPECT_EQ(measure(row, plan).units, (std::vector<uint64_t>{500, 500, 128}));
+}
+
 TEST(Measure, KeepsToTheUnitsThatASideCanDo) {
   Row row;
   row.sides.push_back(fixed("fast", 1));
@@ -137,7 +149,7 @@ TEST(Measure, AllocatesNothingBetweenTheFirstTurnAndTheLast) {
   row.sides.push_back({"subject",
                        [&](uint64_t) {
                          ++turn;
-                         if (turn == 2) counting.store(true);
+                         if (turn == 3) counting.store(true);
                          if (turn == kTurns) counting.store(false);
                          return 1e9;
                        },
