@@ -58,7 +58,7 @@ double median_of_draw(const std::vector<Restart>& restarts, conformance::SplitMi
   return quantile_of(room, 0.5);
 }
 
-Interval interval_of(double middle, std::vector<double> draws, size_t samples) {
+Interval interval_of(double middle, const std::vector<double>& draws, size_t samples) {
   constexpr double kTail = 0.025;
   return {middle, quantile(draws, kTail), quantile(draws, 1 - kTail), samples};
 }
@@ -134,7 +134,7 @@ Interval interval_of_median(std::span<const Restart> restarts, uint64_t seed, in
   std::vector<double> room;
   std::vector<double> draws;
   for (int i = 0; i < resamples; ++i) draws.push_back(median_of_draw(all, random, room));
-  return interval_of(median_of_all(all), std::move(draws), count_of(all));
+  return interval_of(median_of_all(all), draws, count_of(all));
 }
 
 Interval interval_of_quotient(std::span<const Restart> above, std::span<const Restart> below, uint64_t seed,
@@ -149,7 +149,7 @@ Interval interval_of_quotient(std::span<const Restart> above, std::span<const Re
     const double one = median_of_draw(over, random, room);
     draws.push_back(one / median_of_draw(under, random, room));
   }
-  return interval_of(median_of_all(over) / median_of_all(under), std::move(draws),
+  return interval_of(median_of_all(over) / median_of_all(under), draws,
                      std::min(count_of(over), count_of(under)));
 }
 
