@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/command/results.hpp"
 
+#include <algorithm>
 #include <functional>
 
 #include "frame/random.h"
@@ -34,8 +35,14 @@ std::string_view name_of(RowState state) {
 }
 
 Verdict RowResult::verdict() const {
-  if (state != RowState::kMeasured || comparisons.empty()) return Verdict::kNoGoal;
-  return comparisons.front().verdict;
+  if (state != RowState::kMeasured) return Verdict::kNoGoal;
+  const auto has = [this](Verdict verdict) {
+    return std::ranges::any_of(comparisons, [=](const auto& one) { return one.verdict == verdict; });
+  };
+  for (const Verdict verdict : {Verdict::kFail, Verdict::kAmbiguous, Verdict::kPass}) {
+    if (has(verdict)) return verdict;
+  }
+  return Verdict::kNoGoal;
 }
 
 void evaluate(RowResult& row, uint64_t seed) {

@@ -39,7 +39,7 @@ struct RowResult {
   Percentiles times;  // of the subject's blocks, in ns a unit
   std::vector<ComparisonResult> comparisons;
 
-  // The first comparison's; a row without a reference has none.
+  // The worst of the comparisons that have a goal.
   [[nodiscard]] Verdict verdict() const;
 };
 
