@@ -73,37 +73,31 @@ constexpr auto kParkedRoundTrip = [](Launches auto& lane, uint64_t units) {
 };
 
 Row submit(Bench& bench, int arguments) {
-  LaneOptions options;
-  options.arguments = arguments;
-  options.most_units = kLaunches;
+  const LaneOptions options{arguments, kLaunches};
   Row row = scenario_row(bench, kSubmit, options);
   row.beside(ring_limit(Reader::kRuns, Until::kHanded));
   return row;
 }
 
 // All of it waits behind one operation, so that nobody but the submitter touches the queue.
-Row submit_held(Bench& bench, int arguments) {
-  LaneOptions options;
-  options.arguments = arguments;
-  options.most_units = kLaunches;
-  const auto held = [&bench](auto& lane, uint64_t units)
-    requires CallsXhal<std::remove_reference_t<decltype(lane)>>
-  {
+auto submit_behind_a_hold(Bench& bench) {
+  return [&bench](CallsXhal auto& lane, uint64_t units) {
     HeldStream hold(bench, lane.stream());
     const double each = nanoseconds_each(units, [&] { lane.launch(); });
     hold.let_go();
     lane.synchronize();
     return each;
   };
-  Row row = scenario_row(bench, held, options);
+}
+
+Row submit_held(Bench& bench, int arguments) {
+  Row row = scenario_row(bench, submit_behind_a_hold(bench), {arguments, kLaunches});
   row.beside(ring_limit(Reader::kIsHeld, Until::kHanded));
   return row;
 }
 
 Row throughput(Bench& bench, int arguments) {
-  LaneOptions options;
-  options.arguments = arguments;
-  options.most_units = kLaunches;
+  const LaneOptions options{arguments, kLaunches};
   Row row = scenario_row(bench, kSubmitAndRun, options);
   row.beside(ring_limit(Reader::kRuns, Until::kTaken));
   add_iree(row, bench, kLaunches);
@@ -153,20 +147,12 @@ Row loaded_round_trip(Bench& bench) {
 
 // ---- Arguments
 
-Row with_arguments(Bench& bench, int arguments) { return submit_held(bench, arguments); }
-
 constexpr int kManyArguments = 64;
 
 // By the argument: 64 of them less none, beside copying their words.
 Row each_argument(Bench& bench) {
   Row row;
-  const auto held = [&bench](HalLane& lane, uint64_t units) {
-    HeldStream hold(bench, lane.stream());
-    const double each = nanoseconds_each(units, [&] { lane.launch(); });
-    hold.let_go();
-    lane.synchronize();
-    return each;
-  };
+  const auto held = submit_behind_a_hold(bench);
   for (const int arguments : {kManyArguments, 1}) {
     const LaneOptions options{arguments, kLaunches};
     Side side = lane_side(make_lane<HalLane>(bench, options), held, options);
@@ -306,7 +292,7 @@ void add_launch_rows(Rows& rows) {
   for (const int arguments : {1, 8, 32, 64}) {
     rows.push_back({"launch.args", parameter("args", static_cast<uint64_t>(arguments)), "ns",
                     "the call with so many arguments, the stream held", "xhal / driver_table",
-                    [=](Bench& bench) { return with_arguments(bench, arguments); }});
+                    [=](Bench& bench) { return submit_held(bench, arguments); }});
   }
   rows.push_back({"launch.args", "slope", "ns", "each argument more: 64 less one",
                   "(t(64) - t(1)) / 63 / (memcpy(64 words) / 64)", each_argument});
