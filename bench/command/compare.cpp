@@ -24,8 +24,7 @@ constexpr int kNameWidth = 44;
 
 enum class Place { kBelow, kWithin, kAbove, kUnknown };
 
-Place place_of(const Interval& interval, double tolerance) {
-  const double bound = 1 + tolerance;
+Place place_of(const Interval& interval, double bound) {
   if (std::isnan(interval.low) || std::isnan(interval.high)) return Place::kUnknown;
   if (interval.low > bound) return Place::kAbove;
   if (interval.high < 1 / bound) return Place::kBelow;
@@ -78,12 +77,14 @@ int compare_checked(const CompareOptions& options) {
     stop(kExitUsage, fmt::format("{} and {} cannot be compared: {}", options.before, options.after, why));
   print(stdout, "A  {}\nB  {}\n", identity(before), identity(after));
   for (const std::string& line : other_circumstances(before, after)) print(stdout, "{}\n", one_line(line));
+  const Tolerance tolerance(options.tolerance_percent, options.drift, "",
+                            text_at(before.document["driver"], "name"));
   print(stdout, "{:<{}}  {:<20} {}\n", "row", kNameWidth, "reference", "B / A, 95 % interval");
   std::array<size_t, 4> counts{};
   for (const KeptRow& row : before.rows) {
     const KeptRow* const twin = after.find(row.name);
     if (twin == nullptr) continue;
-    for (const RowChange& change : changes_of(row, *twin, options.tolerance_percent / 100)) {
+    for (const RowChange& change : changes_of(row, *twin, tolerance)) {
       ++counts[static_cast<size_t>(change.change)];
       print(stdout, "{}\n", line_of(change));
     }
@@ -116,23 +117,28 @@ std::string_view name_of(Change change) {
 }
 
 RowChange change_of(const std::string& row, const KeptComparison& then, const KeptComparison& now,
-                    double tolerance) {
-  RowChange out{row, now.reference, now.better, {}, Change::kAmbiguous};
+                    const Tolerance& tolerance) {
+  RowChange out;
+  out.row = row;
+  out.reference = now.reference;
+  out.better = now.better;
+  out.bound = tolerance.bound(row, now.reference);
+  out.drifts = out.bound > 1 + tolerance.percent() / 100;
   out.quotient = interval_of_quotient(now.ratios, then.ratios, hash_text(row + now.reference));
-  if (then.better != now.better || out.quotient.samples < kLeastSamples || !has_quotient(then.ratios) ||
-      !has_quotient(now.ratios))
+  if (std::isinf(out.bound) || then.better != now.better || out.quotient.samples < kLeastSamples ||
+      !has_quotient(then.ratios) || !has_quotient(now.ratios))
     return out;
-  const Place place = place_of(out.quotient, tolerance);
+  const Place place = place_of(out.quotient, out.bound);
   if (place == Place::kWithin) out.change = Change::kSame;
   const bool is_outside = place == Place::kAbove || place == Place::kBelow;
-  if (!is_outside || place_of(interval_over_processes(now.ratios, then.ratios), tolerance) != place)
+  if (!is_outside || place_of(interval_over_processes(now.ratios, then.ratios), out.bound) != place)
     return out;
   const bool is_worse = (place == Place::kAbove) == (now.better == Better::kLess);
   out.change = is_worse ? Change::kSlower : Change::kFaster;
   return out;
 }
 
-std::vector<RowChange> changes_of(const KeptRow& then, const KeptRow& now, double tolerance) {
+std::vector<RowChange> changes_of(const KeptRow& then, const KeptRow& now, const Tolerance& tolerance) {
   std::vector<RowChange> out;
   for (const KeptComparison& comparison : then.comparisons) {
     if (const KeptComparison* twin = now.find(comparison.reference))
@@ -147,8 +153,10 @@ std::string line_of(const RowChange& change) {
       std::isnan(quotient.median)
           ? std::string("not counted")
           : fmt::format("{:.3f} [{:.3f}, {:.3f}]", quotient.median, quotient.low, quotient.high);
-  return fmt::format("{:<{}}  {:<20} {:<24} {}", one_line(change.row), kNameWidth, one_line(change.reference),
-                     figure, name_of(change.change));
+  const std::string drift =
+      change.drifts ? fmt::format("  (runs drift by {:.2f})", change.bound) : std::string();
+  return fmt::format("{:<{}}  {:<20} {:<24} {}{}", one_line(change.row), kNameWidth,
+                     one_line(change.reference), figure, name_of(change.change), drift);
 }
 
 int compare_runs(const CompareOptions& options) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/command/report_reader.hpp"
+#include "bench/command/tolerance.hpp"
 
 namespace xhal::bench {
 
@@ -18,16 +19,18 @@ struct RowChange {
   std::string row;
   std::string reference;
   Better better = Better::kLess;
-  Interval quotient;  // of the medians: now / then
+  Interval quotient;    // of the medians: now / then
+  double bound = 1;     // of the tolerance, drift included
+  bool drifts = false;  // by more than was asked for
   Change change = Change::kAmbiguous;
 };
 
 // SAME when the whole interval lies within the tolerance; FASTER and SLOWER when it lies outside on one side, and the interval over processes does too.
-// Bounds are 1 + tolerance and its inverse, so that two reports that change places change nothing but the word.
+// Bounds are a factor and its inverse, so that two reports that change places change nothing but the word.
 RowChange change_of(const std::string& row, const KeptComparison& then, const KeptComparison& now,
-                    double tolerance);
+                    const Tolerance& tolerance);
 // Of all references that both have.
-std::vector<RowChange> changes_of(const KeptRow& then, const KeptRow& now, double tolerance);
+std::vector<RowChange> changes_of(const KeptRow& then, const KeptRow& now, const Tolerance& tolerance);
 
 // "launch.submit/args=3  ring  1.02 [1.01, 1.04]  SAME"
 std::string line_of(const RowChange& change);
@@ -36,6 +39,7 @@ struct CompareOptions {
   std::string before;
   std::string after;
   double tolerance_percent = 5;
+  std::string drift;  // a file; "": the one that is installed
 };
 
 // Prints, and gives the exit code: 1 when something is slower.

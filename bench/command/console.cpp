@@ -47,13 +47,10 @@ void Console::head(const BenchReport& report) {
   print(out_, "{:<{}}  {:>9}  {}\n", "row", kNameWidth, "value", "ratio to a reference, 95 % interval, goal");
 }
 
-void Console::begin(const RowInfo& row, size_t done, size_t total) {
+void Console::progress(const RowInfo& row, double seconds_left) const {
   if (!terminal_) return;
-  const double passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  const double left = done == 0 ? 0 : passed / static_cast<double>(done) * static_cast<double>(total - done);
   clear_line();
-  print(stderr, "[{}/{}] {}{}", done + 1, total, row.name(),
-        done == 0 ? "" : fmt::format(", {:.0f} s left", left));
+  print(stderr, "{}, {:.0f} s left", row.name(), std::max(seconds_left, 0.0));
 }
 
 void Console::row(const RowResult& row) {

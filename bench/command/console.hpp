@@ -21,7 +21,7 @@ class Console {
  public:
   Console(std::FILE* out, const BenchOptions& options);
   void head(const BenchReport& report);
-  void begin(const RowInfo& row, size_t done, size_t total);  // progress in place, with the time left
+  void progress(const RowInfo& row, double seconds_left) const;  // in place
   void row(const RowResult& row);
   void summary(const BenchReport& report);
 
@@ -32,7 +32,6 @@ class Console {
   std::FILE* out_;
   bool color_;
   bool terminal_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace xhal::bench

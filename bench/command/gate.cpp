@@ -23,32 +23,28 @@ using namespace ending;
 
 // Away from the seeds of a run's own processes.
 constexpr uint64_t kSeedOfAgain = 1000;
-constexpr int kTurnsOfAgain = 2;
+constexpr unsigned kTurnsOfAgain = 2;
+constexpr double kLeastSeconds = 0.02;
 
 bool any_slower(const std::vector<RowChange>& changes) {
   return std::ranges::any_of(changes, [](const RowChange& one) { return one.change == Change::kSlower; });
 }
 
 // Worth another look: the middle of the interval lies on the worse side, however wide it is.
-bool looks_slower(const RowChange& one, double tolerance) {
+bool looks_slower(const RowChange& one) {
   const double worse = one.better == Better::kLess ? one.quotient.median : 1 / one.quotient.median;
-  return one.change == Change::kSlower || (one.change == Change::kAmbiguous && worse > 1 + tolerance);
+  return one.change == Change::kSlower || (one.change == Change::kAmbiguous && worse > one.bound);
 }
 
 class Gate {
  public:
   Gate(const GateOptions& options, const KeptReport& baseline, Measurement& measurement)
-      : options_(options),
-        baseline_(baseline),
-        measurement_(measurement),
-        fresh_(measurement.ground(), kSeedOfAgain) {
-    const auto rows = static_cast<double>(measurement.rows().size());
-    seconds_of_rounds_ = fresh_.rounds_of(options.run.seconds / rows);
-  }
+      : options_(options), baseline_(baseline), measurement_(measurement) {}
 
   // False when the user interrupts.
   bool judge_all() {
     auto& rows = measurement_.report().rows;
+    std::vector<RowPair> pairs;
     for (const KeptRow& then : baseline_.rows) {
       if (!then.measured() || !wanted(then.name)) continue;
       const auto now =
@@ -56,11 +52,19 @@ class Gate {
       if (now == rows.end()) {
         lost(then.name, "this program does not have the row any more");
       } else {
-        judge(then, *now);
+        pairs.push_back({&then, &*now});
       }
-      if (fresh_.interrupted()) return false;
     }
-    return true;
+    const BenchOptions& run = options_.run;
+    RowRunner fresh(measurement_.ground(), kSeedOfAgain);
+    fresh.plant(run.planted);
+    const Tolerance tolerance(options_.tolerance_percent, options_.drift, run.share_directory,
+                              measurement_.ground().driver);
+    const double rows_and_processes = static_cast<double>(measurement_.rows().size()) * run.restarts;
+    const std::vector<Judgement> judgements = judge_rows(
+        pairs, tolerance, fresh, run.restarts, std::max(run.seconds / rows_and_processes / 2, kLeastSeconds));
+    for (size_t i = 0; i < judgements.size(); ++i) tell_of(pairs[i], judgements[i]);
+    return !fresh.interrupted();
   }
 
   // The exit code.
@@ -86,17 +90,12 @@ class Gate {
     print(stdout, "LOST  {}: {}\n", one_line(name), one_line(why));
   }
 
-  void judge(const KeptRow& then, RowResult& now) {
-    Judgement judgement;
-    if (now.state == RowState::kMeasured) {
-      judgement = judge_row(then, now, options_.tolerance_percent / 100,
-                            [&](RowResult& row) { return measure_again(row, fresh_, seconds_of_rounds_); });
-      if (fresh_.interrupted()) return;
-    }
+  void tell_of(const RowPair& pair, const Judgement& judgement) {
+    const RowResult& now = *pair.now;
     if (now.state != RowState::kMeasured)
-      return lost(then.name, fmt::format("{}: {}", name_of(now.state), now.why));
-    if (judgement.changes.empty() && !then.comparisons.empty())
-      return lost(then.name, "it has none of the baseline's references");
+      return lost(pair.then->name, fmt::format("{}: {}", name_of(now.state), now.why));
+    if (judgement.changes.empty() && !pair.then->comparisons.empty())
+      return lost(pair.then->name, "it has none of the baseline's references");
     ++judged_;
     slower_ += judgement.is_slower ? 1 : 0;
     bool is_ambiguous = false;
@@ -110,8 +109,6 @@ class Gate {
   const GateOptions& options_;
   const KeptReport& baseline_;
   Measurement& measurement_;
-  RowRunner fresh_;
-  double seconds_of_rounds_ = 0;
   size_t judged_ = 0;
   size_t slower_ = 0;
   size_t lost_ = 0;
@@ -140,23 +137,27 @@ int gate_checked(const GateOptions& options) {
 
 }  // namespace
 
-Judgement judge_row(const KeptRow& then, RowResult& now, double tolerance,
-                    const std::function<bool(RowResult&)>& again) {
-  Judgement out;
-  out.changes = changes_of(then, kept_row(now), tolerance);
-  const bool look_again =
-      std::ranges::any_of(out.changes, [&](const RowChange& one) { return looks_slower(one, tolerance); });
-  if (!look_again || !again(now)) return out;
-  out.changes = changes_of(then, kept_row(now), tolerance);
-  out.is_slower = any_slower(out.changes);
-  return out;
-}
-
-bool measure_again(RowResult& row, RowRunner& fresh, double seconds_of_rounds) {
-  for (int turn = 0; turn < kTurnsOfAgain; ++turn) {
-    if (!fresh.add_turn(row, seconds_of_rounds)) return false;
+std::vector<Judgement> judge_rows(const std::vector<RowPair>& pairs, const Tolerance& tolerance,
+                                  RowRunner& fresh, unsigned restarts, double seconds_of_rounds) {
+  std::vector<Judgement> out(pairs.size());
+  const auto look = [&](size_t i) {
+    if (pairs[i].now->state == RowState::kMeasured)
+      out[i].changes = changes_of(*pairs[i].then, kept_row(*pairs[i].now), tolerance);
+  };
+  std::vector<size_t> suspects;
+  std::vector<RowResult*> rows;
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    look(i);
+    if (!std::ranges::any_of(out[i].changes, looks_slower)) continue;
+    suspects.push_back(i);
+    rows.push_back(pairs[i].now);
   }
-  return true;
+  if (!fresh.add_passes(rows, kTurnsOfAgain * restarts, seconds_of_rounds)) return {};
+  for (const size_t i : suspects) {
+    look(i);
+    out[i].is_slower = pairs[i].now->state == RowState::kMeasured && any_slower(out[i].changes);
+  }
+  return out;
 }
 
 int run_gate(const GateOptions& options) {

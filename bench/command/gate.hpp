@@ -2,7 +2,6 @@
 // A run held against a baseline: fails for what is slower beyond doubt, and for nothing else.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,13 @@ struct GateOptions {
   BenchOptions run;  // `output`: a file for the new report, as JSON
   std::string baseline;
   double tolerance_percent = 3;
+  std::string drift;  // a file; "": the one that is installed
+};
+
+// A row of the baseline and what was measured of it now.
+struct RowPair {
+  const KeptRow* then = nullptr;
+  RowResult* now = nullptr;
 };
 
 // What the gate says of a row that was measured both times.
@@ -24,11 +30,10 @@ struct Judgement {
   bool is_slower = false;          // to any reference
 };
 
-// A row that looks slower is measured again, by `again`, which adds to it and says whether that went well; then all samples together decide.
-Judgement judge_row(const KeptRow& then, RowResult& now, double tolerance,
-                    const std::function<bool(RowResult&)>& again);
-// Two turns of a row more, each by processes that have not measured it.
-bool measure_again(RowResult& row, RowRunner& fresh, double seconds_of_rounds);
+// Rows that look slower are measured in twice as many processes again, which `fresh` has; then all samples together decide. In the order of the pairs;
+// a row that is measured no more afterwards says so itself. Nothing when the user has interrupted.
+std::vector<Judgement> judge_rows(const std::vector<RowPair>& pairs, const Tolerance& tolerance,
+                                  RowRunner& fresh, unsigned restarts, double seconds_of_rounds);
 
 // Prints, and gives the exit code: 1 for a row that is slower, has vanished, or is measured no more.
 int run_gate(const GateOptions& options);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "bench/command/machine.hpp"
 #include "report/sha256.h"
@@ -31,24 +32,92 @@ std::string goals_file(const BenchOptions& options) {
   return options.goals.empty() ? options.share_directory + "/bench/goals.toml" : options.goals;
 }
 
-Goals goals_of(const BenchOptions& options) {
+RowTable goals_of(const BenchOptions& options) {
   try {
-    return Goals(goals_file(options));
-  } catch (const GoalsError& error) {
+    return {goals_file(options), kGoals};
+  } catch (const RowTableError& error) {
     stop(kExitUsage, error.what());
   }
 }
 
-// Google Benchmark has the rows and their order, and calls us for each and for what is to be told of it.
-class Reporter : public benchmark::BenchmarkReporter {
+// What sets rows up takes time as well.
+constexpr double kMeasuring = 0.5;
+constexpr double kLeastSeconds = 0.01;
+// Of the time that is left, what the rows get that every run measures; the rest is for those that stay ambiguous.
+constexpr double kFirstPart = 0.65;
+
+bool is_ambiguous(const RowResult& row) {
+  return std::ranges::any_of(row.comparisons,
+                             [](const auto& one) { return one.verdict == Verdict::kAmbiguous; });
+}
+
+// All rows in so many processes, and those that stay ambiguous in as many again, a few times. Google Benchmark has the rows and their order, and calls
+// us for each of a pass; it tells nothing itself, since no pass is the whole of a row.
+class Passes : public benchmark::BenchmarkReporter {
  public:
-  Reporter(Console& console, BenchReport& report) : console_(console), report_(report) {}
+  Passes(const Ground& ground, Console& console, std::vector<RowResult>& rows)
+      : ground_(ground), console_(console), rows_(rows), runner_(ground) {
+    runner_.plant(ground.options.planted);
+    for (RowResult& row : rows_) {
+      benchmark::RegisterBenchmark(row.info->name().c_str(),
+                                   [this, &row](benchmark::State& state) { sample(row, state); })
+          ->Iterations(1)
+          ->UseManualTime();
+    }
+  }
+  ~Passes() override { benchmark::ClearRegisteredBenchmarks(); }
+  Passes(const Passes&) = delete;
+  Passes& operator=(const Passes&) = delete;
+
   bool ReportContext(const Context&) override { return true; }
-  void ReportRuns(const std::vector<Run>&) override { console_.row(report_.rows.back()); }
+  void ReportRuns(const std::vector<Run>&) override {}
+
+  // False when the user interrupts.
+  bool run() {
+    const unsigned turns = ground_.options.in_process ? 1 : ground_.options.turns;
+    for (unsigned turn = 0; turn < turns && !runner_.interrupted(); ++turn) {
+      wanted_ = [turn](const RowResult& row) { return is_alive(row) && (turn == 0 || is_ambiguous(row)); };
+      const bool is_last = turn + 1 == turns;
+      take_turn(seconds_left() * (is_last ? 1 : kFirstPart));
+    }
+    return !runner_.interrupted();
+  }
+  [[nodiscard]] double seconds() const { return seconds_since(begin_); }
 
  private:
+  [[nodiscard]] double seconds_left() const { return ground_.options.seconds - seconds(); }
+
+  void take_turn(double seconds) {
+    const unsigned passes = ground_.options.in_process ? 1 : ground_.options.restarts;
+    const auto rows = static_cast<size_t>(std::ranges::count_if(rows_, wanted_));
+    samples_left_ = rows * passes;
+    turn_ends_ = this->seconds() + seconds;
+    for (unsigned pass = 0; pass < passes && rows > 0 && !runner_.interrupted(); ++pass) {
+      benchmark::RunSpecifiedBenchmarks(this, ".");
+      runner_.end_pass();
+    }
+    for (RowResult& row : rows_) evaluate(row, ground_.seed);
+  }
+
+  void sample(RowResult& row, benchmark::State& state) {
+    if (runner_.interrupted() || !wanted_(row)) return state.SkipWithError("not in this pass");
+    console_.progress(*row.info, seconds_left());
+    const double share = (turn_ends_ - seconds()) / static_cast<double>(std::max<size_t>(samples_left_, 1));
+    for (auto _ : state) {
+      runner_.add_sample(row, std::max(share * kMeasuring, kLeastSeconds));
+      state.SetIterationTime(share);
+    }
+    if (samples_left_ > 0) --samples_left_;
+  }
+
+  const Ground& ground_;
   Console& console_;
-  BenchReport& report_;
+  std::vector<RowResult>& rows_;
+  RowRunner runner_;
+  std::function<bool(const RowResult&)> wanted_;
+  SteadyClock::time_point begin_ = SteadyClock::now();
+  double turn_ends_ = 0;
+  size_t samples_left_ = 0;
 };
 
 }  // namespace
@@ -99,30 +168,15 @@ Measurement::Measurement(BenchOptions options) {
 void Measurement::measure_all(Console& console) {
   report_.machine = {{"before", machine_state()}};
   console.head(report_);
-  const auto begin = SteadyClock::now();
-  RowRunner runner(ground_);
-  runner.plant(ground_.options.planted);
-  for (const RowInfo* info : rows_) {
-    benchmark::RegisterBenchmark(info->name().c_str(),
-                                 [&, info](benchmark::State& state) {
-                                   console.begin(*info, report_.rows.size(), rows_.size());
-                                   const double left = ground_.options.seconds - seconds_since(begin);
-                                   const double share =
-                                       left / static_cast<double>(rows_.size() - report_.rows.size());
-                                   for (auto _ : state) {
-                                     report_.rows.push_back(runner.measure_row(*info, share));
-                                     const double value = report_.rows.back().value.median;
-                                     state.SetIterationTime(value > 0 ? value * 1e-9 : 0);
-                                   }
-                                 })
-        ->Iterations(1)
-        ->UseManualTime();
+  report_.rows.resize(rows_.size());
+  for (size_t i = 0; i < rows_.size(); ++i) report_.rows[i].info = rows_[i];
+  {
+    Passes passes(ground_, console, report_.rows);
+    report_.interrupted = !passes.run();
+    report_.seconds = passes.seconds();
   }
-  Reporter reporter(console, report_);
-  benchmark::RunSpecifiedBenchmarks(&reporter, ".");
-  report_.interrupted = runner.interrupted();
-  report_.seconds = seconds_since(begin);
   report_.machine["after"] = machine_state();
+  for (const RowResult& row : report_.rows) console.row(row);
 }
 
 }  // namespace xhal::bench

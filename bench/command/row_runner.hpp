@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/command/bench_run.hpp"
-#include "bench/command/goals.hpp"
+#include "bench/command/row_table.hpp"
 #include "bench/command/row_task.hpp"
 #include "bench/runner/bench.hpp"
 #include "run/task_process.h"
@@ -18,7 +18,7 @@ namespace xhal::bench {
 // Who is measured and how: the same for all runners of a command.
 struct Ground {
   BenchOptions options;  // complete
-  Goals goals;
+  RowTable goals;
   conformance::RunSettings settings;
   std::string driver;
   uint64_t seed = 0;
@@ -28,7 +28,7 @@ struct Ground {
 // The folder of the benchmarks' own kernels.
 std::string bench_kernels(const BenchOptions& options);
 
-// Its workers live as long as it does and take row after row; another runner has other processes.
+// Each process measures row after row; another runner has other processes.
 class RowRunner {
  public:
   // `first_seed` is added to the ground's, so that no two runners of a command take their turns in the same order.
@@ -36,30 +36,32 @@ class RowRunner {
       : ground_(ground), first_seed_(first_seed) {}
 
   void plant(double part) { planted_ = part; }
-  // The row in as many processes as the options say, and in more when it is ambiguous. `seconds`: of one turn of a row, with all that belongs to it.
-  RowResult measure_row(const RowInfo& info, double seconds);
-  // One turn more: each restart with so many seconds of rounds. False when the row has ended otherwise than measured, or the user has interrupted.
-  bool add_turn(RowResult& row, double seconds_of_rounds);
 
-  // Of the seconds that a turn of a row may take, those in which each process makes rounds.
-  [[nodiscard]] double rounds_of(double seconds) const;
+  // Every row in `count` more processes. One process measures all rows before the next begins: samples of a row lie apart in time then, and what
+  // drifts within minutes shows as a difference between its processes. Rows that end otherwise than measured are left alone from then on. False when
+  // the user has interrupted.
+  bool add_passes(const std::vector<RowResult*>& rows, unsigned count, double seconds_of_rounds);
+  // The same, step by step: a row once more in the process of the pass that is under way, and that process's end.
+  void add_sample(RowResult& row, double seconds_of_rounds);
+  void end_pass();
+
   [[nodiscard]] bool interrupted() const { return interrupted_; }
 
  private:
-  [[nodiscard]] unsigned restarts() const {
-    return ground_.options.in_process ? 1 : ground_.options.restarts;
-  }
-  bool add_restart(RowResult& row, unsigned process, double seconds);
-  RowAnswer ask(unsigned process, const RowRequest& request);
+  RowAnswer ask(const RowRequest& request);
   [[nodiscard]] ComparisonResult result_of(const RowInfo& info, const Comparison& comparison) const;
 
   const Ground& ground_;
   const uint64_t first_seed_;
   double planted_ = 0;
-  std::vector<std::unique_ptr<conformance::TaskProcess>> workers_;
+  unsigned pass_ = 0;
+  std::unique_ptr<conformance::TaskProcess> worker_;
   std::unique_ptr<conformance::Session> session_;
   std::unique_ptr<Bench> bench_;
   bool interrupted_ = false;
 };
+
+// What can be measured further.
+[[nodiscard]] bool is_alive(const RowResult& row);
 
 }  // namespace xhal::bench

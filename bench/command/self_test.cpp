@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "bench/command/gate.hpp"
@@ -73,7 +74,11 @@ struct Trial {
 class SelfTest {
  public:
   SelfTest(const SelfTestOptions& options, Measurement& measurement)
-      : options_(options), measurement_(measurement), shard_(chosen_shard(options.shard)) {
+      : options_(options),
+        measurement_(measurement),
+        tolerance_(options.tolerance_percent, options.drift, options.run.share_directory,
+                   measurement.ground().driver),
+        shard_(chosen_shard(options.shard)) {
     for (const RowInfo* info : measurement.rows()) {
       if (shard_ && shard_of(info->name(), shard_->count) != shard_->index) continue;
       tallies_.emplace_back().info = info;
@@ -86,13 +91,9 @@ class SelfTest {
                                               std::chrono::duration<double>(options_.run.seconds));
     for (unsigned number = 0; number < options_.trials && !interrupted_; ++number) {
       Trial trial(measurement_.ground(), number, options_.run.planted);
-      for (Tally& tally : tallies_) {
-        if (tally.is_over()) continue;
-        if (number > 0 && SteadyClock::now() >= end) return;
-        try_row(trial, tally, number % 2 == 1);
-        interrupted_ = trial.interrupted();
-        if (interrupted_) return;
-      }
+      if (number > 0 && SteadyClock::now() >= end) break;
+      try_rows(trial, number % 2 == 1);
+      interrupted_ = trial.interrupted();
       if (options_.run.terminal) print(stderr, "\r\x1b[K{} of {} trials", number + 1, options_.trials);
     }
     if (options_.run.terminal) print(stderr, "\r\x1b[K");
@@ -103,46 +104,57 @@ class SelfTest {
   [[nodiscard]] json to_json() const;
 
  private:
-  // What is planted is measured first in every other trial, so that what drifts meets both alike.
-  void try_row(Trial& trial, Tally& tally, bool slower_first) {
-    RowResult before = blank(tally);
-    RowResult unchanged = blank(tally);
-    RowResult slower = blank(tally);
-    RowResult* const order[] = {&before, slower_first ? &slower : &unchanged,
-                                slower_first ? &unchanged : &slower};
-    for (RowResult* row : order) {
-      RowRunner& runner = row == &before ? trial.before : row == &slower ? trial.slower : trial.unchanged;
-      if (!runner.add_turn(*row, options_.row_seconds)) return gave_up(tally, *row);
+  // What one arm of a trial measures of the rows that are still tried.
+  std::vector<RowResult> measured(RowRunner& runner) const {
+    std::vector<RowResult> out;
+    std::vector<RowResult*> rows;
+    for (const Tally& tally : tallies_) out.emplace_back().info = tally.info;
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (!tallies_[i].is_over()) rows.push_back(&out[i]);
     }
-    const bool alarm = is_slower(before, unchanged, trial.unchanged_again);
-    const bool caught = is_slower(before, slower, trial.slower_again);
-    if (unchanged.state != RowState::kMeasured) return gave_up(tally, unchanged);
-    if (slower.state != RowState::kMeasured) return gave_up(tally, slower);
-    tally.state = RowState::kMeasured;
-    ++tally.trials;
-    tally.false_alarms += alarm ? 1 : 0;
-    tally.catches += caught ? 1 : 0;
-  }
-
-  [[nodiscard]] bool is_slower(const RowResult& then, RowResult& now, RowRunner& again) const {
-    return judge_row(kept_row(then), now, options_.tolerance_percent / 100,
-                     [&](RowResult& row) { return measure_again(row, again, options_.row_seconds); })
-        .is_slower;
-  }
-
-  static RowResult blank(const Tally& tally) {
-    RowResult out;
-    out.info = tally.info;
+    runner.add_passes(rows, options_.run.restarts, options_.row_seconds);
     return out;
   }
-  static void gave_up(Tally& tally, const RowResult& row) {
-    if (row.state == RowState::kSkipped) return;  // interrupted
-    tally.state = row.state;
-    tally.why = row.why;
+
+  // Whether each row is told to be slower than before.
+  std::vector<Judgement> judged(const std::vector<KeptRow>& before, std::vector<RowResult>& now,
+                                RowRunner& again) const {
+    std::vector<RowPair> pairs;
+    for (size_t i = 0; i < now.size(); ++i) pairs.push_back({&before[i], &now[i]});
+    return judge_rows(pairs, tolerance_, again, options_.run.restarts, options_.row_seconds);
+  }
+
+  // What is planted is measured first in every other trial, so that what drifts meets both alike.
+  void try_rows(Trial& trial, bool slower_first) {
+    std::vector<KeptRow> before;
+    const std::vector<RowResult> first = measured(trial.before);
+    for (const RowResult& row : first) before.push_back(kept_row(row));
+    std::vector<RowResult> unchanged;
+    std::vector<RowResult> slower;
+    for (const bool is_slower : {slower_first, !slower_first})
+      (is_slower ? slower : unchanged) = measured(is_slower ? trial.slower : trial.unchanged);
+    if (trial.interrupted()) return;
+    const std::vector<Judgement> alarms = judged(before, unchanged, trial.unchanged_again);
+    const std::vector<Judgement> catches = judged(before, slower, trial.slower_again);
+    if (trial.interrupted()) return;
+    for (size_t i = 0; i < tallies_.size(); ++i) {
+      Tally& tally = tallies_[i];
+      if (tally.is_over()) continue;
+      for (const RowResult* row : {&first[i], &std::as_const(unchanged[i]), &std::as_const(slower[i])}) {
+        if (tally.is_over()) break;
+        tally.state = row->state;
+        tally.why = row->why;
+      }
+      if (tally.is_over()) continue;
+      ++tally.trials;
+      tally.false_alarms += alarms[i].is_slower ? 1 : 0;
+      tally.catches += catches[i].is_slower ? 1 : 0;
+    }
   }
 
   const SelfTestOptions& options_;
   Measurement& measurement_;
+  Tolerance tolerance_;
   std::optional<Shard> shard_;
   std::vector<Tally> tallies_;
   bool interrupted_ = false;

@@ -12,11 +12,12 @@ inline constexpr const char* kSelfTestSchema = "xhal-bench-self-test/1";
 
 struct SelfTestOptions {
   BenchOptions
-      run;  // `planted`: of the slower one; `seconds`: no row begins a trial behind them; `output`: a file for the result, as JSON
+      run;  // `planted`: of the slower one; `seconds`: no trial begins behind them; `output`: a file for the result, as JSON
   std::string shard;
   unsigned trials = 20;  // of each row
   double row_seconds = 0.1;
   double tolerance_percent = 3;
+  std::string drift;  // a file; "": the one that is installed
   double wished_catches = 0.9;
 };
 

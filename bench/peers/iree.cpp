@@ -81,8 +81,8 @@ std::optional<Side> iree_side(const Bench& bench, const std::string& device, uin
                                     "--benchmark_min_time=0.02s",
                                     "--benchmark_format=json"};
   return Side{"iree_" + device,
-              [words = std::move(words)](uint64_t) { return nanoseconds_in(output_of(words)); }, batch,
-              batch};
+              [words = std::move(words)](uint64_t) { return nanoseconds_in(output_of(words)); }, batch, batch,
+              true};
 }
 
 void add_iree(Row& row, const Bench& bench, uint64_t batch) {

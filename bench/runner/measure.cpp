@@ -39,6 +39,13 @@ void wait_ns(double ns) {
   }
 }
 
+void run_for(const Side& side, uint64_t units, double ns) {
+  const Clock::time_point start = Clock::now();
+  do {
+    side.block(units);
+  } while (since(start) < ns);
+}
+
 // Burns as long as a part of what was just measured: what a subject that got slower would take.
 double slower(double each, uint64_t units, double part) {
   if (part <= 0 || std::isnan(each)) return each;
@@ -73,9 +80,12 @@ Samples measure(const Row& row, const Plan& plan) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::vector<double> first(sides);
   std::vector<double> second(sides);
+  const bool beside_processes = std::ranges::any_of(row.sides, &Side::is_process);
   const auto turn = [&](size_t i) {
     wait_ns(plan.settle_ns);
-    const double each = row.sides[i].block(out.units[i]);
+    const Side& side = row.sides[i];
+    if (beside_processes && !side.is_process) run_for(side, out.units[i], plan.spread_ns);
+    const double each = side.block(out.units[i]);
     return i == 0 ? slower(each, out.units[i], plan.planted) : each;
   };
   const Clock::time_point start = Clock::now();

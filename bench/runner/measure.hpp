@@ -16,6 +16,8 @@ struct Plan {
   // Left idle before each turn: whoever ran for the side before, and still looks whether there is more, falls asleep meanwhile instead of taking a
   // processor from the next one.
   double settle_ns = 50'000;
+  // Beside a side that is a process, every other one runs for so long before its turn: until the system has spread its threads again.
+  double spread_ns = 20'000'000;
   uint64_t least_rounds = 6;  // also when they take longer
   uint64_t most_rounds = 2000;
   uint64_t seed = 0;   // of the order of turns

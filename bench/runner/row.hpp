@@ -38,6 +38,7 @@ struct Side {
   std::function<double(uint64_t units)> block;
   uint64_t least_units = 1;
   uint64_t most_units = 1000;
+  bool is_process = false;  // of its own: it pushes our threads together on whatever processor it leaves them
 };
 
 // What a row makes of one round: the nanoseconds of its sides, in their order.

@@ -188,6 +188,85 @@ TEST_F(Reports, ProcessesThatDoNotAgreeAreAmbiguous) {
   EXPECT_EQ(compared(with_ratios(1), single).code, 0);
 }
 
+// What is known of a build's own runs is in the file of drift.
+TEST_F(Reports, WhatRunsOfOneBuildDifferByIsNoChange) {
+  const auto drift = [&](const std::string& entry) {
+    const std::string path = folder_.file("drift.toml");
+    std::ofstream(path) << "[[drift]]\nrow = \"call.*\"\nreference = \"driver_table\"\n" << entry;
+    return Words{"--drift", path};
+  };
+  const json then = with_ratios(1);
+  const json now = with_ratios(1.2);
+  EXPECT_TRUE(compared(then, now, drift("factor = 1.1")).out.ends_with("\nSLOWER\n"));
+  const Ended same = compared(then, now, drift("factor = 1.3") + Words{"--tolerance", "1"});
+  EXPECT_TRUE(
+      std::regex_search(same.out, std::regex("call.noop +driver_table +1.2.* SAME  .runs drift by 1.30.\n")))
+      << same.out;
+  EXPECT_TRUE(
+      std::regex_search(compared(then, now, drift("factor = inf")).out,
+                        std::regex("call.noop +driver_table +1.2.* AMBIGUOUS  .runs drift by inf.\n")));
+  EXPECT_EQ(compared(then, now, drift("factor = 1.3\ndriver = \"cuda\"")).code, 1);
+  const std::string good = file("a.json", then);
+  expect_mistake(Words{"compare", good, good} + drift("factor = 1"),
+                 "wants row, reference and a factor above 1");
+  expect_mistake({"compare", good, good, "--drift", "/nowhere/drift.toml"}, "/nowhere/drift.toml");
+}
+
+TEST_F(Reports, DriftIsWrittenOfSeveralRuns) {
+  json signless = with_ratios(1);
+  for (json& series : signless["rows"][1]["restarts"][0]["ratios"]) series = json::array_t(20, -1.0);
+  for (json& series : signless["rows"][1]["restarts"][1]["ratios"]) series = json::array_t(20, -1.0);
+  const std::string one = file("a.json", with_ratios(1));
+  const std::string other = file("b.json", with_ratios(1.21));
+  const std::string drift = folder_.file("drift.toml");
+  EXPECT_EQ(run_bench({"drift", one, other, file("c.json", signless), "--output", drift}).code, 0);
+  const std::string text = read_text(drift);
+  // 1.21 to the power of 1.5, upwards.
+  EXPECT_NE(text.find("row = \"call.noop\"\nreference = \"driver_table\"\nfactor = 1.34\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("factor = inf\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("row = \"call.stream_query\""), std::string::npos) << text;
+  // It is what the other commands read.
+  EXPECT_EQ(run_bench({"compare", one, other, "--drift", drift}).code, 0);
+  expect_mistake({"drift", one}, "reports");
+  json later = with_ratios(1);
+  later["suite"]["commit"] = "0123456789abcdef0123456789abcdef01234567";
+  expect_mistake({"drift", one, file("d.json", later)}, "are of different builds: commit");
+  later["driver"]["name"] = "cuda";
+  expect_mistake({"drift", one, file("d.json", later)}, "different drivers, sim and cuda");
+}
+
+TEST_F(Reports, BecomeATableOfAPage) {
+  json bad = with_ratios(1);
+  json& first = bad["rows"][0]["comparisons"][0];
+  first["verdict"] = "FAIL";
+  first["known_miss"] = "because | of it";
+  const std::string report = file("a.json", bad);
+  const std::string page = folder_.file("page.md");
+  const std::string before = "# Page\n\n<!-- begin figures -->\n";
+  const std::string after = "<!-- end figures -->\nrest\n";
+  std::ofstream(page) << before << "what stood there\n" << after;
+  const Ended printed = run_bench({"table", report});
+  EXPECT_EQ(printed.code, 0) << printed.err;
+  EXPECT_NE(printed.out.find("| `call.noop` | "), std::string::npos) << printed.out;
+  EXPECT_NE(printed.out.find("\n- `call.noop` beside driver_table: because / of it\n"), std::string::npos)
+      << printed.out;
+  // What has no goal is not in it unless it is asked for.
+  EXPECT_EQ(printed.out.find("indirect_call"), std::string::npos) << printed.out;
+  EXPECT_NE(run_bench({"table", report, "--reference", "indirect*"}).out.find("| indirect_call |"),
+            std::string::npos);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(run_bench({"table", report, "--into", page, "--block", "figures"}).code, 0);
+    EXPECT_EQ(read_text(page), before + printed.out + after);
+  }
+  expect_mistake({"table", report, "--into", page, "--block", "other"}, "has no part between");
+  expect_mistake({"table", report, "--into", page}, "--block");
+  expect_mistake({"table", report, "--into", "/nowhere/page", "--block", "x"}, "no file that can be read");
+  expect_mistake({"table", report, "--reference", "nothing"}, "no row has such a reference", 3);
+  EXPECT_EQ(read_text(page), before + printed.out + after);
+}
+
 TEST_F(Reports, OfOthersAreNotCompared) {
   json other = report();
   other["driver"]["name"] = "cuda";
@@ -256,7 +335,7 @@ TEST_F(Gates, FailWhatIsSlowerBeyondDoubtAndMeasureItAgain) {
   const std::string kept = folder_.file("now.json");
   const Ended ended = gated(baseline(0.1), {"--output", kept});
   EXPECT_EQ(ended.code, 1) << ended.out << ended.err;
-  EXPECT_TRUE(std::regex_search(ended.out, std::regex("call.noop +driver_table .* SLOWER\n"))) << ended.out;
+  EXPECT_TRUE(std::regex_search(ended.out, std::regex("call.noop +driver_table .* SLOWER"))) << ended.out;
   EXPECT_TRUE(ended.out.ends_with("gate: FAIL\n")) << ended.out;
   EXPECT_GE(json::parse(read_text(kept))["rows"][0]["restarts"].size(), 9U);
 }

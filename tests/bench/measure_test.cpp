@@ -159,5 +159,27 @@ TEST(Measure, AllocatesNothingBetweenTheFirstTurnAndTheLast) {
   EXPECT_EQ(allocations.load(), 0u);
 }
 
+// Such a side leaves our threads where the system put them: the others run until they are spread again, uncounted.
+TEST(Measure, RunsBesideAProcessBeforeItMeasures) {
+  const auto blocks_beside = [](bool is_process) {
+    Row row;
+    int blocks = 0;
+    row.sides.push_back({"one",
+                         [&blocks](uint64_t) {
+                           ++blocks;
+                           return 1.0;
+                         },
+                         1, 1});
+    row.beside({"other", [](uint64_t) { return 2.0; }, 1, 1, is_process});
+    Plan plan = rounds(3);
+    plan.spread_ns = 1;
+    const Samples samples = measure(row, plan);
+    EXPECT_EQ(samples.ns[0], std::vector<double>(3, 1.0));
+    return blocks;
+  };
+  // Two turns in each of three rounds.
+  EXPECT_GE(blocks_beside(true), blocks_beside(false) + 6);
+}
+
 }  // namespace
 }  // namespace xhal::bench

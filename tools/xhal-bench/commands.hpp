@@ -21,15 +21,19 @@ struct Command {
 
 Command compare_command(CLI::App& program);
 Command describe_command(CLI::App& program);
+Command drift_command(CLI::App& program);
 Command gate_command(CLI::App& program);
 Command limits_command(CLI::App& program);
 Command self_test_command(CLI::App& program);
+Command table_command(CLI::App& program);
 
 // Prints the text as the user's mistake; its exit code.
 int usage(const std::string& text);
 
 // What every command that measures is told: target, rows, time, seed, goals.
 void add_measuring_options(CLI::App& app, bench::BenchOptions& options);
+// What every command that holds one run against another is told.
+void add_drift_option(CLI::App& app, std::string& drift);
 // Looks at the standard streams and finds the driver; the exit code.
 int prepare(bench::BenchOptions& options);
 

@@ -21,6 +21,7 @@ Command compare_command(CLI::App& program) {
   app->add_option("--tolerance", options->tolerance_percent, "what counts as the same, in per cent")
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
+  add_drift_option(*app, options->drift);
   return {app, [options] { return bench::compare_runs(*options); }};
 }
 

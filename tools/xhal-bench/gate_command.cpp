@@ -25,6 +25,7 @@ Command gate_command(CLI::App& program) {
   app->add_option("--tolerance", options->tolerance_percent, "what may be lost, in per cent")
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
+  add_drift_option(*app, options->drift);
   add_measuring_options(*app, options->run);
   app->add_option("--output", options->run.output, "file for the JSON report of this run")
       ->check(tools::not_empty());

@@ -59,8 +59,9 @@ int bench(int argc, char** argv) {
       ->check(CLI::ExistingDirectory);
   app.add_flag("--in-process", options.in_process,
                "measure once in this process, for a debugger or a profiler");
-  const Command commands[] = {compare_command(app), describe_command(app), gate_command(app),
-                              limits_command(app), self_test_command(app)};
+  const Command commands[] = {compare_command(app), describe_command(app), drift_command(app),
+                              gate_command(app),    limits_command(app),   self_test_command(app),
+                              table_command(app)};
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);

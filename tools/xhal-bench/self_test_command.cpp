@@ -32,6 +32,7 @@ Command self_test_command(CLI::App& program) {
   app->add_option("--tolerance", options->tolerance_percent, "the gate's, in per cent")
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
+  add_drift_option(*app, options->drift);
   app->add_option("--wish", options->wished_catches,
                   "a row that catches less than this share is listed as not gating")
       ->check(CLI::Range(0.0, 1.0))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/command/goals.hpp"
+#include "bench/command/row_table.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -14,14 +14,14 @@ namespace {
 class GoalsFile : public testing::Test {
  protected:
   ~GoalsFile() override { std::remove(path_.c_str()); }
-  Goals goals(const std::string& text) {
+  RowTable goals(const std::string& text) {
     std::ofstream(path_) << text;
-    return Goals(path_);
+    return {path_, kGoals};
   }
   std::string refusal(const std::string& text) {
     try {
       goals(text);
-    } catch (const GoalsError& error) {
+    } catch (const RowTableError& error) {
       return error.what();
     }
     return "";
@@ -32,7 +32,7 @@ class GoalsFile : public testing::Test {
 };
 
 TEST_F(GoalsFile, NamesTheLastEntryThatMatchesAndOneOfTheDriverBeforeAll) {
-  const Goals all = goals(R"(
+  const RowTable all = goals(R"(
     [[goal]]
     driver = "sim"
     row = "launch.*"
@@ -49,9 +49,9 @@ TEST_F(GoalsFile, NamesTheLastEntryThatMatchesAndOneOfTheDriverBeforeAll) {
     limit = 4.0
   )");
   ASSERT_NE(all.find("launch.submit", "ring", "sim"), nullptr);
-  EXPECT_EQ(all.find("launch.submit", "ring", "sim")->limit, 2.0);
-  EXPECT_EQ(all.find("launch.submit", "ring", "sim")->miss, "two cache lines");
-  EXPECT_EQ(all.find("launch.submit", "ring", "other")->limit, 4.0);
+  EXPECT_EQ(all.find("launch.submit", "ring", "sim")->number, 2.0);
+  EXPECT_EQ(all.find("launch.submit", "ring", "sim")->reason, "two cache lines");
+  EXPECT_EQ(all.find("launch.submit", "ring", "other")->number, 4.0);
   EXPECT_EQ(all.find("launch.submit", "spin", "sim"), nullptr);
   EXPECT_EQ(all.find("call.noop", "ring", "sim"), nullptr);
 }
@@ -66,7 +66,9 @@ TEST_F(GoalsFile, RefusesWhatItDoesNotKnow) {
   EXPECT_NE(refusal("[[goal]\n").find("line 1"), std::string::npos);
 }
 
-TEST(Goals, OfAFileThatIsNotThereAreAnError) { EXPECT_THROW(Goals("/nowhere/goals.toml"), GoalsError); }
+TEST(RowTableFile, OfAFileThatIsNotThereAreAnError) {
+  EXPECT_THROW(RowTable("/nowhere/goals.toml", kGoals), RowTableError);
+}
 
 }  // namespace
 }  // namespace xhal::bench

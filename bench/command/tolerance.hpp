@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// By how much ratios of two runs may differ before anybody speaks of a change.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/command/row_table.hpp"
+
+namespace xhal::bench {
+
+// What runs of one build have been seen to differ by is no change, whatever else is asked for.
+class Tolerance {
+ public:
+  // `drift`: a file; "": the one that is installed in this folder. Stops with the user's mistake.
+  Tolerance(double percent, const std::string& drift, const std::string& share_directory, std::string driver);
+
+  // 1.05: a quotient between 1 / 1.05 and 1.05 is none. Infinite where nobody can tell.
+  [[nodiscard]] double bound(const std::string& row, const std::string& reference) const;
+  [[nodiscard]] double percent() const { return percent_; }
+
+ private:
+  double percent_;
+  RowTable drift_;
+  std::string driver_;
+};
+
+struct DriftOptions {
+  std::vector<std::string> reports;  // of runs of one build
+  std::string output;                // a file; "": the standard output
+  double least_percent = 3;          // what differs by less is not listed
+};
+
+// Writes a drift file of these runs; the exit code.
+int write_drift(const DriftOptions& options);
+
+}  // namespace xhal::bench
