@@ -11,7 +11,7 @@ LANES   ?=
 export JOBS SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-peers conform test test-nightly lint build install setup clean
+.PHONY: help bench bench-page bench-peers conform test test-nightly lint build install setup clean
 # Lanes run one after another; each uses JOBS processors itself.
 .NOTPARALLEL:
 
@@ -31,7 +31,11 @@ bench: ## install what is missing, build, measure BACKEND beside raw calls and l
 	@scripts/build.sh release xhal-bench xhal_driver_sim xhal_kernels xhal_bench_kernels
 	@build/release/bin/xhal-bench --backend $(BACKEND) $(ARGS)
 
-bench-peers: ## the simulator beside IREE, OpenCL on the processor, and the simple fake device
+bench-page: ## measure every row of the simulator and write the table of goals in docs/performance.md
+	@scripts/setup-if-asked.sh build kernels bench
+	@scripts/bench-page.sh $(ARGS)
+
+bench-peers: ## the simulator beside IREE, OpenCL on the processor and a simple fake device; writes docs/performance.md
 	@scripts/setup-if-asked.sh build kernels bench
 	@scripts/bench-peers.sh $(ARGS)
 

@@ -17,6 +17,9 @@ namespace xhal::bench {
 
 inline constexpr const char* kReportSchema = "xhal-bench/1";
 
+// A processor of four.
+inline constexpr double kBusy = 0.25;
+
 struct BenchOptions {
   conformance::Target target;        // kernel_directory: empty for the one beside the program
   std::vector<std::string> filters;  // globs over names
@@ -29,6 +32,7 @@ struct BenchOptions {
   std::string output;                // a file; "": the standard output
   std::string goals;                 // a file; "": the one beside the program
   double entry_deadline_s = 60;
+  double busy = kBusy;      // the part of the processors that others may use
   double planted = 0;       // see Plan
   bool in_process = false;  // measure in this process, once
   std::string share_directory;

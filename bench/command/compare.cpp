@@ -77,8 +77,7 @@ int compare_checked(const CompareOptions& options) {
     stop(kExitUsage, fmt::format("{} and {} cannot be compared: {}", options.before, options.after, why));
   print(stdout, "A  {}\nB  {}\n", identity(before), identity(after));
   for (const std::string& line : other_circumstances(before, after)) print(stdout, "{}\n", one_line(line));
-  const Tolerance tolerance(options.tolerance_percent, options.drift, "",
-                            text_at(before.document["driver"], "name"));
+  const Tolerance tolerance(options.hold, "", text_at(before.document["driver"], "name"));
   print(stdout, "{:<{}}  {:<20} {}\n", "row", kNameWidth, "reference", "B / A, 95 % interval");
   std::array<size_t, 4> counts{};
   for (const KeptRow& row : before.rows) {
@@ -123,7 +122,7 @@ RowChange change_of(const std::string& row, const KeptComparison& then, const Ke
   out.reference = now.reference;
   out.better = now.better;
   out.bound = tolerance.bound(row, now.reference);
-  out.drifts = out.bound > 1 + tolerance.percent() / 100;
+  out.drifts = out.bound > 1 + tolerance.options().tolerance_percent / 100;
   out.quotient = interval_of_quotient(now.ratios, then.ratios, hash_text(row + now.reference));
   if (std::isinf(out.bound) || then.better != now.better || out.quotient.samples < kLeastSamples ||
       !has_quotient(then.ratios) || !has_quotient(now.ratios))
@@ -140,9 +139,12 @@ RowChange change_of(const std::string& row, const KeptComparison& then, const Ke
 
 std::vector<RowChange> changes_of(const KeptRow& then, const KeptRow& now, const Tolerance& tolerance) {
   std::vector<RowChange> out;
+  const bool is_busy = std::max(then.contention.share(), now.contention.share()) > tolerance.options().busy;
   for (const KeptComparison& comparison : then.comparisons) {
-    if (const KeptComparison* twin = now.find(comparison.reference))
+    if (const KeptComparison* twin = now.find(comparison.reference)) {
       out.push_back(change_of(then.name, comparison, *twin, tolerance));
+      if (is_busy) out.back().change = Change::kAmbiguous;
+    }
   }
   return out;
 }

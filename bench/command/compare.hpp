@@ -38,8 +38,7 @@ std::string line_of(const RowChange& change);
 struct CompareOptions {
   std::string before;
   std::string after;
-  double tolerance_percent = 5;
-  std::string drift;  // a file; "": the one that is installed
+  HoldOptions hold = {.tolerance_percent = 5, .drift = {}};
 };
 
 // Prints, and gives the exit code: 1 when something is slower.

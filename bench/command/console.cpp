@@ -92,6 +92,11 @@ void Console::summary(const BenchReport& report) {
               comparison.miss);
     }
   }
+  const auto busy = std::ranges::count_if(
+      report.rows, [&](const RowResult& row) { return row.others() > report.options.busy; });
+  if (busy > 0)
+    print(out_, "{} rows neither pass nor fail: others used more than {:.0f} % of the processors meanwhile\n",
+          busy, 100 * report.options.busy);
   const double load = report.machine.value("before", nlohmann::json::object()).value("load_average", 0.0);
   const unsigned cpus = report.identity.environment.value("cpus", 1u);
   if (load > static_cast<double>(cpus))

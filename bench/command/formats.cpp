@@ -39,7 +39,9 @@ json samples_json(const Samples& samples) {
           {"units", samples.units},
           {"ns", ns},
           {"values", numbers(samples.values)},
-          {"ratios", ratios}};
+          {"ratios", ratios},
+          {"others_s", number(samples.contention.others_s)},
+          {"passed_s", number(samples.contention.passed_s)}};
 }
 
 json row_json(const RowResult& row) {
@@ -91,6 +93,7 @@ json json_of(const BenchReport& report) {
                 {"seconds", report.options.seconds},
                 {"restarts", report.options.restarts},
                 {"planted", report.options.planted},
+                {"busy", report.options.busy},
                 {"target", report.identity.target_arguments},
                 {"kernels_sha256", report.identity.kernels_sha256},
                 {"bench_kernels_sha256", report.bench_kernels_sha256},

@@ -58,8 +58,7 @@ class Gate {
     const BenchOptions& run = options_.run;
     RowRunner fresh(measurement_.ground(), kSeedOfAgain);
     fresh.plant(run.planted);
-    const Tolerance tolerance(options_.tolerance_percent, options_.drift, run.share_directory,
-                              measurement_.ground().driver);
+    const Tolerance tolerance(options_.hold, run.share_directory, measurement_.ground().driver);
     const double rows_and_processes = static_cast<double>(measurement_.rows().size()) * run.restarts;
     const std::vector<Judgement> judgements = judge_rows(
         pairs, tolerance, fresh, run.restarts, std::max(run.seconds / rows_and_processes / 2, kLeastSeconds));
@@ -128,7 +127,7 @@ int gate_checked(const GateOptions& options) {
   console.summary(measurement.report());
   if (measurement.report().interrupted) return kExitInterrupted;
   print(stdout, "\nnow / baseline, 95 % interval, without what is the same within {} %\n",
-        options.tolerance_percent);
+        options.hold.tolerance_percent);
   Gate gate(options, baseline, measurement);
   const bool is_whole = gate.judge_all();
   if (file) file->commit(json_text(measurement.report()));

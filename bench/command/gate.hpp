@@ -14,8 +14,7 @@ namespace xhal::bench {
 struct GateOptions {
   BenchOptions run;  // `output`: a file for the new report, as JSON
   std::string baseline;
-  double tolerance_percent = 3;
-  std::string drift;  // a file; "": the one that is installed
+  HoldOptions hold = {.tolerance_percent = 3, .drift = {}};  // `busy` is `run`'s
 };
 
 // A row of the baseline and what was measured of it now.

@@ -96,7 +96,7 @@ class Passes : public benchmark::BenchmarkReporter {
       benchmark::RunSpecifiedBenchmarks(this, ".");
       runner_.end_pass();
     }
-    for (RowResult& row : rows_) evaluate(row, ground_.seed);
+    for (RowResult& row : rows_) evaluate(row, ground_.seed, ground_.options.busy);
   }
 
   void sample(RowResult& row, benchmark::State& state) {

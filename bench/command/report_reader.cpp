@@ -61,7 +61,10 @@ void add_restart(const json& restart, const std::string& where, KeptRow& row) {
           {"units", Kind::kList},
           {"ns", Kind::kList},
           {"values", Kind::kList},
-          {"ratios", Kind::kList}});
+          {"ratios", Kind::kList},
+          {"others_s", Kind::kNumber},
+          {"passed_s", Kind::kNumber}});
+  row.contention += {restart["others_s"], restart["passed_s"]};
   const size_t rounds = series_of(restart["values"], "'values' of " + where).size();
   if (restart["sides"].empty() || restart["ns"].size() != restart["sides"].size())
     throw Malformed{where + " has not one series for each side"};
@@ -146,6 +149,7 @@ void check(const json& report) {
           {"seconds", kNumber},
           {"restarts", kNumber},
           {"planted", kNumber},
+          {"busy", kNumber},
           {"target", kText},
           {"kernels_sha256", kText},
           {"bench_kernels_sha256", kText},
@@ -219,7 +223,8 @@ KeptReport kept_report(const BenchReport& report) {
 }
 
 KeptRow kept_row(const RowResult& row) {
-  KeptRow out{row.info->name(), std::string(name_of(row.state)), row.why, {}};
+  KeptRow out{row.info->name(), std::string(name_of(row.state)), row.why, {}, {}};
+  for (const Samples& samples : row.restarts) out.contention += samples.contention;
   if (row.state != RowState::kMeasured) return out;
   for (size_t i = 0; i < row.comparisons.size(); ++i) {
     KeptComparison kept{row.comparisons[i].reference, row.comparisons[i].better, {}};

@@ -22,6 +22,7 @@ struct KeptRow {
   std::string state;  // as name_of(RowState) writes it
   std::string why;
   std::vector<KeptComparison> comparisons;
+  Contention contention;  // of all processes
 
   [[nodiscard]] bool measured() const;
   [[nodiscard]] const KeptComparison* find(const std::string& reference) const;

@@ -45,8 +45,15 @@ Verdict RowResult::verdict() const {
   return Verdict::kNoGoal;
 }
 
-void evaluate(RowResult& row, uint64_t seed) {
+double RowResult::others() const {
+  Contention sum;
+  for (const Samples& samples : restarts) sum += samples.contention;
+  return sum.share();
+}
+
+void evaluate(RowResult& row, uint64_t seed, double busy) {
   if (row.restarts.empty()) return;
+  const bool is_busy = row.others() > busy;
   const uint64_t own_seed = seed ^ conformance::hash_text(row.info->name());
   const auto values = of_all(
       row.restarts, [](const Samples& samples) -> const auto& { return samples.values; });
@@ -61,6 +68,7 @@ void evaluate(RowResult& row, uint64_t seed) {
         row.restarts, [i](const Samples& samples) -> const auto& { return samples.ratios.at(i); });
     comparison.ratio = interval_of_median(ratios, own_seed + i + 1);
     comparison.verdict = judge(comparison.ratio, comparison.better, comparison.goal);
+    if (is_busy && comparison.verdict != Verdict::kNoGoal) comparison.verdict = Verdict::kAmbiguous;
   }
 }
 

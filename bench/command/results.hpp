@@ -39,11 +39,14 @@ struct RowResult {
   Percentiles times;  // of the subject's blocks, in ns a unit
   std::vector<ComparisonResult> comparisons;
 
+  // The part of the processors that others used while it was measured.
+  [[nodiscard]] double others() const;
   // The worst of the comparisons that have a goal.
   [[nodiscard]] Verdict verdict() const;
 };
 
-// Computes what the samples say: `comparisons` keep their names, goals and sides.
-void evaluate(RowResult& row, uint64_t seed);
+// Computes what the samples say: `comparisons` keep their names, goals and sides. Where others used more than `busy` of the processors nothing passes
+// or fails: whose work they delayed is chance.
+void evaluate(RowResult& row, uint64_t seed, double busy);
 
 }  // namespace xhal::bench

@@ -27,7 +27,7 @@ bool RowRunner::add_passes(const std::vector<RowResult*>& rows, unsigned count, 
     }
     end_pass();
   }
-  for (RowResult* row : rows) evaluate(*row, ground_.seed);
+  for (RowResult* row : rows) evaluate(*row, ground_.seed, ground_.options.busy);
   return !interrupted_;
 }
 

@@ -59,6 +59,8 @@ json to_json(const RowAnswer& answer) {
   out["ns"] = series_json(answer.samples.ns);
   out["values"] = numbers(answer.samples.values);
   out["ratios"] = series_json(answer.samples.ratios);
+  out["others_s"] = answer.samples.contention.others_s;
+  out["passed_s"] = answer.samples.contention.passed_s;
   for (const Comparison& comparison : answer.comparisons) {
     out["comparisons"].push_back(
         {{"reference", comparison.reference}, {"less_is_better", comparison.better == Better::kLess}});
@@ -76,6 +78,7 @@ RowAnswer answer_of(const json& message) {
   out.samples.ns = series_of(message.at("ns"));
   out.samples.values = numbers_of(message.at("values"));
   out.samples.ratios = series_of(message.at("ratios"));
+  out.samples.contention = {message.at("others_s"), message.at("passed_s")};
   for (const json& comparison : message.value("comparisons", json::array())) {
     out.comparisons.push_back({comparison.at("reference"),
                                {},
@@ -116,8 +119,10 @@ void add_row_task() {
 RowAnswer measure_here(Bench& bench, const RowRequest& request) {
   RowAnswer out;
   try {
+    const ProcessorTime begin = processor_time();
     const Row row = request.row->make(bench);
     out.samples = measure(row, request.plan);
+    out.samples.contention = contention_since(begin);
     out.comparisons = row.comparisons;
     out.state = RowState::kMeasured;
   } catch (const NotHere& reason) {

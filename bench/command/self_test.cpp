@@ -76,8 +76,7 @@ class SelfTest {
   SelfTest(const SelfTestOptions& options, Measurement& measurement)
       : options_(options),
         measurement_(measurement),
-        tolerance_(options.tolerance_percent, options.drift, options.run.share_directory,
-                   measurement.ground().driver),
+        tolerance_(options.hold, options.run.share_directory, measurement.ground().driver),
         shard_(chosen_shard(options.shard)) {
     for (const RowInfo* info : measurement.rows()) {
       if (shard_ && shard_of(info->name(), shard_->count) != shard_->index) continue;
@@ -222,7 +221,7 @@ json SelfTest::to_json() const {
                 {"restarts", options_.run.restarts},
                 {"row_seconds", options_.row_seconds},
                 {"planted", options_.run.planted},
-                {"tolerance_percent", options_.tolerance_percent},
+                {"tolerance_percent", options_.hold.tolerance_percent},
                 {"wished_catches", options_.wished_catches}}},
               {"shard", shard_ ? json{{"index", shard_->index}, {"count", shard_->count}} : json()},
               {"interrupted", interrupted_},

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bench/command/bench_run.hpp"
+#include "bench/command/tolerance.hpp"
 
 namespace xhal::bench {
 
@@ -16,8 +17,7 @@ struct SelfTestOptions {
   std::string shard;
   unsigned trials = 20;  // of each row
   double row_seconds = 0.1;
-  double tolerance_percent = 3;
-  std::string drift;  // a file; "": the one that is installed
+  HoldOptions hold = {.tolerance_percent = 3, .drift = {}};  // `busy` is `run`'s
   double wished_catches = 0.9;
 };
 

@@ -123,12 +123,11 @@ int drift_checked(const DriftOptions& options) {
 
 }  // namespace
 
-Tolerance::Tolerance(double percent, const std::string& drift, const std::string& share_directory,
-                     std::string driver)
-    : percent_(percent), driver_(std::move(driver)) {
+Tolerance::Tolerance(const HoldOptions& options, const std::string& share_directory, std::string driver)
+    : options_(options), driver_(std::move(driver)) {
   const std::string share = share_directory.empty() ? default_share_directory() : share_directory;
   try {
-    drift_ = RowTable(drift.empty() ? share + "/bench/drift.toml" : drift, kDrift);
+    drift_ = RowTable(options.drift.empty() ? share + "/bench/drift.toml" : options.drift, kDrift);
   } catch (const RowTableError& error) {
     stop(kExitUsage, error.what());
   }
@@ -136,7 +135,7 @@ Tolerance::Tolerance(double percent, const std::string& drift, const std::string
 
 double Tolerance::bound(const std::string& row, const std::string& reference) const {
   const RowEntry* const drift = drift_.find(row, reference, driver_);
-  return std::max(1 + percent_ / 100, drift == nullptr ? 1 : drift->number);
+  return std::max(1 + options_.tolerance_percent / 100, drift == nullptr ? 1 : drift->number);
 }
 
 int write_drift(const DriftOptions& options) {

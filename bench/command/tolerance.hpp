@@ -5,22 +5,29 @@
 #include <string>
 #include <vector>
 
+#include "bench/command/bench_run.hpp"
 #include "bench/command/row_table.hpp"
 
 namespace xhal::bench {
 
+struct HoldOptions {
+  double tolerance_percent = 0;
+  double busy = kBusy;  // the part of the processors that others may have used
+  std::string drift;    // a file; "": the one that is installed
+};
+
 // What runs of one build have been seen to differ by is no change, whatever else is asked for.
 class Tolerance {
  public:
-  // `drift`: a file; "": the one that is installed in this folder. Stops with the user's mistake.
-  Tolerance(double percent, const std::string& drift, const std::string& share_directory, std::string driver);
+  // Stops with the user's mistake.
+  Tolerance(const HoldOptions& options, const std::string& share_directory, std::string driver);
 
   // 1.05: a quotient between 1 / 1.05 and 1.05 is none. Infinite where nobody can tell.
   [[nodiscard]] double bound(const std::string& row, const std::string& reference) const;
-  [[nodiscard]] double percent() const { return percent_; }
+  [[nodiscard]] const HoldOptions& options() const { return options_; }
 
  private:
-  double percent_;
+  HoldOptions options_;
   RowTable drift_;
   std::string driver_;
 };

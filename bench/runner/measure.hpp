@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/runner/contention.hpp"
 #include "bench/runner/row.hpp"
 
 namespace xhal::bench {
@@ -30,6 +31,7 @@ struct Samples {
   std::vector<std::vector<double>> ns;      // by side: one a round, for one unit
   std::vector<double> values;               // one a round
   std::vector<std::vector<double>> ratios;  // by comparison: one a round
+  Contention contention;                    // while the row was set up and measured
 };
 
 // In a round each side has two turns, the second ones in the opposite order of the first ones, so that what drifts meets all sides alike. Throws

@@ -2,9 +2,13 @@
 // What xhal-bench writes, and what reads it again: as processes, over the simulator and over files that were changed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <thread>
+#include <vector>
 
 #include "conform.hpp"
 
@@ -57,6 +61,7 @@ class Reports : public testing::Test {
     json out = report();
     for (json& one : out["rows"]) {
       json restart = one["restarts"][0];
+      restart["others_s"] = 0;
       one["restarts"] = json::array();
       for (const double process : {0.999, 1.0, 1.001}) {
         const size_t rounds = 20;
@@ -188,6 +193,42 @@ TEST_F(Reports, ProcessesThatDoNotAgreeAreAmbiguous) {
   EXPECT_EQ(compared(with_ratios(1), single).code, 0);
 }
 
+TEST_F(Reports, OfABusyMachineAreAmbiguous) {
+  const json then = with_ratios(1);
+  json now = with_ratios(1.2);
+  for (json& restart : now["rows"][0]["restarts"])
+    restart["others_s"] = restart["passed_s"].get<double>() * 0.3;
+  for (const Ended& ended : {compared(then, now), compared(now, then)}) {
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_TRUE(std::regex_search(ended.out, std::regex("call.noop +driver_table .* AMBIGUOUS\n")))
+        << ended.out;
+  }
+  EXPECT_EQ(compared(then, now, {"--busy", "0.4"}).code, 1);
+}
+
+// Whatever a busy machine makes of a ratio, nothing passes and nothing fails by it.
+TEST_F(Reports, TellOfOthersThatUseTheProcessors) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> others;
+  for (unsigned i = 0; i < 2 * std::max(std::thread::hardware_concurrency(), 1U); ++i)
+    others.emplace_back([&stop] {
+      while (!stop.load(std::memory_order_relaxed)) {
+      }
+    });
+  const Ended ended = run_bench(
+      {"--backend", "sim", "--seconds", "0.5", "--filter", "call.noop", "--format", "json", "--busy", "0.1"});
+  stop = true;
+  for (std::thread& thread : others) thread.join();
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_NE(ended.err.find("1 rows neither pass nor fail: others used more than 10 % of the processors"),
+            std::string::npos)
+      << ended.err;
+  const json row = json::parse(ended.out)["rows"][0];
+  EXPECT_EQ(row["verdict"], "AMBIGUOUS");
+  for (const json& restart : row["restarts"])
+    EXPECT_GT(restart["others_s"].get<double>(), 0.1 * restart["passed_s"].get<double>());
+}
+
 // What is known of a build's own runs is in the file of drift.
 TEST_F(Reports, WhatRunsOfOneBuildDifferByIsNoChange) {
   const auto drift = [&](const std::string& entry) {
@@ -297,8 +338,8 @@ TEST_F(Reports, RowsInOneAloneAreListed) {
 
 // ---- The gate ----
 
-const Words kQuick = {"--backend",  "sim", "--filter", "call.noop", "--seconds",   "0.5",
-                      "--restarts", "3",   "--seed",   "3",         "--tolerance", "90"};
+const Words kQuick = {"--backend", "sim",    "--filter", "call.noop",   "--seconds", "0.5",    "--restarts",
+                      "3",         "--seed", "3",        "--tolerance", "90",        "--busy", "1"};
 
 class Gates : public Reports {
  protected:
@@ -380,9 +421,10 @@ TEST_F(Gates, RefuseABaselineThatIsNone) {
 
 TEST_F(Gates, AreTriedBySelfTest) {
   const std::string result = folder_.file("trial.json");
-  const Ended ended = run_bench({"self-test", "--backend", "sim", "--filter", "call.noop", "--trials", "2",
-                                 "--row-seconds", "0.05", "--restarts", "5", "--plant", "1.0", "--tolerance",
-                                 "10", "--wish", "0.5", "--json", result});
+  const Ended ended = run_bench({"self-test", "--backend",     "sim",  "--filter",   "call.noop", "--trials",
+                                 "2",         "--row-seconds", "0.05", "--restarts", "5",         "--plant",
+                                 "1.0",       "--tolerance",   "10",   "--wish",     "0.5",       "--busy",
+                                 "1",         "--json",        result});
   EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
   expect_schema(result, "xhal-bench-self-test");
   const json row = json::parse(read_text(result))["rows"][0];

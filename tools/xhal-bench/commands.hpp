@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bench/command/bench_run.hpp"
+#include "bench/command/tolerance.hpp"
 
 namespace xhal::bench_tool {
 
@@ -33,7 +34,8 @@ int usage(const std::string& text);
 // What every command that measures is told: target, rows, time, seed, goals.
 void add_measuring_options(CLI::App& app, bench::BenchOptions& options);
 // What every command that holds one run against another is told.
-void add_drift_option(CLI::App& app, std::string& drift);
+void add_hold_options(CLI::App& app, bench::HoldOptions& options);
+void add_busy_option(CLI::App& app, double& busy);
 // Looks at the standard streams and finds the driver; the exit code.
 int prepare(bench::BenchOptions& options);
 

@@ -18,10 +18,8 @@ Command compare_command(CLI::App& program) {
   const auto options = std::make_shared<bench::CompareOptions>();
   app->add_option("before", options->before, "a JSON report")->required()->check(tools::not_empty());
   app->add_option("after", options->after, "another one")->required()->check(tools::not_empty());
-  app->add_option("--tolerance", options->tolerance_percent, "what counts as the same, in per cent")
-      ->check(CLI::Range(0.0, 1000.0))
-      ->capture_default_str();
-  add_drift_option(*app, options->drift);
+  add_hold_options(*app, options->hold);
+  add_busy_option(*app, options->hold.busy);
   return {app, [options] { return bench::compare_runs(*options); }};
 }
 

@@ -7,12 +7,6 @@
 
 namespace xhal::bench_tool {
 
-void add_drift_option(CLI::App& app, std::string& drift) {
-  app.add_option("--drift", drift,
-                 "TOML file of what runs of one build differ by (default: the one that is installed)")
-      ->check(tools::not_empty());
-}
-
 Command drift_command(CLI::App& program) {
   CLI::App* const app = program.add_subcommand(
       "drift", "Writes how far several runs of one build lie apart, for compare and gate on this machine.");

@@ -22,14 +22,12 @@ Command gate_command(CLI::App& program) {
   app->add_option("--baseline", options->baseline, "JSON report of the run that this one is held against")
       ->required()
       ->check(tools::not_empty());
-  app->add_option("--tolerance", options->tolerance_percent, "what may be lost, in per cent")
-      ->check(CLI::Range(0.0, 1000.0))
-      ->capture_default_str();
-  add_drift_option(*app, options->drift);
+  add_hold_options(*app, options->hold);
   add_measuring_options(*app, options->run);
   app->add_option("--output", options->run.output, "file for the JSON report of this run")
       ->check(tools::not_empty());
   return {app, [options] {
+            options->hold.busy = options->run.busy;
             const int code = prepare(options->run);
             return code == ending::kExitOk ? bench::run_gate(*options) : code;
           }};

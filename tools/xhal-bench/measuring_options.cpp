@@ -42,8 +42,25 @@ void add_measuring_options(CLI::App& app, bench::BenchOptions& options) {
   app.add_option("--entry-timeout", options.entry_deadline_s, "seconds for loading and enumerating")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
+  add_busy_option(app, options.busy);
   app.add_option("--plant", options.planted, "make every subject slower by this part, to see what is noticed")
       ->check(CLI::Range(0.0, 10.0));
+}
+
+void add_hold_options(CLI::App& app, bench::HoldOptions& options) {
+  app.add_option("--tolerance", options.tolerance_percent, "what counts as the same, in per cent")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->capture_default_str();
+  app.add_option("--drift", options.drift,
+                 "TOML file of what runs of one build differ by (default: the one that is installed)")
+      ->check(tools::not_empty());
+}
+
+void add_busy_option(CLI::App& app, double& busy) {
+  app.add_option("--busy", busy,
+                 "where others used more than this part of the processors, nothing passes or fails")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
 }
 
 int prepare(bench::BenchOptions& options) {

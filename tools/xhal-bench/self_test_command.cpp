@@ -29,10 +29,7 @@ Command self_test_command(CLI::App& program) {
   app->add_option("--row-seconds", options->row_seconds, "of rounds in each process")
       ->check(CLI::Range(0.001, 60.0))
       ->capture_default_str();
-  app->add_option("--tolerance", options->tolerance_percent, "the gate's, in per cent")
-      ->check(CLI::Range(0.0, 1000.0))
-      ->capture_default_str();
-  add_drift_option(*app, options->drift);
+  add_hold_options(*app, options->hold);
   app->add_option("--wish", options->wished_catches,
                   "a row that catches less than this share is listed as not gating")
       ->check(CLI::Range(0.0, 1.0))
@@ -40,6 +37,7 @@ Command self_test_command(CLI::App& program) {
   app->add_option("--shard", options->shard, "i/n: this part of the rows")->check(tools::not_empty());
   app->add_option("--json", options->run.output, "file for the result")->check(tools::not_empty());
   return {app, [options] {
+            options->hold.busy = options->run.busy;
             const int code = prepare(options->run);
             return code == ending::kExitOk ? bench::run_self_test(*options) : code;
           }};
