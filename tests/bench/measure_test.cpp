@@ -159,5 +159,20 @@ TEST(Measure, AllocatesNothingBetweenTheFirstTurnAndTheLast) {
   EXPECT_EQ(allocations.load(), 0u);
 }
 
+TEST(Rows, TellTheRegimeThatTheirParametersName) {
+  const auto regime = [](const char* parameters) {
+    RowInfo row;
+    row.id = "a";
+    row.parameters = parameters;
+    return row.regime();
+  };
+  EXPECT_EQ(regime("regime=held"), "held");
+  EXPECT_EQ(regime("args=8,regime=parked"), "parked");
+  EXPECT_EQ(regime("regime=loaded,args=8"), "loaded");
+  EXPECT_EQ(regime(""), "warm");
+  EXPECT_EQ(regime("call,timing=on"), "warm");
+  EXPECT_EQ(regime("noregime=held"), "warm");
+}
+
 }  // namespace
 }  // namespace xhal::bench
