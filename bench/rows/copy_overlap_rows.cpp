@@ -19,8 +19,9 @@ constexpr uint64_t kMostUnits = 100;
 // So many that a second worker, which sleeps at first, is at work for most of a block.
 uint64_t least_pairs(uint64_t size) {
   constexpr uint64_t kMoved = uint64_t{48} << 20;
-  constexpr uint64_t kFew = 2;
-  return std::clamp(kMoved / size, kFew, kMostUnits);
+  // What takes milliseconds by itself hides the time until a second worker comes.
+  constexpr uint64_t kLarge = uint64_t{16} << 20;
+  return size >= kLarge ? 1 : std::clamp(kMoved / size, uint64_t{1}, kMostUnits);
 }
 constexpr uint64_t kLeastBesideKernel = 8;
 

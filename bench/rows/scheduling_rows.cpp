@@ -334,6 +334,7 @@ void add_scheduling_rows(Rows& rows) {
                   "(t(201 kernels) - t(one as long)) / 200, beside the same on one stream", gap_by_events});
   constexpr double kLongNs = 50'000;
   constexpr double kShortNs = 10'000;
+  constexpr double kVeryLongNs = 1'000'000;
   const auto add_concurrency = [&](size_t streams, const char* more, const char* kernels, double kernel_ns) {
     rows.push_back({"concurrency", parameter("streams", streams) + more, "",
                     std::string(kernels) + " on so many streams, as often as fast as one by one",
@@ -342,6 +343,7 @@ void add_scheduling_rows(Rows& rows) {
   };
   for (const size_t streams : {2u, 4u, 8u}) add_concurrency(streams, "", "kernels of 50 us", kLongNs);
   add_concurrency(2, ",kernels=short", "kernels of 10 us", kShortNs);
+  add_concurrency(2, ",kernels=long", "kernels of 1 ms", kVeryLongNs);
   rows.push_back({"priority.preempt", "", "ns",
                   "an empty kernel and its end on an urgent stream, two others full of short kernels",
                   "t(loaded) / t(idle)", preempt});
