@@ -105,8 +105,8 @@ int list_rows(const BenchOptions& options) {
 int describe_rows(const std::string& pattern) {
   return ended([&] {
     for (const RowInfo* row : chosen_rows({pattern})) {
-      print(stdout, "{}\n  measures  {}\n  value     {}\n  ratio     {}\n", row->name(), row->measures,
-            row->unit.empty() ? "a number" : row->unit, row->formula);
+      print(stdout, "{}\n  measures  {}\n  regime    {}\n  value     {}\n  ratio     {}\n", row->name(),
+            row->measures, row->regime(), row->unit.empty() ? "a number" : row->unit, row->formula);
     }
     return int{kExitOk};
   });

@@ -45,11 +45,17 @@ json samples_json(const Samples& samples) {
 }
 
 json row_json(const RowResult& row) {
-  json out = {{"name", row.info->name()},           {"id", row.info->id},
-              {"parameters", row.info->parameters}, {"measures", row.info->measures},
-              {"formula", row.info->formula},       {"unit", row.info->unit},
-              {"state", name_of(row.state)},        {"why", row.why},
-              {"verdict", name_of(row.verdict())},  {"comparisons", json::array()},
+  json out = {{"name", row.info->name()},
+              {"id", row.info->id},
+              {"parameters", row.info->parameters},
+              {"measures", row.info->measures},
+              {"regime", row.info->regime()},
+              {"formula", row.info->formula},
+              {"unit", row.info->unit},
+              {"state", name_of(row.state)},
+              {"why", row.why},
+              {"verdict", name_of(row.verdict())},
+              {"comparisons", json::array()},
               {"restarts", json::array()}};
   if (row.state != RowState::kMeasured) return out;
   out["value"] = interval_json(row.value);

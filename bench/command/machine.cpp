@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/raw_costs.hpp"
+#include "bench/limits/raw_costs.hpp"
 
 namespace xhal::bench {
 namespace {

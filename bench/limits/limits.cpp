@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "bench/other_threads.hpp"
+#include "bench/runner/other_threads.hpp"
 
 namespace xhal::bench {
 namespace {
@@ -15,6 +15,7 @@ namespace {
 constexpr uint64_t kSlots = 1000;
 constexpr uint64_t kFewTrips = 200;
 constexpr uint64_t kParkedTrips = 5;
+constexpr uint64_t kWakeTrips = 2;  // each with threads of its own
 
 int count(uint64_t units) { return static_cast<int>(units); }
 
@@ -41,6 +42,10 @@ Side ring_limit(Reader reader, Until until) {
   return exactly("ring", kSlots, [=](uint64_t units) { return raw_ring(count(units), reader, until); });
 }
 
+Side slot_row_limit(Until until) {
+  return exactly("slot_row", kSlots, [=](uint64_t units) { return raw_slot_row(count(units), until); });
+}
+
 Side spin_limit() {
   return exactly("spin", kFewTrips, [](uint64_t units) { return raw_spin_round_trip(count(units)); });
 }
@@ -53,6 +58,10 @@ Side parked_limit(Back back) {
   return exactly(back == Back::kAsleep ? "futex" : "futex_and_spin", kParkedTrips, [back](uint64_t units) {
     return raw_parked_round_trip(count(units), back, wait_until_others_sleep);
   });
+}
+
+Side wake_limit() {
+  return exactly("futex_wake", kWakeTrips, [](uint64_t units) { return raw_wake(count(units)); });
 }
 
 Side lock_limit() {
@@ -84,6 +93,19 @@ Side memcpy_limit(void* to, const void* from, uint64_t size) {
             });
           },
           1, 100'000};
+}
+
+Side memcpy_by_thread_limit(void* to, const void* from, uint64_t size) {
+  // Each takes two time slices where the threads share a processor.
+  constexpr uint64_t kMostHandings = 8;
+  return {"thread",
+          [=](uint64_t units) {
+            return raw_by_another_thread(count(units), [=] {
+              std::memcpy(to, from, size);
+              benchmark::ClobberMemory();
+            });
+          },
+          1, kMostHandings};
 }
 
 }  // namespace xhal::bench

@@ -17,7 +17,12 @@ namespace {
 
 constexpr uint64_t kMostUnits = 100;
 // So many that a second worker, which sleeps at first, is at work for most of a block.
-constexpr uint64_t kLeastPairs = 48;
+uint64_t least_pairs(uint64_t size) {
+  constexpr uint64_t kMoved = uint64_t{48} << 20;
+  // What takes milliseconds by itself hides the time until a second worker comes.
+  constexpr uint64_t kLarge = uint64_t{16} << 20;
+  return size >= kLarge ? 1 : std::clamp(kMoved / size, uint64_t{1}, kMostUnits);
+}
 constexpr uint64_t kLeastBesideKernel = 8;
 
 // Two copies, each from and to memory of its own, and two streams to make them on.
@@ -63,9 +68,9 @@ class TwoCopies {
 Row on_two_streams(const std::shared_ptr<TwoCopies>& copies, uint64_t size) {
   Row row;
   row.sides.push_back({"xhal, two streams", [copies](uint64_t units) { return copies->on_streams(2, units); },
-                       kLeastPairs, kMostUnits});
+                       least_pairs(size), kMostUnits});
   row.sides.push_back({"xhal, one stream", [copies](uint64_t units) { return copies->on_streams(1, units); },
-                       kLeastPairs, kMostUnits});
+                       least_pairs(size), kMostUnits});
   row.value = gigabytes_per_second(2 * size);
   row.comparisons.push_back({"one_stream", quotient(1, 0), Better::kMore});
   row.verify = [copies] { copies->verify(); };
@@ -117,9 +122,9 @@ Row concurrent(Bench& bench, uint64_t size) {
   if (!is_cpu(bench)) return row;
   const auto host = std::make_shared<HostCopies>(bench, size);
   row.sides.push_back({"memcpy, two threads", [host](uint64_t units) { return host->by_threads(2, units); },
-                       kLeastPairs, kMostUnits});
+                       least_pairs(size), kMostUnits});
   row.sides.push_back({"memcpy, one thread", [host](uint64_t units) { return host->by_threads(1, units); },
-                       kLeastPairs, kMostUnits});
+                       least_pairs(size), kMostUnits});
   row.comparisons.push_back({"two_threads",
                              [](std::span<const double> ns) { return (ns[1] / ns[0]) / (ns[3] / ns[2]); },
                              Better::kMore});
@@ -314,9 +319,11 @@ void add_copy_overlap_rows(Rows& rows) {
                   "pinned memory to the device and back at once, on two streams",
                   "t(one stream) / t(two streams)",
                   [](Bench& bench) { return both_directions(bench, kCopy); }});
-  rows.push_back({"copy.concurrent", "streams=2," + parameter("size", kCopy), "GB/s",
-                  "copies on two streams, and what two threads gain over one",
-                  "t(one stream) / t(two streams)", [](Bench& bench) { return concurrent(bench, kCopy); }});
+  for (const uint64_t size : {kCopy / 8, kCopy, kCopy * 16}) {
+    rows.push_back({"copy.concurrent", "streams=2," + parameter("size", size), "GB/s",
+                    "copies on two streams, and what two threads gain over one",
+                    "t(one stream) / t(two streams)", [=](Bench& bench) { return concurrent(bench, size); }});
+  }
   rows.push_back(
       {"copy.overlap", parameter("size", kBesideKernel), "",
        "a copy and a kernel that is as long, on two streams: the part of the shorter that is hidden",

@@ -22,6 +22,9 @@ struct Direction {
   Place to;
   const char* measures;
 };
+constexpr Direction kToPinned[] = {
+    {"copy.h2h.pinned", Place::kPinned, Place::kPinned, "pinned memory to pinned memory"},
+    {"copy.h2h.pageable", Place::kPageable, Place::kPinned, "pageable memory to pinned memory"}};
 constexpr Direction kDirections[] = {
     {"copy.h2d.pinned", Place::kPinned, Place::kDevice, "pinned memory to the device"},
     {"copy.h2d.pageable", Place::kPageable, Place::kDevice, "pageable memory to the device"},
@@ -33,6 +36,11 @@ constexpr Direction kDirections[] = {
 // From here on the bytes count, below the calls.
 constexpr uint64_t kLeastBytes = 65536;
 constexpr uint64_t kMostUnits = 1000;
+// Here the caller sleeps for a part of the copy: what is moved by another thread is beside it.
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+
+// The next copy when the last one is done, or all of them and then the end.
+enum class Waits { kForEach, kForAll };
 
 LaneOptions copies() {
   LaneOptions options;
@@ -55,21 +63,28 @@ class CopyAreas {
     host_from_->write_pattern(1);
   }
 
-  [[nodiscard]] auto scenario(uint64_t size) {
-    return [this, size](CallsXhal auto& lane, uint64_t units) {
-      return nanoseconds_each(units, [&] {
-        lane.copy(to_.get(), from_.get(), size);
-        lane.synchronize();
-      });
+  [[nodiscard]] auto scenario(uint64_t size, Waits waits = Waits::kForEach) {
+    return [this, size, waits](CallsXhal auto& lane, uint64_t units) {
+      return nanoseconds_of([&] {
+               for (uint64_t i = 0; i < units; ++i) {
+                 lane.copy(to_.get(), from_.get(), size);
+                 if (waits == Waits::kForEach) lane.synchronize();
+               }
+               if (waits == Waits::kForAll) lane.synchronize();
+             }) /
+             static_cast<double>(units);
     };
   }
   [[nodiscard]] bool has_host_side() const { return host_to_.has_value(); }
-  [[nodiscard]] Side host_side(uint64_t size) {
-    return memcpy_limit(host_to_->get(), host_from_ ? host_from_->get() : from_.get(), size);
+  [[nodiscard]] Side host_side(uint64_t size) { return memcpy_limit(host_to_->get(), host_source(), size); }
+  [[nodiscard]] Side thread_side(uint64_t size) {
+    return memcpy_by_thread_limit(host_to_->get(), host_source(), size);
   }
   void verify() { to_.expect_pattern(1); }
 
  private:
+  [[nodiscard]] const void* host_source() { return host_from_ ? host_from_->get() : from_.get(); }
+
   Area from_;
   Area to_;
   std::optional<Area> host_from_;
@@ -81,15 +96,19 @@ std::shared_ptr<CopyAreas> areas_of(Bench& bench, const Direction& direction, ui
   return std::make_shared<CopyAreas>(bench, direction, size);
 }
 
-Row copy(Bench& bench, const Direction& direction, uint64_t size) {
+Row copy(Bench& bench, const Direction& direction, uint64_t size, Waits waits = Waits::kForEach) {
   const auto areas = areas_of(bench, direction, size);
-  const auto scenario = areas->scenario(size);
+  const auto scenario = areas->scenario(size, waits);
   Row row;
   row.sides.push_back(lane_side(make_lane<HalLane>(bench, copies()), scenario, copies()));
   // What a call adds is lost in large copies.
   if (size < kLeastBytes || !areas->has_host_side())
     row.beside(lane_side(make_lane<TableLane>(bench, copies()), scenario, copies()));
+  // So many that who is awake for the first one has little part in them.
+  constexpr uint64_t kLeastInARow = 16;
+  if (waits == Waits::kForAll) row.sides.front().least_units = kLeastInARow;
   if (areas->has_host_side()) row.beside(areas->host_side(size));
+  if (areas->has_host_side() && size == kMiB) row.beside(areas->thread_side(size));
   if (size >= kLeastBytes) row.value = gigabytes_per_second(size);
   row.verify = [areas] { areas->verify(); };
   return row;
@@ -177,6 +196,17 @@ void add_copy_rows(Rows& rows) {
                       std::string(direction.measures) + ", one copy and its end", "t(xhal) / t(memcpy)",
                       [=](Bench& bench) { return copy(bench, direction, size); }});
     }
+  }
+  for (const Direction& direction : kToPinned) {
+    rows.push_back({direction.name, parameter("size", kMiB), "GB/s",
+                    std::string(direction.measures) + ", one copy and its end", "t(xhal) / t(memcpy)",
+                    [=](Bench& bench) { return copy(bench, direction, kMiB); }});
+  }
+  for (const uint64_t size : {kMiB, 16 * kMiB}) {
+    rows.push_back({"copy.h2d.pinned", "in_a_row," + parameter("size", size), "GB/s",
+                    "pinned memory to the device, copies one behind the other and their end",
+                    "t(xhal) / t(memcpy)",
+                    [=](Bench& bench) { return copy(bench, kDirections[0], size, Waits::kForAll); }});
   }
   for (const size_t i : {0u, 2u}) {
     const Direction direction = kDirections[i];

@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,40 @@ Row query(Bench& bench) {
   return row;
 }
 
+// `body(lane)` with an event that is recorded, and done, or behind an operation that waits.
+template <class Lane, class Body>
+double with_recorded(Bench& bench, Lane& lane, xhal_event_t event, bool is_held, const Body& body) {
+  std::optional<HeldStream> held;
+  if (is_held) held.emplace(bench, lane.stream());
+  check("xhal_event_record", lane.calls().event_record(event, lane.stream(), 0u));
+  if (!is_held) lane.synchronize();
+  const double each = body(lane);
+  held.reset();
+  lane.synchronize();
+  return each;
+}
+
+// Of an event with timing or without, done or not.
+Row query_of(Bench& bench, bool timing, bool is_held) {
+  const auto event = event_of(bench, timing);
+  const xhal_result_t expected = is_held ? XHAL_NOT_READY : XHAL_SUCCESS;
+  const auto scenario = [&bench, event, is_held, expected](CallsXhal auto& lane, uint64_t units) {
+    return with_recorded(bench, lane, *event, is_held, [&](auto& on) {
+      xhal_result_t odd = expected;
+      const double each = nanoseconds_each(units, [&] {
+        const xhal_result_t result = on.calls().event_query(xhal_event_t(*event));
+        if (result != expected) [[unlikely]]
+          odd = result;
+      });
+      if (odd != expected) call_failed("xhal_event_query", odd);
+      return each;
+    });
+  };
+  Row row = scenario_row(bench, scenario, no_launches(100'000));
+  row.beside(load_limit());
+  return row;
+}
+
 Row synchronize(Bench& bench) {
   return scenario_row(
       bench,
@@ -165,6 +200,24 @@ Row resolution(Bench& bench) {
 }
 
 // ---- Waits
+
+// Of an event with timing or without, done or not; of one that is not done the waits pile up in the waiting stream.
+Row wait_call_of(Bench& bench, bool timing, bool is_held) {
+  const auto event = event_of(bench, timing);
+  const auto scenario = [&bench, event, is_held](CallsXhal auto& lane, uint64_t units) {
+    const double each = with_recorded(bench, lane, *event, is_held, [&](auto& on) {
+      return nanoseconds_each(units, [&] {
+        check("xhal_stream_wait_event",
+              on.calls().stream_wait_event(on.second_stream(), xhal_event_t(*event), 0u));
+      });
+    });
+    lane.synchronize_second();
+    return each;
+  };
+  Row row = scenario_row(bench, scenario, no_launches(kBatch));
+  row.beside(lock_limit());
+  return row;
+}
 
 Row wait_call(Bench& bench) {
   Row row = scenario_row(
@@ -270,6 +323,21 @@ void add_event_rows(Rows& rows) {
                   record_alike});
   rows.push_back(
       {"event.query", "", "ns", "a question about an event that is done", "xhal / driver_table", query});
+  // What is neither held nor with timing is the row above.
+  struct Variant {
+    bool timing;
+    bool is_held;
+    const char* name;
+  };
+  constexpr Variant kVariants[] = {
+      {true, false, "timing=on"}, {false, true, "regime=held"}, {true, true, "timing=on,regime=held"}};
+  for (const Variant& one : kVariants) {
+    rows.push_back({"event.query", one.name, "ns",
+                    one.is_held ? "a question about an event of a held stream"
+                                : "a question about an event that is done and has a time",
+                    "xhal / driver_table",
+                    [one](Bench& bench) { return query_of(bench, one.timing, one.is_held); }});
+  }
   rows.push_back(
       {"event.sync", "", "ns", "a wait for an event that is done", "xhal / driver_table", synchronize});
   rows.push_back({"event.elapsed", "", "ns", "some milliseconds by the device's clock and by the host's",
@@ -278,6 +346,13 @@ void add_event_rows(Rows& rows) {
                   "seen / declared", resolution});
   rows.push_back({"stream.wait_event", "call", "ns", "the call, on another stream than the event's",
                   "xhal / driver_table", wait_call});
+  for (const Variant& one : kVariants) {
+    rows.push_back(
+        {"stream.wait_event", std::string("call,") + one.name, "ns",
+         one.is_held ? "the call, for an event of a held stream" : "the call, for an event that has a time",
+         "xhal / driver_table",
+         [one](Bench& bench) { return wait_call_of(bench, one.timing, one.is_held); }});
+  }
   rows.push_back({"stream.wait_event", "latency", "ns",
                   "a kernel that waits for another stream's, less one that waits for its own stream's",
                   "(t(two streams) - t(one stream)) / spin", dependency});

@@ -234,6 +234,30 @@ Row launch_row(Bench& bench) {
   return row;
 }
 
+// What instantiating leaves to the first launch: of an executable that is made for it, beside one that was launched before.
+Row first_launch_row(Bench& bench) {
+  const auto world = world_of(bench);
+  const auto graph = std::make_shared<Graph>(capture(world->kernels, world->stream, kNodes));
+  const auto kept = std::make_shared<GraphExec>(instantiate(*graph));
+  const auto run = [world](xhal_graph_exec_t exec) {
+    return nanoseconds_of([&] {
+             launch(exec, world->stream);
+             wait_for(world->stream);
+           }) /
+           static_cast<double>(kNodes);
+  };
+  static_cast<void>(run(*kept));
+  Row row;
+  row.sides.push_back({"xhal",
+                       [run, graph](uint64_t) {
+                         const GraphExec fresh = instantiate(*graph);
+                         return run(fresh);
+                       },
+                       1, 1});
+  row.beside({"later_launch", [run, kept](uint64_t) { return run(*kept); }, 1, 1});
+  return row;
+}
+
 // Launches and their end, by the launch.
 template <class Submit>
 std::function<double(uint64_t)> until_done(std::shared_ptr<World> world, Submit submit) {
@@ -290,6 +314,9 @@ void add_graph_rows(Rows& rows) {
                   "(t(1000) - t(1)) / 999 / copy of 256 bytes", update_row});
   rows.push_back({"graph.launch", "", "ns", "what a node more costs the call that launches",
                   "(t(1000) - t(1)) / 999; ratio: xhal / driver_table of one node", launch_row});
+  rows.push_back({"graph.first_launch", "", "ns",
+                  "a node of a graph of 1,000 that is launched for the first time, and its end",
+                  "t(first) / t(later)", first_launch_row});
   for (const int arguments : {8, 3}) {
     rows.push_back({"graph.replay", "nodes=kernels," + parameter("args", static_cast<uint64_t>(arguments)),
                     "ns", "a node of a graph that is launched, and its end", "(t(1000) - t(1)) / 999 / call",

@@ -11,10 +11,11 @@
 #include <thread>
 #include <vector>
 
-#include "bench/other_threads.hpp"
+#include "bench/limits/wake_trips.hpp"
 #include "bench/peers/peers.hpp"
 #include "bench/rows/row_parts.hpp"
-#include "bench/spin_pause.hpp"
+#include "bench/runner/other_threads.hpp"
+#include "bench/runner/spin_pause.hpp"
 
 namespace xhal::bench {
 namespace {
@@ -75,7 +76,7 @@ constexpr auto kParkedRoundTrip = [](Launches auto& lane, uint64_t units) {
 Row submit(Bench& bench, int arguments) {
   const LaneOptions options{arguments, kLaunches};
   Row row = scenario_row(bench, kSubmit, options);
-  row.beside(ring_limit(Reader::kRuns, Until::kHanded));
+  row.beside(ring_limit(Reader::kRuns, Until::kHanded)).beside(slot_row_limit(Until::kHanded));
   return row;
 }
 
@@ -99,14 +100,14 @@ Row submit_held(Bench& bench, int arguments) {
 Row throughput(Bench& bench, int arguments) {
   const LaneOptions options{arguments, kLaunches};
   Row row = scenario_row(bench, kSubmitAndRun, options);
-  row.beside(ring_limit(Reader::kRuns, Until::kTaken));
+  row.beside(ring_limit(Reader::kRuns, Until::kTaken)).beside(slot_row_limit(Until::kTaken));
   add_iree(row, bench, kLaunches);
   return row;
 }
 
 Row round_trip(Bench& bench) {
   Row row = scenario_row(bench, kRoundTrip, {3, 500});
-  row.beside(spin_limit());
+  row.beside(spin_limit()).beside(futex_limit());
   add_iree(row, bench, 1);
   return row;
 }
@@ -114,6 +115,25 @@ Row round_trip(Bench& bench) {
 Row parked_round_trip(Bench& bench) {
   Row row = scenario_row(bench, kParkedRoundTrip, {3, 5});
   row.beside(parked_limit(Back::kAsleep)).beside(parked_limit(Back::kSpinning));
+  return row;
+}
+
+// The caller is asleep in a synchronise, and the operation that it waits for is told to end: from there on until the caller is back. Of that the call
+// is so small a part that the driver's own table is not beside it.
+Row wake(Bench& bench) {
+  bench.need_held_streams();
+  const LaneOptions options = no_launches(2);  // units, each with a thread of its own
+  const auto lane = make_lane<HalLane>(bench, options);
+  const auto scenario = [](HalLane& on, uint64_t units) {
+    const xhal_host_fn pass = [](void* gate, xhal_result_t) { static_cast<SpinningGate*>(gate)->pass(); };
+    return wake_trips(
+        static_cast<int>(units), [&](SpinningGate& gate) { on.host_function(pass, &gate); },
+        [&] { on.synchronize(); }, [] {});
+  };
+  Row row;
+  row.sides.push_back(lane_side(lane, scenario, options));
+  row.beside(wake_limit()).beside(parked_limit(Back::kSpinning));
+  row.verify = [&bench, lane] { bench.expect_work(lane->stream(), false); };
   return row;
 }
 
@@ -303,6 +323,9 @@ void add_launch_rows(Rows& rows) {
   rows.push_back({"launch.roundtrip", "regime=loaded", "ns",
                   "the same, beside as many computing threads as processors", "xhal / driver_table",
                   loaded_round_trip});
+  rows.push_back({"launch.wake", "regime=parked", "ns",
+                  "from the end of an operation until the caller, asleep in a synchronise, is back",
+                  "xhal / futex_wake", wake});
   rows.push_back({"launch.depth", "", "ns", "launch number 65,536 of those that wait, beside the first 1,000",
                   "t(65,536) / t(1)", depth});
   rows.push_back({"launch.mt", "streams=own", "ns", "two threads launch, each on its stream",

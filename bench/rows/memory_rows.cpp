@@ -166,15 +166,20 @@ Row pool_trim(Bench& bench) {
 constexpr size_t kFew = 10;
 constexpr size_t kQuestions = 1000;
 
-// So many allocations in an instance of their own, and those that are meant, in an order that no cache foresees.
+// So many allocations in an instance of their own, and those that are meant, in an order that no cache foresees; and streams that have run something.
 struct Crowd {
-  Crowd(Bench& like, size_t count)
+  Crowd(Bench& like, size_t count, size_t stream_count = 0)
       : instance(like), bench(instance.bench()), lane(bench), raw(bench), lines(count) {
     allocations.reserve(count);
     for (size_t i = 0; i < count; ++i) allocations.push_back(bench.make_memory(XHAL_MEMORY_DEVICE, kPage));
     std::minstd_rand random(1);
     for (size_t i = 0; i < kQuestions; ++i) chosen.push_back(random() % count);
     for (const size_t place : chosen) pointers.push_back(allocations[place].get());
+    for (size_t i = 0; i < stream_count; ++i) {
+      streams.push_back(bench.make_stream());
+      check("xhal_event_record", xhal_event_record(lane.event(), streams.back(), 0));
+      wait_for(streams.back());
+    }
   }
 
   struct alignas(64) Line {
@@ -186,6 +191,7 @@ struct Crowd {
   HalLane lane;
   TableLane raw;
   std::vector<Memory> allocations;
+  std::vector<Stream> streams;
   std::vector<size_t> chosen;
   std::vector<void*> pointers;  // of the chosen ones
   std::vector<Line> lines;      // as many as allocations
@@ -225,8 +231,8 @@ Side loads_limit(const std::shared_ptr<Crowd>& crowd) {
   });
 }
 
-Row pointer_attributes(Bench& bench, size_t count) {
-  const auto many = std::make_shared<Crowd>(bench, count);
+Row pointer_attributes(Bench& bench, size_t count, size_t streams = 0) {
+  const auto many = std::make_shared<Crowd>(bench, count, streams);
   const auto few = std::make_shared<Crowd>(bench, kFew);
   const auto through_xhal = [](Crowd& in) { return ask_any(in, in.lane); };
   Row row;
@@ -299,6 +305,9 @@ void add_memory_rows(Rows& rows) {
                     "a question about any of so many allocations, beside any of ten", "t(live) / t(10)",
                     [=](Bench& bench) { return pointer_attributes(bench, count); }});
   }
+  rows.push_back({"ptr.attr", parameter("streams", 1024), "ns",
+                  "the same of any of ten beside so many streams, and beside none", "t(streams) / t(0)",
+                  [](Bench& bench) { return pointer_attributes(bench, kFew, 1024); }});
   rows.push_back({"launch.allocations", parameter("live", 100'000), "ns",
                   "the call with any of so many allocations, the stream held, beside any of ten",
                   "t(live) / t(10)", [](Bench& bench) { return launch_with_any(bench, 100'000); }});

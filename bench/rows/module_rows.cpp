@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// module.load, kernel.lookup and init.first_launch: until a kernel can run.
+// module.load, kernel.lookup and init.*: until a kernel can run.
 #include <memory>
 #include <string>
 #include <utility>
@@ -103,23 +103,63 @@ Row lookup(Bench& bench) {
   return row;
 }
 
+// ---- Programs
+
 // From the start of a program to its end, each of which tells by its exit code that all went well.
+Side program_side(const char* name, SecondProcess program) {
+  const auto kept = std::make_shared<SecondProcess>(std::move(program));
+  return {name,
+          [kept](uint64_t units) {
+            return nanoseconds_each(units, [&] {
+              kept->start();
+              kept->finish();
+            });
+          },
+          1, 1};
+}
+
+// Beside a program that does nothing.
+Row program_row(Bench& bench, SecondProcess program) {
+  Row row;
+  row.sides.push_back(program_side("xhal", std::move(program)));
+  row.beside(program_side("nothing", SecondProcess::first_launch(bench, true)));
+  return row;
+}
+
+Side allowed(double ns) {
+  return {"allowed", [ns](uint64_t) { return ns; }, 1, 1};
+}
+
 Row first_launch(Bench& bench) {
   need_kernels(bench);
-  const auto side = [&bench](const char* name, bool does_nothing) {
-    const auto program = std::make_shared<SecondProcess>(SecondProcess::first_launch(bench, does_nothing));
-    return Side{name,
-                [program](uint64_t units) {
-                  return nanoseconds_each(units, [&] {
-                    program->start();
-                    program->finish();
-                  });
-                },
-                1, 1};
-  };
+  return program_row(bench, SecondProcess::first_launch(bench, false));
+}
+
+// Search, load, negotiate, open, ask, close; the driver's library stays loaded meanwhile.
+Row enumerate(Bench& bench) {
+  constexpr double kAllowedNs = 5e6;
   Row row;
-  row.sides.push_back(side("xhal", false));
-  row.beside(side("nothing", true));
+  row.sides.push_back({"xhal",
+                       [target = bench.session().target()](uint64_t units) {
+                         return nanoseconds_each(units, [&] { const conformance::Session session(target); });
+                       },
+                       1, 10});
+  row.beside(allowed(kAllowedNs));
+  return row;
+}
+
+Row enumerate_in_own_process(Bench& bench) { return program_row(bench, SecondProcess::enumeration(bench)); }
+
+// Once a round: it takes so long that two turns a round would make the row slow.
+Row info(Bench& bench) {
+  constexpr double kAllowedNs = 100e6;
+  const auto program = std::make_shared<Side>(program_side("xhal-info", SecondProcess::info(bench)));
+  const auto ns = std::make_shared<double>(kUncounted);
+  Row row;
+  row.before_round = [program, ns] { *ns = program->block(1); };
+  row.sides.push_back({"xhal-info", [ns](uint64_t) { return *ns; }, 1, 1});
+  row.beside(allowed(kAllowedNs));
+  row.beside(program_side("nothing", SecondProcess::first_launch(bench, true)));
   return row;
 }
 
@@ -132,6 +172,13 @@ void add_module_rows(Rows& rows) {
                   "xhal / driver_table", warm_load});
   rows.push_back(
       {"kernel.lookup", "", "ns", "a kernel of a module by its name, again", "xhal / driver_table", lookup});
+  rows.push_back({"init.enumerate", "process=same", "ns",
+                  "a second instance opened, its devices asked what they are, and all given back",
+                  "xhal / 5 ms", enumerate});
+  rows.push_back({"init.enumerate", "process=own", "ns", "a program that does so, from its start to its end",
+                  "xhal / empty program", enumerate_in_own_process});
+  rows.push_back({"init.info", "", "ns", "xhal-info for this driver, from its start to its end",
+                  "xhal-info / 100 ms; xhal-info / empty program", info});
   rows.push_back({"init.first_launch", "", "ns",
                   "a program that runs one empty kernel, from its start to its end", "xhal / empty program",
                   first_launch});

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "bench/footprint.hpp"
+#include "bench/footprint/footprint.hpp"
+#include "bench/footprint/object_memory.hpp"
 #include "bench/rows/spin_cell.hpp"
+#include "bench/runner/second_process.hpp"
 
 namespace xhal::bench {
 namespace {
@@ -234,32 +237,6 @@ Row leak(Bench& bench, Grows what) {
 
 // ---- What an object takes
 
-enum class Use { kNone, kOnce };
-
-// The larger one of what malloc gave out and what became resident, by the object. Places of handles that have ended serve the next ones, which would
-// cost nothing there: so many come first as were ever made in the process, here or by the rows before, and all stay until the end.
-template <class Handle, class Make, class UseIt>
-double bytes_of(size_t count, size_t& ever_made, const Make& make, const UseIt& use) {
-  std::vector<Handle> handles;
-  handles.reserve(ever_made + count);
-  const auto make_some = [&](size_t more) {
-    for (size_t i = 0; i < more; ++i) {
-      handles.push_back(make());
-      use(handles.back());
-    }
-  };
-  make_some(ever_made);
-  const Footprint before = trimmed_footprint();
-  make_some(count);
-  const Footprint after = footprint();
-  ever_made += count;
-  return std::max(bytes_each(before.heap, after.heap, count),
-                  bytes_each(before.resident, after.resident, count));
-}
-
-// More than any other row makes at a time.
-constexpr size_t kMostOfOthers = 1200;
-
 Row promised(double bytes, double promise) {
   Row row;
   row.sides.push_back(known("xhal", bytes));
@@ -269,36 +246,32 @@ Row promised(double bytes, double promise) {
 
 Row stream_memory(Bench& bench, Use use) {
   constexpr size_t kCount = 256;
-  constexpr double kPromise = 64 * 1024;
-  static size_t ever_made = kMostOfOthers;
-  const NothingLaunch launch(bench, 8);
-  return promised(bytes_of<Stream>(
-                      kCount, ever_made, [&] { return bench.make_stream(); },
-                      [&](xhal_stream_t stream) {
-                        if (use == Use::kNone) return;
-                        launch.on(stream);
-                        wait_for(stream);
-                      }),
-                  kPromise);
+  return promised(memory_of_streams(bench, kCount, use).larger(), kMostBytesOfStream);
 }
 
-Row event_memory(Bench& bench, Use use) {
+Row event_memory(Bench& bench, bool timing, Use use) {
   constexpr size_t kCount = 20'000;
-  constexpr double kPromise = 256;
-  // Few records wait at a time, so that the stream's queue stays as small as it is after the first ones.
-  constexpr uint64_t kRecordsAtOnce = 8;
-  static size_t ever_made = kMostOfOthers;
-  const Stream stream = bench.make_stream();
-  uint64_t records = 0;
-  const double bytes = bytes_of<Event>(
-      kCount, ever_made, [&] { return bench.make_event(); },
-      [&](xhal_event_t event) {
-        if (use == Use::kNone) return;
-        check("xhal_event_record", xhal_event_record(event, stream, 0));
-        if (++records % kRecordsAtOnce == 0) wait_for(stream);
-      });
-  wait_for(stream);
-  return promised(bytes, kPromise);
+  if (timing) bench.need(XHAL_FEATURE_EVENT_TIMING, "event_timing");
+  const uint32_t flags = timing ? uint32_t{XHAL_EVENT_TIMING} : 0u;
+  return promised(memory_of_events(bench, kCount, flags, use).larger(), kMostBytesOfEvent);
+}
+
+// Of a process whose first kernel has ended, its stream and instance being there, beside one that does nothing.
+Row first_launch_memory(Bench& bench) {
+  static_cast<void>(bench.bench_kernel("bench_empty_1"));
+  const auto resident = [](SecondProcess process) {
+    uint64_t bytes = 0;
+    process.start();
+    const std::vector<unsigned char> told = process.read(sizeof(bytes));
+    process.finish();
+    std::memcpy(&bytes, told.data(), sizeof(bytes));
+    return static_cast<double>(bytes);
+  };
+  Row row;
+  row.sides.push_back(known("xhal", resident(SecondProcess::resident_bytes(bench, false))));
+  row.beside(known("nothing", resident(SecondProcess::resident_bytes(bench, true))));
+  row.value = [](std::span<const double> bytes) { return bytes[0] - bytes[1]; };
+  return row;
 }
 
 // ---- Idle streams
@@ -360,8 +333,13 @@ void add_quality_rows(Rows& rows) {
     rows.push_back({"memory.stream", with, "bytes", "what a stream takes of the host's memory",
                     "bytes / 64 KiB", [=](Bench& bench) { return stream_memory(bench, use); }});
     rows.push_back({"memory.event", with, "bytes", "what an event takes of the host's memory", "bytes / 256",
-                    [=](Bench& bench) { return event_memory(bench, use); }});
+                    [=](Bench& bench) { return event_memory(bench, false, use); }});
+    rows.push_back({"memory.event", with + ",timing=on", "bytes", "what an event with timing takes of it",
+                    "bytes / 256", [=](Bench& bench) { return event_memory(bench, true, use); }});
   }
+  rows.push_back({"memory.first_launch", "", "bytes",
+                  "resident memory of a process that has run one empty kernel, less that of an empty program",
+                  "resident / resident of an empty program", first_launch_memory});
   rows.push_back({"idle.burn", "streams=8", "%", "of a core that idle streams take",
                   "processor time / time / 1 %", idle_burn});
 }

@@ -8,12 +8,10 @@
 
 #include "bench/lanes/lanes.hpp"
 #include "bench/limits/limits.hpp"
+#include "bench/limits/other_side.hpp"
 #include "bench/runner/bench.hpp"
 
 namespace xhal::bench {
-
-// What is handed over to somebody who runs counts when he had done this part of it at its end.
-inline constexpr uint64_t kKeptUpPart = 10;
 
 // "size=4096"
 inline std::string parameter(const char* name, uint64_t value) {

@@ -190,10 +190,11 @@ Side in_a_row(std::string name, const std::function<double()>& block) {
           kInARow};
 }
 
-Row concurrency(Bench& bench, size_t count) {
-  constexpr double kKernelNs = 50'000;
-  constexpr uint64_t kSteps = 40'000;  // of a thread, about as long
-  const uint64_t turns = turns_for(bench, kKernelNs);
+// With short kernels it tells how soon another worker comes, rather than how well they work side by side.
+Row concurrency(Bench& bench, size_t count, double kernel_ns) {
+  constexpr double kStepNs = 1.25;  // of a thread, about
+  const auto steps = static_cast<uint64_t>(kernel_ns / kStepNs);
+  const uint64_t turns = turns_for(bench, kernel_ns);
   const auto all = std::make_shared<BusyStreams>();
   for (size_t i = 0; i < count; ++i) all->push_back(std::make_unique<BusyStream>(bench, turns));
   const size_t threads = std::min<size_t>(count, std::max(std::thread::hardware_concurrency(), 1u));
@@ -202,10 +203,10 @@ Row concurrency(Bench& bench, size_t count) {
   row.sides.push_back(in_a_row("one_stream", [=] { return launch_on(*all, 1, kInARow); }));
   row.sides.push_back(in_a_row("threads", [=] {
     return raw_parallel(static_cast<int>(threads),
-                        [=](int) { spin_arithmetic(kInARow * kSteps * count / threads); });
+                        [=](int) { spin_arithmetic(kInARow * steps * count / threads); });
   }));
   row.sides.push_back(in_a_row(
-      "one_thread", [=] { return raw_parallel(1, [=](int) { spin_arithmetic(kInARow * kSteps); }); }));
+      "one_thread", [=] { return raw_parallel(1, [=](int) { spin_arithmetic(kInARow * steps); }); }));
   const auto gain = [count](size_t one, size_t together) {
     return [=](std::span<const double> ns) { return static_cast<double>(count) * ns[one] / ns[together]; };
   };
@@ -331,19 +332,26 @@ void add_scheduling_rows(Rows& rows) {
                   "(t(500 kernels) - t(one as long)) / 499, beside the same of a graph", gap_in_stream});
   rows.push_back({"gap.event", "", "ns", "the same, each kernel on the other stream than the last, by events",
                   "(t(201 kernels) - t(one as long)) / 200, beside the same on one stream", gap_by_events});
-  for (const size_t streams : {2u, 4u, 8u}) {
-    rows.push_back({"concurrency", parameter("streams", streams), "",
-                    "kernels on so many streams, as often as fast as one by one",
+  constexpr double kLongNs = 50'000;
+  constexpr double kShortNs = 10'000;
+  constexpr double kVeryLongNs = 1'000'000;
+  const auto add_concurrency = [&](size_t streams, const char* more, const char* kernels, double kernel_ns) {
+    rows.push_back({"concurrency", parameter("streams", streams) + more, "",
+                    std::string(kernels) + " on so many streams, as often as fast as one by one",
                     "k * t(1 stream) / t(k streams), beside the same of threads",
-                    [=](Bench& bench) { return concurrency(bench, streams); }});
-  }
+                    [=](Bench& bench) { return concurrency(bench, streams, kernel_ns); }});
+  };
+  for (const size_t streams : {2u, 4u, 8u}) add_concurrency(streams, "", "kernels of 50 us", kLongNs);
+  add_concurrency(2, ",kernels=short", "kernels of 10 us", kShortNs);
+  add_concurrency(2, ",kernels=long", "kernels of 1 ms", kVeryLongNs);
   rows.push_back({"priority.preempt", "", "ns",
                   "an empty kernel and its end on an urgent stream, two others full of short kernels",
                   "t(loaded) / t(idle)", preempt});
-  constexpr size_t kManyStreams = 1024;
-  rows.push_back({"streams.many", parameter("streams", kManyStreams), "ns",
-                  "eight small kernels on each of so many streams, by the kernel", "xhal / one_stream",
-                  [](Bench& bench) { return many_streams(bench, kManyStreams); }});
+  for (const size_t streams : {32u, 1024u}) {
+    rows.push_back({"streams.many", parameter("streams", streams), "ns",
+                    "eight small kernels on each of so many streams, by the kernel", "xhal / one_stream",
+                    [=](Bench& bench) { return many_streams(bench, streams); }});
+  }
 }
 
 }  // namespace xhal::bench

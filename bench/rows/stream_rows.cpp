@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "bench/rows/row_parts.hpp"
-#include "bench/spin_pause.hpp"
+#include "bench/runner/spin_pause.hpp"
 
 namespace xhal::bench {
 namespace {

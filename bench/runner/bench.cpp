@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "bench/runner/clock.hpp"
-#include "bench/spin_pause.hpp"
+#include "bench/runner/spin_pause.hpp"
 
 namespace xhal::bench {
 
@@ -68,9 +68,7 @@ PreparedLaunch& PreparedLaunch::bytes(const void* data, uint64_t size) {
 // ---- HeldStream ----------------------------------------------------------------------------------------------------------------
 
 HeldStream::HeldStream(Bench& bench, xhal_stream_t stream) {
-  const xhal_device_properties_t& device = bench.properties();
-  if (device.is_synchronous != 0 || device.host_function_blocks != 0)
-    throw NotHere("no stream of the device can be held by a host function");
+  bench.need_held_streams();
   check("xhal_stream_host_function", xhal_stream_host_function(stream, &HeldStream::hold, state_.get()));
   constexpr double kPatience = 10e9;
   const Clock::time_point start = Clock::now();
@@ -113,6 +111,11 @@ void Bench::need_devices(size_t count) const {
 
 void Bench::need_independent_streams() const {
   need(XHAL_FEATURE_CROSS_STREAM_PROGRESS, "cross_stream_progress");
+}
+
+void Bench::need_held_streams() const {
+  if (properties().is_synchronous != 0 || properties().host_function_blocks != 0)
+    throw NotHere("no stream of the device can be held by a host function");
 }
 
 Stream Bench::make_stream(size_t device, int32_t priority) const {

@@ -156,6 +156,8 @@ class Bench {
   void need(uint32_t feature, const char* name) const;
   void need_devices(size_t count) const;
   void need_independent_streams() const;
+  // That a host function may keep a stream from going on while others are called.
+  void need_held_streams() const;
 
   [[nodiscard]] Stream make_stream(size_t device = 0, int32_t priority = 0) const;
   [[nodiscard]] Event make_event(uint32_t flags = 0, size_t device = 0) const;

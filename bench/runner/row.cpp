@@ -17,6 +17,17 @@ Row& Row::beside(Side reference) {
   return *this;
 }
 
+std::string RowInfo::regime() const {
+  constexpr std::string_view kKey = "regime=";
+  const std::string_view all = parameters;
+  for (size_t at = 0; at < all.size();) {
+    const std::string_view one = all.substr(at, all.find(',', at) - at);
+    if (one.starts_with(kKey)) return std::string(one.substr(kKey.size()));
+    at += one.size() + 1;
+  }
+  return "warm";
+}
+
 const std::vector<RowInfo>& all_rows() {
   static const Rows rows = [] {
     Rows out;

@@ -75,6 +75,8 @@ struct RowInfo {
   std::function<Row(Bench&)> make;
 
   [[nodiscard]] std::string name() const { return parameters.empty() ? id : id + "/" + parameters; }
+  // What `regime=` in its parameters says; everybody is awake where it says nothing.
+  [[nodiscard]] std::string regime() const;
 };
 
 // All rows, sorted by nothing but the order of their families; names are unique.

@@ -12,18 +12,22 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
+#include "bench/footprint/footprint.hpp"
 #include "bench/runner/bench.hpp"
 
 namespace xhal::bench {
 namespace {
 
 constexpr const char* kFirstLaunch = "--first-launch";
+constexpr const char* kResidentBytes = "--resident-bytes";
+constexpr const char* kEnumeration = "--enumeration";
 constexpr const char* kNothing = "--nothing";
 constexpr const char* kHoldExport = "--hold-export";
-constexpr const char* kProgram = "/proc/self/exe";
 
 std::vector<std::string> target_arguments(const char* what, const Bench& bench) {
   const conformance::Target& target = bench.session().target();
@@ -44,11 +48,17 @@ conformance::Target target_of(char** argv) {
   return target;
 }
 
-void launch_once(Bench& bench) {
+void tell_resident_bytes() {
+  const uint64_t bytes = footprint().resident;
+  if (write(STDIN_FILENO, &bytes, sizeof(bytes)) != sizeof(bytes)) throw std::runtime_error("nobody listens");
+}
+
+void launch_once(Bench& bench, bool tells) {
   const NothingLaunch launch(bench, 1);
   const Stream stream = bench.make_stream();
   launch.on(stream);
   wait_for(stream);
+  if (tells) tell_resident_bytes();
 }
 
 void hold_export(Bench& bench, uint64_t size) {
@@ -73,6 +83,28 @@ SecondProcess SecondProcess::first_launch(const Bench& bench, bool does_nothing)
   return SecondProcess(target_arguments(kFirstLaunch, bench));
 }
 
+SecondProcess SecondProcess::resident_bytes(const Bench& bench, bool does_nothing) {
+  if (does_nothing) return SecondProcess({"xhal-bench", kResidentBytes, kNothing});
+  return SecondProcess(target_arguments(kResidentBytes, bench));
+}
+
+SecondProcess SecondProcess::enumeration(const Bench& bench) {
+  return SecondProcess(target_arguments(kEnumeration, bench));
+}
+
+SecondProcess SecondProcess::info(const Bench& bench) {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "xhal-info";
+  if (error || access(program.c_str(), X_OK) != 0) throw NotHere("no xhal-info lies beside this program");
+  const conformance::Target& target = bench.session().target();
+  const bool has_path = !target.driver_path.empty();
+  SecondProcess out(
+      {"xhal-info", has_path ? "--driver" : "--backend", has_path ? target.driver_path : target.backend});
+  out.program_ = program;
+  out.is_silent_ = true;
+  return out;
+}
+
 SecondProcess SecondProcess::exporter(const Bench& bench, uint64_t size) {
   auto arguments = target_arguments(kHoldExport, bench);
   arguments.push_back(std::to_string(size));
@@ -86,7 +118,9 @@ SecondProcess::SecondProcess(std::vector<std::string> arguments) : arguments_(st
 
 // The words stay where they are: moving a vector moves none of its elements.
 SecondProcess::SecondProcess(SecondProcess&& other) noexcept
-    : arguments_(std::move(other.arguments_)),
+    : program_(std::move(other.program_)),
+      is_silent_(other.is_silent_),
+      arguments_(std::move(other.arguments_)),
       words_(std::move(other.words_)),
       channel_(std::exchange(other.channel_, -1)),
       pid_(std::exchange(other.pid_, -1)) {}
@@ -105,7 +139,8 @@ void SecondProcess::start() {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
-  const int error = posix_spawn(&pid_, kProgram, &actions, nullptr, words_.data(), environ);
+  if (is_silent_) posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  const int error = posix_spawn(&pid_, program_.c_str(), &actions, nullptr, words_.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
   channel_ = ends[0];
@@ -147,18 +182,19 @@ bool run_as_second_process(int argc, char** argv, int* code) {
   if (argc < 3) return false;
   const std::string_view what = argv[1];
   const bool holds = what == kHoldExport;
-  if (!holds && what != kFirstLaunch) return false;
-  *code = EXIT_SUCCESS;
-  if (!holds && argv[2] == std::string_view(kNothing)) return true;
+  const bool tells = what == kResidentBytes;
+  const bool launches = tells || what == kFirstLaunch;
+  if (!holds && !launches && what != kEnumeration) return false;
   *code = EXIT_FAILURE;
-  if (argc != kTargetEnd + (holds ? 1 : 0)) return true;
   try {
-    conformance::Session session(target_of(argv));
-    Bench bench(session, argv[5]);
-    if (holds) {
-      hold_export(bench, std::strtoull(argv[kTargetEnd], nullptr, 10));
-    } else {
-      launch_once(bench);
+    if (!launches || argv[2] != std::string_view(kNothing)) {
+      if (argc != kTargetEnd + (holds ? 1 : 0)) return true;
+      conformance::Session session(target_of(argv));
+      Bench bench(session, argv[5]);
+      if (holds) hold_export(bench, std::strtoull(argv[kTargetEnd], nullptr, 10));
+      if (launches) launch_once(bench, tells);
+    } else if (tells) {
+      tell_resident_bytes();
     }
     *code = EXIT_SUCCESS;
   } catch (const std::exception& error) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// This program, started again: for rows that take a process of their own.
+// This program, started again, or its sibling: for rows that take a process of their own.
 #pragma once
 
 #include <sys/types.h>
@@ -16,6 +16,12 @@ class SecondProcess {
  public:
   // Launches one empty kernel and ends; `does_nothing`: ends at once.
   static SecondProcess first_launch(const Bench& bench, bool does_nothing);
+  // The same, and tells before its end how many of its bytes are resident, as a uint64_t.
+  static SecondProcess resident_bytes(const Bench& bench, bool does_nothing);
+  // Opens the driver, asks its devices what they are, and ends.
+  static SecondProcess enumeration(const Bench& bench);
+  // xhal-info, which does so in a child and prints it, here to nowhere. Throws NotHere unless it lies beside this program.
+  static SecondProcess info(const Bench& bench);
   // Exports memory of its own, all words of which are kExported, tells the handle's bytes, and ends when nobody listens any more.
   static SecondProcess exporter(const Bench& bench, uint64_t size);
   static constexpr uint64_t kExported = 0x5ca1ab1e0ddba115;
@@ -34,6 +40,8 @@ class SecondProcess {
  private:
   explicit SecondProcess(std::vector<std::string> arguments);
 
+  std::string program_ = "/proc/self/exe";
+  bool is_silent_ = false;  // what it prints goes nowhere
   std::vector<std::string> arguments_;
   std::vector<char*> words_;  // of arguments_
   int channel_ = -1;          // the other end is the process's standard input

@@ -181,5 +181,20 @@ TEST(Measure, RunsBesideAProcessBeforeItMeasures) {
   EXPECT_GE(blocks_beside(true), blocks_beside(false) + 6);
 }
 
+TEST(Rows, TellTheRegimeThatTheirParametersName) {
+  const auto regime = [](const char* parameters) {
+    RowInfo row;
+    row.id = "a";
+    row.parameters = parameters;
+    return row.regime();
+  };
+  EXPECT_EQ(regime("regime=held"), "held");
+  EXPECT_EQ(regime("args=8,regime=parked"), "parked");
+  EXPECT_EQ(regime("regime=loaded,args=8"), "loaded");
+  EXPECT_EQ(regime(""), "warm");
+  EXPECT_EQ(regime("call,timing=on"), "warm");
+  EXPECT_EQ(regime("noregime=held"), "warm");
+}
+
 }  // namespace
 }  // namespace xhal::bench

@@ -16,6 +16,7 @@ names = open(sys.argv[2]).read().split("\n")[:-1]
 assert report["schema"] == "xhal-bench/1", report["schema"]
 assert [row["name"] for row in report["rows"]] == names
 for row in report["rows"]:
+    assert ("regime=" + row["regime"]) in row["parameters"].split(",") or row["regime"] == "warm", row["name"]
     assert row["state"] in ("measured", "not here"), (row["name"], row["state"], row["why"])
     if row["state"] == "not here":
         assert row["why"], row["name"]

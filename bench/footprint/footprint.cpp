@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "footprint.hpp"
+#include "bench/footprint/footprint.hpp"
 
 #include <malloc.h>
 

@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "bench/limits/other_side.hpp"
-#include "raw_costs.hpp"
-#include "spin_pause.hpp"
+#include "bench/limits/raw_costs.hpp"
+#include "bench/runner/clock.hpp"
+#include "bench/runner/spin_pause.hpp"
 
 namespace xhal::bench {
 namespace {
@@ -80,9 +81,10 @@ std::pair<double, bool> hand_all(uint64_t places, uint64_t before, int slots, Re
   for (uint64_t number = 1; number <= before; ++number) ring->hand(number);
   while (!ready.load()) spin_pause();
   bool reader_ran = false;
-  const double ns = nanoseconds_once([&] {
+  const double ns = nanoseconds_of([&] {
     for (uint64_t number = before + 1; number <= last; ++number) ring->hand(number);
-    reader_ran = reader == Reader::kIsHeld || ring->taken() > before + static_cast<uint64_t>(slots) / kKeptUp;
+    reader_ran =
+        reader == Reader::kIsHeld || ring->taken() > before + static_cast<uint64_t>(slots) / kKeptUpPart;
     if (until == Until::kTaken) ring->wait_until_taken(last);
   });
   reads.store(true);

@@ -13,14 +13,16 @@
 #include <utility>
 #include <vector>
 
-#include "bench/limits/other_side.hpp"
-#include "other_threads.hpp"
-#include "raw_costs.hpp"
-#include "spin_pause.hpp"
-#include "wake_trips.hpp"
+#include "bench/limits/raw_costs.hpp"
+#include "bench/limits/wake_trips.hpp"
+#include "bench/runner/clock.hpp"
+#include "bench/runner/other_threads.hpp"
+#include "bench/runner/spin_pause.hpp"
 
 namespace xhal::bench {
 namespace {
+
+uint64_t count(int times) { return static_cast<uint64_t>(times); }
 
 // A word that one side sets and the other one waits for.
 class SpinWord {
@@ -107,16 +109,17 @@ double with_echo(
 }  // namespace
 
 double raw_spin_round_trip(int times) {
-  constexpr int kFew = 10;
+  constexpr uint64_t kFew = 10;
   constexpr double kNoTimeSlice = 20'000;
   return with_echo<SpinWord, SpinWord>([&](const auto& once) {
     const double few = nanoseconds_each(kFew, once);
-    return few > kNoTimeSlice ? few : nanoseconds_each(times, once);
+    return few > kNoTimeSlice ? few : nanoseconds_each(count(times), once);
   });
 }
 
 double raw_futex_round_trip(int times) {
-  return with_echo<FutexWord, FutexWord>([&](const auto& once) { return nanoseconds_each(times, once); });
+  return with_echo<FutexWord, FutexWord>(
+      [&](const auto& once) { return nanoseconds_each(count(times), once); });
 }
 
 double raw_parked_round_trip(int times, Back back, const std::function<void()>& rest) {
@@ -124,7 +127,7 @@ double raw_parked_round_trip(int times, Back back, const std::function<void()>& 
     double sum = 0;
     for (int i = 0; i < times; ++i) {
       rest();
-      sum += nanoseconds_once(once);
+      sum += nanoseconds_of(once);
     }
     return sum / times;
   };
@@ -148,17 +151,19 @@ double raw_wake(int times) {
 }
 
 double raw_by_another_thread(int times, const std::function<void()>& work) {
-  return with_echo<SpinWord, SpinWord>([&](const auto& once) { return nanoseconds_each(times, once); }, work);
+  return with_echo<SpinWord, SpinWord>([&](const auto& once) { return nanoseconds_each(count(times), once); },
+                                       work);
 }
 
 double raw_lock(int times) {
   static std::mutex mutex;
-  return nanoseconds_each(times, [] { const std::lock_guard lock(mutex); });
+  return nanoseconds_each(count(times), [] { const std::lock_guard lock(mutex); });
 }
 
 double raw_load(int times) {
   static std::atomic<uint64_t> word{1};
-  return nanoseconds_each(times, [] { benchmark::DoNotOptimize(word.load(std::memory_order_acquire)); });
+  return nanoseconds_each(count(times),
+                          [] { benchmark::DoNotOptimize(word.load(std::memory_order_acquire)); });
 }
 
 double raw_calls(int nodes) {
@@ -169,7 +174,7 @@ double raw_calls(int nodes) {
   static std::vector<Node> chain;
   chain.resize(static_cast<size_t>(nodes),
                Node{[](const Node& node) { benchmark::DoNotOptimize(node.words[0]); }, {}});
-  return nanoseconds_once([] {
+  return nanoseconds_of([] {
            for (const Node& node : chain) node.call(node);
          }) /
          nodes;
@@ -181,7 +186,7 @@ double raw_parallel(int threads, const std::function<void(int)>& share) {
     share(i + 1);
     done.fetch_add(1);
   });
-  return nanoseconds_once([&] {
+  return nanoseconds_of([&] {
     others.go();
     share(0);
     while (done.load() < threads - 1) spin_pause();
@@ -198,7 +203,7 @@ double raw_parallel_pieces(int threads, int pieces, const std::function<void(int
     }
   };
   SpinningThreads others(threads - 1, [&](int) { take(); });
-  return nanoseconds_once([&] {
+  return nanoseconds_of([&] {
     others.go();
     take();
     while (done.load() < pieces) spin_pause();

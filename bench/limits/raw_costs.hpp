@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The least that this machine's threads and memory can do for what a stream does: the references of the simulator's benchmarks.
+// The least that this machine's threads and memory can do for what a stream does: what the limits of limits.hpp are made of.
 // All give nanoseconds for one operation. Threads are started before, and joined after, what is counted.
 #pragma once
 

@@ -8,9 +8,9 @@ namespace xhal::bench {
 
 [[nodiscard]] pid_t this_thread();
 
-// Returns when the system has found the thread asleep, or every thread but the calling one, several times in a row. Ends the process with a
-// line when that is not so for ten seconds.
-void wait_until_asleep(pid_t thread);
+// Whether the system has found the thread asleep several times in a row; not so for ten seconds at most.
+[[nodiscard]] bool falls_asleep(pid_t thread);
+// Returns when that is so of every thread but the calling one. Throws NotHere after ten seconds.
 void wait_until_others_sleep();
 
 }  // namespace xhal::bench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "other_threads.hpp"
+#include "bench/runner/other_threads.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,11 +10,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include "bench/runner/row.hpp"
 
 namespace xhal::bench {
 namespace {
@@ -49,32 +49,30 @@ std::vector<std::string> threads_but(const std::string& one) {
 }
 
 template <class Condition>
-void wait_for(const char* what, Condition&& condition) {
+bool comes_true(Condition&& condition) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   for (int seen = 0; seen < kLooks;) {
     seen = condition() ? seen + 1 : 0;
     if (seen != 0) continue;
-    if (std::chrono::steady_clock::now() > end) {
-      std::fprintf(stderr, "xhal-bench-sim: %s did not fall asleep in %lld s\n", what,
-                   static_cast<long long>(kPatience.count()));
-      std::exit(1);
-    }
+    if (std::chrono::steady_clock::now() > end) return false;
     sched_yield();
   }
+  return true;
 }
 
 }  // namespace
 
 pid_t this_thread() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
-void wait_until_asleep(pid_t thread) {
+bool falls_asleep(pid_t thread) {
   const std::string name = std::to_string(thread);
-  wait_for("a thread that waits", [&] { return sleeps(name); });
+  return comes_true([&] { return sleeps(name); });
 }
 
 void wait_until_others_sleep() {
   const std::string me = std::to_string(this_thread());
-  wait_for("the other threads", [&] { return std::ranges::all_of(threads_but(me), sleeps); });
+  if (!comes_true([&] { return std::ranges::all_of(threads_but(me), sleeps); }))
+    throw NotHere("the other threads of the process do not fall asleep");
 }
 
 }  // namespace xhal::bench

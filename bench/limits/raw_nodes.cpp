@@ -5,8 +5,8 @@
 #include <cstring>
 #include <vector>
 
+#include "bench/limits/raw_costs.hpp"
 #include "bench/runner/clock.hpp"
-#include "raw_costs.hpp"
 
 namespace xhal::bench {
 
