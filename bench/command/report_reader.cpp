@@ -90,6 +90,7 @@ KeptRow row_of(const json& json_row) {
          {{"id", Kind::kText},
           {"parameters", Kind::kText},
           {"measures", Kind::kText},
+          {"regime", Kind::kText},
           {"formula", Kind::kText},
           {"unit", Kind::kText},
           {"state", Kind::kText},

@@ -24,6 +24,7 @@ json row(const std::string& id, const std::string& parameters, const std::string
           {"id", id},
           {"parameters", parameters},
           {"measures", "what it measures"},
+          {"regime", "warm"},
           {"formula", "a / b"},
           {"unit", "ns"},
           {"state", "measured"},
