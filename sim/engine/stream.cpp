@@ -178,7 +178,8 @@ xhal_result_t Stream::launch_graph(GraphExec& exec) {
     progress().name(op.number);
     uint64_t number = op.number - numbers;
     auto generation = run->generations.begin();
-    for (const GraphNode& node : *run->nodes) {
+    for (const uint32_t index : run->nodes->events) {
+      const GraphNode& node = (*run->nodes)[index];
       if (node.kind == GraphNode::Kind::kRecord)
         *generation++ = node.event.get()->publish({end.progress, ++number});
     }

@@ -16,8 +16,12 @@
 namespace xhal::sim {
 namespace {
 
-// A parker's word.
+// A parker's word: one of these, and above it the processor that whoever wrote it was on.
 enum : uint32_t { kParked = 0, kUnparked = 1, kParkedAsleep = 2 };
+constexpr uint32_t kParkerBits = 2;
+uint32_t here(uint32_t state) { return state | static_cast<uint32_t>(sched_getcpu()) << kParkerBits; }
+uint32_t parker_state(uint32_t word) { return word & ((1u << kParkerBits) - 1); }
+bool is_same_processor(uint32_t word, uint32_t other) { return word >> kParkerBits == other >> kParkerBits; }
 
 // Longer than handing over to a running thread takes, about as long as waking a sleeping one.
 constexpr uint64_t kPatienceNs = 20'000;
@@ -104,6 +108,9 @@ namespace {
 // one waiting as long as it does nothing but look at a word.
 [[gnu::tls_model("initial-exec")]] constinit thread_local bool owes_way = false;
 
+// Whom it last slept for, or woke from such a sleep, had this very processor meanwhile: nothing changes as long as this thread looks.
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool looks_in_vain = false;
+
 void wake_sleeper(const std::atomic<uint32_t>& word) {
   futex_wake(word);
   owes_way = true;
@@ -159,7 +166,7 @@ class WorkerPool::Watch {
  private:
   // To stay with its lane: no other one waits.
   [[nodiscard]] bool is_free() const {
-    return pool_.patience_ns_ != 0 && pool_.ready_count_.load(std::memory_order_relaxed) == 0;
+    return pool_.patience_ns() != 0 && pool_.ready_count_.load(std::memory_order_relaxed) == 0;
   }
 
   WorkerPool& pool_;
@@ -433,6 +440,7 @@ void WorkerPool::work(Worker& worker) {
     lock.unlock();
     while (worker.asleep.load(std::memory_order_acquire) != 0) futex_wait(worker.asleep, 1, kNever);
     owes_way = true;
+    looks_in_vain = false;
     lock.lock();
     if (stopping_) return;
   }
@@ -471,20 +479,31 @@ void WorkerPool::keep() {
 
 // ---- Host threads --------------------------------------------------------------------------------------------------------------
 
+uint64_t WorkerPool::patience_ns() const { return looks_in_vain ? 0 : patience_ns_; }
+
 bool WorkerPool::park(Parker& parker, uint64_t deadline_ns) {
   std::atomic<uint32_t>& word = word_of(parker);
   uint32_t expected = kParked;
-  if (!word.compare_exchange_strong(expected, kParkedAsleep, std::memory_order_acq_rel)) return true;
-  while (word.load(std::memory_order_acquire) != kUnparked) {
+  const uint32_t asleep = here(kParkedAsleep);
+  if (!word.compare_exchange_strong(expected, asleep, std::memory_order_acq_rel)) return true;
+  for (;;) {
+    const uint32_t now = word.load(std::memory_order_acquire);
+    if (parker_state(now) == kUnparked) {
+      looks_in_vain = is_same_processor(now, asleep);
+      return true;
+    }
     if (deadline_ns != kNever && now_ns() >= deadline_ns) return false;
-    futex_wait(word, kParkedAsleep, deadline_ns);
+    futex_wait(word, asleep, deadline_ns);
   }
-  return true;
 }
 
 void WorkerPool::unpark(Parker& parker) {
   std::atomic<uint32_t>& word = word_of(parker);
-  if (word.exchange(kUnparked, std::memory_order_acq_rel) == kParkedAsleep) wake_sleeper(word);
+  const uint32_t unparked = here(kUnparked);
+  const uint32_t former = word.exchange(unparked, std::memory_order_acq_rel);
+  if (parker_state(former) != kParkedAsleep) return;
+  looks_in_vain = is_same_processor(former, unparked);
+  wake_sleeper(word);
 }
 
 void WorkerPool::give_way() {

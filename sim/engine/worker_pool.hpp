@@ -56,7 +56,7 @@ class WorkerPool final : public Scheduler {
     crew_.run_together(place, work, count);
   }
   void give_way() override;
-  uint64_t patience_ns() const override { return patience_ns_; }
+  uint64_t patience_ns() const override;
   bool park(Parker& parker, uint64_t deadline_ns) override;
   void unpark(Parker& parker) override;
 

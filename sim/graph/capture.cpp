@@ -98,6 +98,10 @@ xhal_result_t Capture::end(const Stream& origin, GraphNodes& out) {
   if (former == XHAL_CAPTURE_STATE_NONE) return XHAL_ERROR_CAPTURE_MISMATCH;
   if (!all_joined()) return XHAL_ERROR_CAPTURE_UNJOINED;
   out = std::move(nodes_);
+  for (uint32_t i = 0; i < out.size(); ++i) {
+    if (out[i].kind == GraphNode::Kind::kWait || out[i].kind == GraphNode::Kind::kRecord)
+      out.events.push_back(i);
+  }
   return XHAL_SUCCESS;
 }
 

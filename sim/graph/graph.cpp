@@ -19,7 +19,8 @@ OpKind operation_of(const GraphNode& node) {
 }  // namespace
 
 GraphRun::GraphRun(std::shared_ptr<const GraphNodes> program) : nodes(std::move(program)) {
-  for (const GraphNode& node : *nodes) {
+  for (const uint32_t index : nodes->events) {
+    const GraphNode& node = (*nodes)[index];
     if (node.kind == GraphNode::Kind::kWait) waits.push_back(node.event.get()->current());
     if (node.kind == GraphNode::Kind::kRecord) generations.push_back(0);
   }

@@ -56,7 +56,11 @@ struct GraphNode {
   [[nodiscard]] const char* label() const;
 };
 
-using GraphNodes = std::vector<GraphNode>;
+struct GraphNodes : std::vector<GraphNode> {
+  using vector::vector;
+  // The external records and waits, in order: a launch looks at no other node. Told when the capture has ended.
+  std::vector<uint32_t> events;
+};
 
 // What a handle of a graph points to. Immutable.
 struct Graph {
