@@ -139,7 +139,8 @@ RowChange change_of(const std::string& row, const KeptComparison& then, const Ke
 
 std::vector<RowChange> changes_of(const KeptRow& then, const KeptRow& now, const Tolerance& tolerance) {
   std::vector<RowChange> out;
-  const bool is_busy = std::max(then.contention.share(), now.contention.share()) > tolerance.options().busy;
+  const double busy = tolerance.options().busy;
+  const bool is_busy = then.contention.is_above(busy) || now.contention.is_above(busy);
   for (const KeptComparison& comparison : then.comparisons) {
     if (const KeptComparison* twin = now.find(comparison.reference)) {
       out.push_back(change_of(then.name, comparison, *twin, tolerance));

@@ -93,7 +93,7 @@ void Console::summary(const BenchReport& report) {
     }
   }
   const auto busy = std::ranges::count_if(
-      report.rows, [&](const RowResult& row) { return row.others() > report.options.busy; });
+      report.rows, [&](const RowResult& row) { return row.contention().is_above(report.options.busy); });
   if (busy > 0)
     print(out_, "{} rows neither pass nor fail: others used more than {:.0f} % of the processors meanwhile\n",
           busy, 100 * report.options.busy);

@@ -45,15 +45,15 @@ Verdict RowResult::verdict() const {
   return Verdict::kNoGoal;
 }
 
-double RowResult::others() const {
+Contention RowResult::contention() const {
   Contention sum;
   for (const Samples& samples : restarts) sum += samples.contention;
-  return sum.share();
+  return sum;
 }
 
 void evaluate(RowResult& row, uint64_t seed, double busy) {
   if (row.restarts.empty()) return;
-  const bool is_busy = row.others() > busy;
+  const bool is_busy = row.contention().is_above(busy);
   const uint64_t own_seed = seed ^ conformance::hash_text(row.info->name());
   const auto values = of_all(
       row.restarts, [](const Samples& samples) -> const auto& { return samples.values; });

@@ -39,8 +39,8 @@ struct RowResult {
   Percentiles times;  // of the subject's blocks, in ns a unit
   std::vector<ComparisonResult> comparisons;
 
-  // The part of the processors that others used while it was measured.
-  [[nodiscard]] double others() const;
+  // What others used of the processors while it was measured.
+  [[nodiscard]] Contention contention() const;
   // The worst of the comparisons that have a goal.
   [[nodiscard]] Verdict verdict() const;
 };

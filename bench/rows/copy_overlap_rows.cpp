@@ -283,9 +283,8 @@ Row small_batch(Bench& bench) {
     });
   };
   const auto side = [](const char* name, const auto& copy_all) {
-    return Side{
-        name, [=](uint64_t units) { return nanoseconds_each(units, copy_all) / static_cast<double>(kRows); },
-        1, kMostUnits};
+    return Side{name, [=](uint64_t) { return nanoseconds_of(copy_all) / static_cast<double>(kRows); }, kRows,
+                kRows};
   };
   Row row;
   row.sides.push_back(side("xhal, 1,000 calls", by_calls));

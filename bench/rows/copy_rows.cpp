@@ -105,8 +105,10 @@ Row copy(Bench& bench, const Direction& direction, uint64_t size, Waits waits = 
   if (size < kLeastBytes || !areas->has_host_side())
     row.beside(lane_side(make_lane<TableLane>(bench, copies()), scenario, copies()));
   // So many that who is awake for the first one has little part in them.
-  constexpr uint64_t kLeastInARow = 16;
-  if (waits == Waits::kForAll) row.sides.front().least_units = kLeastInARow;
+  constexpr uint64_t kLeastInARow = 4;
+  constexpr uint64_t kMostInARow = 16;
+  if (waits == Waits::kForAll)
+    row.sides.front().least_units = std::clamp((64U << 20) / size, kLeastInARow, kMostInARow);
   if (areas->has_host_side()) row.beside(areas->host_side(size));
   if (areas->has_host_side() && size == kMiB) row.beside(areas->thread_side(size));
   if (size >= kLeastBytes) row.value = gigabytes_per_second(size);

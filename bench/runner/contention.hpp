@@ -22,8 +22,10 @@ struct Contention {
     passed_s += other.passed_s;
     return *this;
   }
-  // Of all processors' time.
-  [[nodiscard]] double share() const { return passed_s > 0 ? others_s / passed_s : 0; }
+  // More than this part of all processors' time, beyond what the system's clock ticks leave open.
+  [[nodiscard]] bool is_above(double part) const { return others_s > part * passed_s + kUnsure; }
+
+  static constexpr double kUnsure = 0.03;
 };
 [[nodiscard]] Contention contention_since(const ProcessorTime& begin);
 
