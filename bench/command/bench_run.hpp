@@ -23,7 +23,7 @@ inline constexpr double kBusy = 0.25;
 struct BenchOptions {
   conformance::Target target;        // kernel_directory: empty for the one beside the program
   std::vector<std::string> filters;  // globs over names
-  double seconds = 45;               // of the whole run, about
+  double seconds = 40;               // of the whole run, about
   unsigned restarts = 3;             // processes in which each row is measured
   unsigned turns = 3;  // a row that stays ambiguous is measured in as many processes again, until then
   std::optional<uint64_t> seed;
