@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "bench/command/report_reader.hpp"
+#include "bench/statistics/statistics.hpp"
+#include "frame/random.h"
 #include "report/document.h"
 #include "report/print.h"
 #include "report/report.h"
@@ -22,55 +25,34 @@ namespace {
 using namespace conformance;
 using namespace ending;
 
-// The next run may lie outside of what a few have shown: the exponent of what they have.
+// The next two runs may lie further apart than any two of a few did: the exponent of what those did.
 constexpr double kMargin = 1.5;
-constexpr double kEndless = std::numeric_limits<double>::infinity();
 
-// The medians of a ratio, of all runs that measured it, and how far they lie apart.
-struct Spread {
-  std::string row;
-  std::string reference;
-  double least = kEndless;
-  double most = 0;
-  size_t runs = 0;
-
-  void add(double median) {
-    // A ratio without a sign of its own, or that was not counted, cannot be held against another.
-    if (!(median > 0)) median = least = 0;
-    least = std::min(least, median);
-    most = std::max(most, median);
-    ++runs;
-  }
-  // Two digits behind the point, upwards.
-  [[nodiscard]] double factor() const {
-    if (least <= 0) return kEndless;
-    constexpr double kDigits = 100;
-    return std::ceil(std::pow(most / least, kMargin) * kDigits) / kDigits;
-  }
-};
-
-double median_of(const KeptComparison& comparison) {
-  Restart all;
-  for (const Restart& one : comparison.ratios) all.insert(all.end(), one.begin(), one.end());
-  return median(std::move(all));
+// How far two runs lie apart beyond what both of their intervals allow; 1 when they do not.
+double excess_of(const KeptComparison& one, const KeptComparison& other) {
+  const Interval drawn = interval_of_quotient(one.ratios, other.ratios, hash_text(one.reference));
+  const Interval by_processes = interval_over_processes(one.ratios, other.ratios);
+  const double above = std::min(drawn.low, by_processes.low);
+  const double below = std::max(drawn.high, by_processes.high);
+  // What did not count is NaN, which no comparison holds for.
+  return above > 1 ? above : below > 0 && below < 1 ? 1 / below : 1;
 }
 
-std::vector<Spread> spreads_of(const std::vector<KeptReport>& reports) {
-  std::vector<Spread> out;
+// The most of all pairs that have this ratio, with the margin; two digits behind the point, upwards.
+double factor_of(const std::vector<KeptReport>& reports, const std::string& row,
+                 const std::string& reference) {
+  std::vector<const KeptComparison*> all;
   for (const KeptReport& report : reports) {
-    for (const KeptRow& row : report.rows) {
-      if (!row.measured()) continue;
-      for (const KeptComparison& comparison : row.comparisons) {
-        auto found = std::ranges::find_if(out, [&](const Spread& one) {
-          return one.row == row.name && one.reference == comparison.reference;
-        });
-        if (found == out.end())
-          found = out.insert(found, Spread{row.name, comparison.reference, kEndless, 0, 0});
-        found->add(median_of(comparison));
-      }
-    }
+    const KeptRow* const found = report.find(row);
+    const KeptComparison* const comparison = found == nullptr ? nullptr : found->find(reference);
+    if (comparison != nullptr) all.push_back(comparison);
   }
-  return out;
+  double most = 1;
+  for (size_t i = 0; i < all.size(); ++i) {
+    for (size_t k = i + 1; k < all.size(); ++k) most = std::max(most, excess_of(*all[i], *all[k]));
+  }
+  constexpr double kDigits = 100;
+  return std::ceil(std::pow(most, kMargin) * kDigits) / kDigits;
 }
 
 std::string toml_text(const std::string& text) {
@@ -84,18 +66,22 @@ std::string drift_text(const std::vector<KeptReport>& reports, double least_perc
   const std::string driver = text_at(first["driver"], "name");
   std::string out = fmt::format(
       "# SPDX-License-Identifier: Apache-2.0\n"
-      "# How far runs of one build lie apart: what their medians differed by, to the power of {}. Written by "
-      "`xhal-bench drift` of {} runs of commit "
-      "{}\n# on {}. What is not listed differed by less than {} % of its ratio. inf: two runs cannot be held "
-      "against each other.\n",
+      "# How far runs of one build lie apart beyond their own intervals, to the power of {}. Written by "
+      "`xhal-bench drift` of {} runs of commit {} on\n"
+      "# {}. What is not listed did so by less than {} %.\n",
       kMargin, reports.size(), one_line(text_at(first["suite"], "commit")).substr(0, 12),
       one_line(text_at(first["environment"], "cpu")), least_percent);
-  for (const Spread& one : spreads_of(reports)) {
-    const double factor = one.factor();
-    if (one.runs < 2 || !(factor > 1 + least_percent / 100)) continue;
-    out += fmt::format("\n[[drift]]\ndriver = {}\nrow = {}\nreference = {}\nfactor = {}\n", toml_text(driver),
-                       toml_text(one.row), toml_text(one.reference),
-                       std::isinf(factor) ? "inf" : fmt::format("{:.2f}", factor));
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const KeptReport& report : reports) {
+    for (const KeptRow& row : report.rows) {
+      for (const KeptComparison& comparison : row.comparisons) {
+        if (!seen.emplace(row.name, comparison.reference).second) continue;
+        const double factor = factor_of(reports, row.name, comparison.reference);
+        if (!(factor > 1 + least_percent / 100)) continue;
+        out += fmt::format("\n[[drift]]\ndriver = {}\nrow = {}\nreference = {}\nfactor = {:.2f}\n",
+                           toml_text(driver), toml_text(row.name), toml_text(comparison.reference), factor);
+      }
+    }
   }
   return out;
 }

@@ -254,19 +254,15 @@ TEST_F(Reports, WhatRunsOfOneBuildDifferByIsNoChange) {
 }
 
 TEST_F(Reports, DriftIsWrittenOfSeveralRuns) {
-  json signless = with_ratios(1);
-  for (json& series : signless["rows"][1]["restarts"][0]["ratios"]) series = json::array_t(20, -1.0);
-  for (json& series : signless["rows"][1]["restarts"][1]["ratios"]) series = json::array_t(20, -1.0);
   const std::string one = file("a.json", with_ratios(1));
   const std::string other = file("b.json", with_ratios(1.21));
   const std::string drift = folder_.file("drift.toml");
-  EXPECT_EQ(run_bench({"drift", one, other, file("c.json", signless), "--output", drift}).code, 0);
+  EXPECT_EQ(run_bench({"drift", one, other, file("c.json", with_ratios(1.05)), "--output", drift}).code, 0);
   const std::string text = read_text(drift);
-  // 1.21 to the power of 1.5, upwards.
-  EXPECT_NE(text.find("row = \"call.noop\"\nreference = \"driver_table\"\nfactor = 1.34\n"),
-            std::string::npos)
+  // What is beyond the intervals of 1.21 to the power of 1.5.
+  EXPECT_TRUE(std::regex_search(
+      text, std::regex("row = \"call.noop\"\nreference = \"driver_table\"\nfactor = 1.3[0-3]\n")))
       << text;
-  EXPECT_NE(text.find("factor = inf\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("row = \"call.stream_query\""), std::string::npos) << text;
   // It is what the other commands read.
   EXPECT_EQ(run_bench({"compare", one, other, "--drift", drift}).code, 0);
