@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "frame/random.h"
 #include "report/document.h"
@@ -94,8 +95,13 @@ int compare_checked(const CompareOptions& options) {
     stop(kExitNothing, "the reports have no row in common that was measured in both");
   print(stdout, "\n{} same, {} faster, {} slower, {} ambiguous, {} in one alone\n", count(Change::kSame),
         count(Change::kFaster), count(Change::kSlower), count(Change::kAmbiguous), alone);
-  const bool is_slower = count(Change::kSlower) > 0;
-  print(stdout, "{}\n", is_slower ? "SLOWER" : count(Change::kFaster) > 0 ? "FASTER" : "SAME");
+  const size_t ratios = std::reduce(counts.begin(), counts.end());
+  const size_t by_chance = tolerance.by_chance(ratios);
+  if (by_chance > 0)
+    print(stdout, "of {} ratios up to {} are slower, and up to {} faster, between runs of one build\n",
+          ratios, by_chance, by_chance);
+  const bool is_slower = count(Change::kSlower) > by_chance;
+  print(stdout, "{}\n", is_slower ? "SLOWER" : count(Change::kFaster) > by_chance ? "FASTER" : "SAME");
   return is_slower ? kExitMisbehaved : kExitOk;
 }
 

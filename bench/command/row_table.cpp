@@ -32,9 +32,10 @@ RowEntry entry_of(const toml::table& entry, const RowTableWords& words, const st
 RowTable::RowTable(const std::string& file, const RowTableWords& words) {
   try {
     const toml::table table = toml::parse_file(file);
-    if (table.empty()) return;
+    const size_t beside = table.contains(words.beside) ? 1 : 0;
+    if (table.size() == beside) return;
     const toml::array* const entries = table[words.entry].as_array();
-    if (entries == nullptr || table.size() != 1)
+    if (entries == nullptr || table.size() != 1 + beside)
       throw RowTableError(fmt::format("{}: wants [[{}]] entries and nothing else", file, words.entry));
     for (const toml::node& node : *entries) {
       const std::string where = fmt::format("{}: {} {}", file, words.entry, entries_.size() + 1);

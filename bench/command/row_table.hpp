@@ -26,9 +26,10 @@ struct RowTableWords {
   const char* number;
   const char* reason;
   double above;
+  const char* beside;  // another key of the file, which somebody else reads; "": none
 };
-inline constexpr RowTableWords kGoals = {"goal", "limit", "miss", 0};
-inline constexpr RowTableWords kDrift = {"drift", "factor", "why", 1};
+inline constexpr RowTableWords kGoals = {"goal", "limit", "miss", 0, ""};
+inline constexpr RowTableWords kDrift = {"drift", "factor", "why", 1, "chance"};
 
 class RowTable {
  public:

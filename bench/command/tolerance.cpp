@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <utility>
@@ -27,32 +29,88 @@ using namespace ending;
 
 // The next two runs may lie further apart than any two of a few did: the exponent of what those did.
 constexpr double kMargin = 1.5;
+// Fewer runs beside the two tell nothing of what is to be expected.
+constexpr size_t kLeastOthers = 2;
 
-// How far two runs lie apart beyond what both of their intervals allow; 1 when they do not.
+// By this much two runs may differ that nobody has drift for; what `compare` has unless it is told otherwise.
+constexpr double kTolerance = 1.05;
+
+// How far the second run lies above the first, or, negative, below it, beyond what both intervals allow; a logarithm, 0 when it does not.
 double excess_of(const KeptComparison& one, const KeptComparison& other) {
-  const Interval drawn = interval_of_quotient(one.ratios, other.ratios, hash_text(one.reference));
-  const Interval by_processes = interval_over_processes(one.ratios, other.ratios);
+  const Interval drawn = interval_of_quotient(other.ratios, one.ratios, hash_text(one.reference));
+  const Interval by_processes = interval_over_processes(other.ratios, one.ratios);
   const double above = std::min(drawn.low, by_processes.low);
   const double below = std::max(drawn.high, by_processes.high);
   // What did not count is NaN, which no comparison holds for.
-  return above > 1 ? above : below > 0 && below < 1 ? 1 / below : 1;
+  return above > 1 ? std::log(above) : below > 0 && below < 1 ? std::log(below) : 0;
 }
 
-// The most of all pairs that have this ratio, with the margin; two digits behind the point, upwards.
-double factor_of(const std::vector<KeptReport>& reports, const std::string& row,
-                 const std::string& reference) {
-  std::vector<const KeptComparison*> all;
-  for (const KeptReport& report : reports) {
-    const KeptRow* const found = report.find(row);
-    const KeptComparison* const comparison = found == nullptr ? nullptr : found->find(reference);
-    if (comparison != nullptr) all.push_back(comparison);
+// One ratio in all runs that have it.
+class RatioOfRuns {
+ public:
+  RatioOfRuns(const std::vector<KeptReport>& reports, std::string row, std::string reference)
+      : row_(std::move(row)),
+        reference_(std::move(reference)),
+        runs_(reports.size()),
+        excess_(runs_ * runs_, 0) {
+    std::vector<const KeptComparison*> all;
+    for (const KeptReport& report : reports) {
+      const KeptRow* const found = report.find(row_);
+      all.push_back(found == nullptr ? nullptr : found->find(reference_));
+    }
+    for (size_t i = 0; i < runs_; ++i)
+      for (size_t k = i + 1; k < runs_; ++k)
+        if (all[i] != nullptr && all[k] != nullptr) excess_[i * runs_ + k] = excess_of(*all[i], *all[k]);
   }
-  double most = 1;
-  for (size_t i = 0; i < all.size(); ++i) {
-    for (size_t k = i + 1; k < all.size(); ++k) most = std::max(most, excess_of(*all[i], *all[k]));
+
+  [[nodiscard]] const std::string& row() const { return row_; }
+  [[nodiscard]] const std::string& reference() const { return reference_; }
+  [[nodiscard]] double excess(size_t i, size_t k) const { return excess_[i * runs_ + k]; }
+
+  // The most of all pairs without these two runs, with the margin.
+  [[nodiscard]] double factor(size_t without = SIZE_MAX, size_t nor = SIZE_MAX) const {
+    double most = 0;
+    for (size_t i = 0; i < runs_; ++i)
+      for (size_t k = i + 1; k < runs_; ++k)
+        if (i != without && i != nor && k != without && k != nor)
+          most = std::max(most, std::abs(excess(i, k)));
+    return std::exp(most * kMargin);
   }
-  constexpr double kDigits = 100;
-  return std::ceil(std::pow(most, kMargin) * kDigits) / kDigits;
+
+ private:
+  std::string row_;
+  std::string reference_;
+  size_t runs_;
+  std::vector<double> excess_;  // of pairs
+};
+
+std::vector<RatioOfRuns> ratios_of(const std::vector<KeptReport>& reports) {
+  std::vector<RatioOfRuns> out;
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const KeptReport& report : reports)
+    for (const KeptRow& row : report.rows)
+      for (const KeptComparison& comparison : row.comparisons)
+        if (seen.emplace(row.name, comparison.reference).second)
+          out.emplace_back(reports, row.name, comparison.reference);
+  return out;
+}
+
+// Two runs are held against each other with the drift of all others: the largest part of the ratios that was said to be slower, or faster.
+double chance_of(const std::vector<RatioOfRuns>& ratios, size_t runs) {
+  size_t most = 0;
+  for (size_t i = 0; i < runs; ++i) {
+    for (size_t k = i + 1; k < runs; ++k) {
+      size_t above = 0;
+      size_t below = 0;
+      for (const RatioOfRuns& ratio : ratios) {
+        const double excess = ratio.excess(i, k);
+        if (std::abs(excess) <= std::log(std::max(kTolerance, ratio.factor(i, k)))) continue;
+        ++(excess > 0 ? above : below);
+      }
+      most = std::max({most, above, below});
+    }
+  }
+  return ratios.empty() ? 0 : static_cast<double>(most) / static_cast<double>(ratios.size());
 }
 
 std::string toml_text(const std::string& text) {
@@ -71,17 +129,20 @@ std::string drift_text(const std::vector<KeptReport>& reports, double least_perc
       "# {}. What is not listed did so by less than {} %.\n",
       kMargin, reports.size(), one_line(text_at(first["suite"], "commit")).substr(0, 12),
       one_line(text_at(first["environment"], "cpu")), least_percent);
-  std::set<std::pair<std::string, std::string>> seen;
-  for (const KeptReport& report : reports) {
-    for (const KeptRow& row : report.rows) {
-      for (const KeptComparison& comparison : row.comparisons) {
-        if (!seen.emplace(row.name, comparison.reference).second) continue;
-        const double factor = factor_of(reports, row.name, comparison.reference);
-        if (!(factor > 1 + least_percent / 100)) continue;
-        out += fmt::format("\n[[drift]]\ndriver = {}\nrow = {}\nreference = {}\nfactor = {:.2f}\n",
-                           toml_text(driver), toml_text(row.name), toml_text(comparison.reference), factor);
-      }
-    }
+  const std::vector<RatioOfRuns> ratios = ratios_of(reports);
+  if (reports.size() >= kLeastOthers + 2) {
+    out += fmt::format(
+        "\n# Two of the runs, held against each other with the drift of the others: at most this part of "
+        "their "
+        "ratios was slower, or faster.\n[[chance]]\ndriver = {}\nshare = {:.3f}\n",
+        toml_text(driver), chance_of(ratios, reports.size()));
+  }
+  for (const RatioOfRuns& ratio : ratios) {
+    constexpr double kDigits = 100;
+    const double factor = std::ceil(ratio.factor() * kDigits) / kDigits;
+    if (!(factor > 1 + least_percent / 100)) continue;
+    out += fmt::format("\n[[drift]]\ndriver = {}\nrow = {}\nreference = {}\nfactor = {:.2f}\n",
+                       toml_text(driver), toml_text(ratio.row()), toml_text(ratio.reference()), factor);
   }
   return out;
 }
@@ -107,13 +168,34 @@ int drift_checked(const DriftOptions& options) {
   return kExitOk;
 }
 
+// Of the driver, from a file that RowTable has read before.
+double chance_in(const std::string& file, const std::string& driver) {
+  const toml::table table = toml::parse_file(file);
+  const toml::node_view entries = table["chance"];
+  if (!entries) return 0;
+  double out = 0;
+  const toml::array* const all = entries.as_array();
+  if (all == nullptr) throw RowTableError(file + ": wants [[chance]] entries");
+  for (const toml::node& node : *all) {
+    const toml::table* const entry = node.as_table();
+    const auto share = entry == nullptr ? std::nullopt : (*entry)["share"].value<double>();
+    const auto of = entry == nullptr ? std::nullopt : (*entry)["driver"].value<std::string>();
+    if (!share || !of || entry->size() != 2 || !(*share >= 0 && *share < 1))
+      throw RowTableError(file + ": [[chance]] wants a driver and a share from 0 to below 1");
+    if (*of == driver) out = *share;
+  }
+  return out;
+}
+
 }  // namespace
 
 Tolerance::Tolerance(const HoldOptions& options, const std::string& share_directory, std::string driver)
     : options_(options), driver_(std::move(driver)) {
   const std::string share = share_directory.empty() ? default_share_directory() : share_directory;
   try {
-    drift_ = RowTable(options.drift.empty() ? share + "/bench/drift.toml" : options.drift, kDrift);
+    const std::string file = options.drift.empty() ? share + "/bench/drift.toml" : options.drift;
+    drift_ = RowTable(file, kDrift);
+    chance_ = chance_in(file, driver_);
   } catch (const RowTableError& error) {
     stop(kExitUsage, error.what());
   }
@@ -122,6 +204,10 @@ Tolerance::Tolerance(const HoldOptions& options, const std::string& share_direct
 double Tolerance::bound(const std::string& row, const std::string& reference) const {
   const RowEntry* const drift = drift_.find(row, reference, driver_);
   return std::max(1 + options_.tolerance_percent / 100, drift == nullptr ? 1 : drift->number);
+}
+
+size_t Tolerance::by_chance(size_t ratios) const {
+  return static_cast<size_t>(std::floor(chance_ * static_cast<double>(ratios)));
 }
 
 int write_drift(const DriftOptions& options) {

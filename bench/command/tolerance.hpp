@@ -24,12 +24,15 @@ class Tolerance {
 
   // 1.05: a quotient between 1 / 1.05 and 1.05 is none. Infinite where nobody can tell.
   [[nodiscard]] double bound(const std::string& row, const std::string& reference) const;
+  // How many of so many ratios are slower, or faster, between runs of one build.
+  [[nodiscard]] size_t by_chance(size_t ratios) const;
   [[nodiscard]] const HoldOptions& options() const { return options_; }
 
  private:
   HoldOptions options_;
   RowTable drift_;
   std::string driver_;
+  double chance_ = 0;  // the part of all ratios
 };
 
 struct DriftOptions {

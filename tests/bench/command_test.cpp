@@ -255,6 +255,30 @@ TEST_F(Reports, WhatRunsOfOneBuildDifferByIsNoChange) {
   expect_mistake({"compare", good, good, "--drift", "/nowhere/drift.toml"}, "/nowhere/drift.toml");
 }
 
+// Of some hundred ratios a few differ by chance: the file of drift says how many.
+TEST_F(Reports, AreSlowerWhenMoreRatiosAreThanByChance) {
+  const json then = with_ratios(1);
+  const json now = with_ratios(1.2);
+  const auto chance = [&](const std::string& entry) {
+    const std::string path = folder_.file("drift.toml");
+    std::ofstream(path) << "[[chance]]\n" << entry;
+    return Words{"--drift", path};
+  };
+  const Ended same = compared(then, now, chance("driver = \"sim\"\nshare = 0.99"));
+  EXPECT_EQ(same.code, 0);
+  EXPECT_TRUE(same.out.ends_with(" between runs of one build\nSAME\n")) << same.out;
+  EXPECT_TRUE(std::regex_search(same.out, std::regex("call.noop +driver_table +1.2.* SLOWER\n"))) << same.out;
+  EXPECT_EQ(compared(now, then, chance("driver = \"sim\"\nshare = 0.99")).code, 0);
+  // Of so few rows none is by chance.
+  EXPECT_TRUE(compared(then, now, chance("driver = \"sim\"\nshare = 0.04")).out.ends_with("\nSLOWER\n"));
+  EXPECT_TRUE(compared(now, then, chance("driver = \"sim\"\nshare = 0.04")).out.ends_with("\nFASTER\n"));
+  EXPECT_EQ(compared(then, now, chance("driver = \"cuda\"\nshare = 0.99")).code, 1);
+  const std::string good = file("a.json", then);
+  for (const char* entry : {"share = 0.1", "driver = \"sim\"\nshare = 1", "driver = \"sim\"\nshare = -0.1",
+                            "driver = \"sim\"\nshare = \"all\"", "driver = \"sim\"\nshare = 0.1\nrow = 1"})
+    expect_mistake(Words{"compare", good, good} + chance(entry), "wants a driver and a share");
+}
+
 TEST_F(Reports, DriftIsWrittenOfSeveralRuns) {
   const std::string one = file("a.json", with_ratios(1));
   const std::string other = file("b.json", with_ratios(1.21));
@@ -268,6 +292,12 @@ TEST_F(Reports, DriftIsWrittenOfSeveralRuns) {
   EXPECT_EQ(text.find("row = \"call.stream_query\""), std::string::npos) << text;
   // It is what the other commands read.
   EXPECT_EQ(run_bench({"compare", one, other, "--drift", drift}).code, 0);
+  // Three runs leave nothing to hold two of them against.
+  EXPECT_EQ(text.find("[[chance]]"), std::string::npos) << text;
+  const Ended four =
+      run_bench({"drift", one, other, file("c.json", with_ratios(1)), file("d.json", with_ratios(1))});
+  EXPECT_TRUE(std::regex_search(four.out, std::regex("driver = \"sim\"\nshare = 0.[1-9][0-9]+\n")))
+      << four.out;
   expect_mistake({"drift", one}, "reports");
   json later = with_ratios(1);
   later["suite"]["commit"] = "0123456789abcdef0123456789abcdef01234567";

@@ -367,8 +367,8 @@ TEST(DriverExternal, AnExportHoldsThatAllocationAlone) {
   EXPECT_NE(fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK, 0);
   Bytes seen(8192);
   EXPECT_EQ(pread(fd, seen.data(), seen.size(), 0), 8192);
-  Bytes expected(kSize, 0x5A);
-  expected.resize(8192, 0);
+  Bytes expected(8192, 0);
+  std::fill_n(expected.begin(), kSize, 0x5A);
   EXPECT_EQ(seen, expected);
   EXPECT_EQ(read_back<uint8_t>(stream, memory, kSize), Bytes(kSize, 0x5A));
   EXPECT_EQ(read_back<uint8_t>(stream, neighbour, kSize), Bytes(kSize, 0x77));
