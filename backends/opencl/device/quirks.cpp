@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/quirks.hpp"
+
+#include "device/facts.hpp"
+
+namespace xhal::opencl {
+namespace {
+
+constexpr QuirkRow kRows[] = {
+    {kNoUserEvents, "Portable Computing Language", "basic", "",
+     "clSetUserEventStatus does not return when a command waits for the event",
+     "https://github.com/pocl/pocl/issues/1177", "the device is offered as a synchronous one"},
+    {kNoUserEvents, "Oclgrind", "", "",
+     "clFlush does not return while a command waits for a user event: commands run in the calling thread",
+     "https://github.com/jrprice/Oclgrind/issues/93", "the device is offered as a synchronous one"},
+    {kStartsUnasked, "Portable Computing Language", "pthread", "",
+     "a command starts as soon as what it waits for is done, flushed or not", "https://github.com/pocl/pocl",
+     "nothing is flushed"},
+    {kStartsUnasked, "Intel(R) OpenCL", "", "",
+     "a command starts as soon as what it waits for is done, flushed or not",
+     "https://www.intel.com/content/www/us/en/developer/articles/tool/opencl-drivers.html",
+     "nothing is flushed"},
+};
+
+}  // namespace
+
+std::span<const QuirkRow> all_quirks() { return kRows; }
+
+bool applies(const QuirkRow& row, const DeviceFacts& facts) {
+  return std::string_view(facts.platform_name) == row.platform &&
+         std::string_view(facts.name).starts_with(row.device) &&
+         std::string_view(facts.driver_version).starts_with(row.version_prefix);
+}
+
+uint32_t quirks_of(const DeviceFacts& facts) {
+  uint32_t out = 0;
+  for (const QuirkRow& row : kRows)
+    if (applies(row, facts)) out |= row.quirk;
+  return out;
+}
+
+}  // namespace xhal::opencl

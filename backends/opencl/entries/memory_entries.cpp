@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cinttypes>
+
+#include "entries/entry.hpp"
+#include "xhal/kit/region.hpp"
+
+namespace xhal::opencl {
+namespace {
+
+// ---- Allocation ----------------------------------------------------------------------------------------------------------------
+
+xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, void** out_pointer) {
+  if (kit::in_host_function()) return make_ready(device_of(device));
+  xhal_memory_desc_t given = {};
+  if (const xhal_result_t result = read("desc", desc, given); result < 0) return result;
+  if (out_pointer == nullptr) return refuse_null("out_pointer");
+  if (given.kind != XHAL_MEMORY_DEVICE && given.kind != XHAL_MEMORY_PINNED &&
+      given.kind != XHAL_MEMORY_MANAGED) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->kind is %u, it must be DEVICE, PINNED or MANAGED",
+                     given.kind);
+  }
+  if (given.flags != 0)
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
+  if (given.reserved != 0)
+    return kit::fail(XHAL_ERROR_UNKNOWN_FIELD, "desc sets a reserved field, which must be 0");
+  if (given.size == 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->size is 0");
+  if ((given.alignment & (given.alignment - 1)) != 0) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "desc->alignment is %" PRIu64 ", it must be a power of two or 0", given.alignment);
+  }
+  return guarded([&] {
+    Device& d = device_of(device);
+    if (const xhal_result_t result = make_ready(d); result < 0) return result;
+    return d.instance->memory.allocate(d, given.kind, given.size, given.alignment, out_pointer);
+  });
+}
+
+xhal_result_t free_memory(xhal_device_t device, void* pointer) {
+  if (kit::in_host_function()) return make_ready(device_of(device));
+  if (pointer == nullptr) return XHAL_SUCCESS;
+  return guarded([&] { return device_of(device).instance->memory.free(device_of(device), pointer); });
+}
+
+// ---- Copy and fill -------------------------------------------------------------------------------------------------------------
+
+cl_int enqueue_copy(const Device& device, cl_command_queue queue, void* to, const void* from, uint64_t size) {
+  return device.facts.path == MemoryPath::kUsm
+             ? device.platform->usm.copy(queue, CL_FALSE, to, from, size, 0, nullptr, nullptr)
+             : device.instance->calls->clEnqueueSVMMemcpy(queue, CL_FALSE, to, from, size, 0, nullptr,
+                                                          nullptr);
+}
+
+// Pageable memory is the caller's own again when the call returns.
+xhal_result_t wait_for_pageable(const Range& to, const Range& from, Queue& queue) {
+  return to.kind == 0 || from.kind == 0 ? queue.synchronize(XHAL_WAIT_FOREVER) : XHAL_SUCCESS;
+}
+
+bool overlap(const void* one, const void* other, uint64_t size) {
+  const auto a = reinterpret_cast<uint64_t>(one);
+  const auto b = reinterpret_cast<uint64_t>(other);
+  return a - b < size || b - a < size;
+}
+
+xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, uint64_t size) {
+  return guarded([&] {
+    const Stream& s = stream_of(stream);
+    Device& d = *s.device;
+    if (const xhal_result_t result = make_ready(d); result < 0) return result;
+    if (size == 0) return xhal_result_t{XHAL_SUCCESS};
+    const Memory& memory = d.instance->memory;
+    Range to;
+    Range from;
+    if (const xhal_result_t result = memory.resolve("destination", destination, size, true, to); result < 0)
+      return result;
+    if (const xhal_result_t result = memory.resolve("source", source, size, true, from); result < 0)
+      return result;
+    if (overlap(destination, source, size)) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p overlap", destination,
+                       source);
+    }
+    const auto enqueue = [&](cl_command_queue queue) {
+      return enqueue_copy(d, queue, destination, source, size);
+    };
+    const std::shared_ptr<Queue> queue = s.queue;
+    if (const xhal_result_t result = queue->submit("copying", enqueue); result < 0) return result;
+    return wait_for_pageable(to, from, *queue);
+  });
+}
+
+// Row by row: OpenCL's calls for regions are for buffers alone.
+xhal_result_t copy_region(xhal_stream_t stream, const xhal_copy_region_t* region) {
+  return guarded([&] {
+    const Stream& s = stream_of(stream);
+    Device& d = *s.device;
+    if (const xhal_result_t result = make_ready(d); result < 0) return result;
+    xhal_copy_region_t given = {};
+    if (const xhal_result_t result = read("region", region, given); result < 0) return result;
+    kit::RegionShape shape;
+    if (const xhal_result_t result = kit::read_region_shape(given, shape); result < 0) return result;
+    if (shape.is_empty()) return xhal_result_t{XHAL_SUCCESS};
+    const Memory& memory = d.instance->memory;
+    Range to;
+    Range from;
+    if (const xhal_result_t result =
+            memory.resolve("destination", given.destination, shape.span_of(shape.to), true, to);
+        result < 0)
+      return result;
+    if (const xhal_result_t result =
+            memory.resolve("source", given.source, shape.span_of(shape.from), true, from);
+        result < 0)
+      return result;
+    if (shape.overlaps(given.destination, given.source)) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p share bytes",
+                       given.destination, given.source);
+    }
+    const auto enqueue = [&](cl_command_queue queue) {
+      kit::RegionRows targets(reinterpret_cast<uint64_t>(given.destination), shape.to, shape.extent);
+      kit::RegionRows origins(reinterpret_cast<uint64_t>(given.source), shape.from, shape.extent);
+      for (; !targets.at_end(); targets.next(), origins.next()) {
+        const cl_int code = enqueue_copy(d, queue, reinterpret_cast<void*>(targets.begin()),
+                                         reinterpret_cast<const void*>(origins.begin()), shape.extent[0]);
+        if (code != CL_SUCCESS) return code;
+      }
+      return CL_SUCCESS;
+    };
+    const std::shared_ptr<Queue> queue = s.queue;
+    if (const xhal_result_t result = queue->submit("copying a region", enqueue); result < 0) return result;
+    return wait_for_pageable(to, from, *queue);
+  });
+}
+
+xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, uint32_t pattern_size,
+                   uint64_t size) {
+  return guarded([&] {
+    const Stream& s = stream_of(stream);
+    const Device& d = *s.device;
+    if (const xhal_result_t result = make_ready(*s.device); result < 0) return result;
+    if (pattern_size != 1 && pattern_size != 2 && pattern_size != 4 && pattern_size != 8) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "pattern_size is %u, it must be 1, 2, 4 or 8",
+                       pattern_size);
+    }
+    if (size == 0) return xhal_result_t{XHAL_SUCCESS};
+    if (size % pattern_size != 0) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "size %" PRIu64 " is no multiple of pattern_size %u",
+                       size, pattern_size);
+    }
+    if (reinterpret_cast<uint64_t>(destination) % pattern_size != 0) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p is not aligned to pattern_size %u",
+                       destination, pattern_size);
+    }
+    Range range;
+    if (const xhal_result_t result =
+            d.instance->memory.resolve("destination", destination, size, false, range);
+        result < 0)
+      return result;
+    return s.queue->submit("filling", [&](cl_command_queue queue) {
+      return d.facts.path == MemoryPath::kUsm
+                 ? d.platform->usm.fill(queue, destination, &pattern, pattern_size, size, 0, nullptr, nullptr)
+                 : d.instance->calls->clEnqueueSVMMemFill(queue, destination, &pattern, pattern_size, size, 0,
+                                                          nullptr, nullptr);
+    });
+  });
+}
+
+// ---- Managed memory ------------------------------------------------------------------------------------------------------------
+
+xhal_result_t check_managed(const Device& device, const void* pointer, uint64_t size) {
+  Range range;
+  if (const xhal_result_t result = device.instance->memory.resolve("pointer", pointer, size, false, range);
+      result < 0)
+    return result;
+  if (range.kind == XHAL_MEMORY_MANAGED) return XHAL_SUCCESS;
+  return kit::fail(XHAL_ERROR_INVALID_POINTER, "%p is not managed memory", pointer);
+}
+
+// The drivers move managed memory as they see fit, or it does not move at all.
+xhal_result_t prefetch(xhal_stream_t stream, const void* pointer, uint64_t size, uint32_t to_host) {
+  return guarded([&] {
+    const Stream& s = stream_of(stream);
+    if (const xhal_result_t result = make_ready(*s.device); result < 0) return result;
+    if (to_host > 1)
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "to_host is %u, it must be 0 or 1", to_host);
+    return size == 0 ? xhal_result_t{XHAL_SUCCESS} : check_managed(*s.device, pointer, size);
+  });
+}
+
+xhal_result_t advise(xhal_device_t device, const void* pointer, uint64_t size, uint32_t advice) {
+  return guarded([&] {
+    if (const xhal_result_t result = make_ready(device_of(device)); result < 0) return result;
+    if (advice < XHAL_ADVICE_READ_MOSTLY || advice > XHAL_ADVICE_UNSET_ACCESSED_BY)
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "advice %u is not known", advice);
+    return size == 0 ? xhal_result_t{XHAL_SUCCESS} : check_managed(device_of(device), pointer, size);
+  });
+}
+
+}  // namespace
+
+void add_memory_entries(xhal_functions_t& functions) {
+  functions.memory_allocate = allocate;
+  functions.memory_free = free_memory;
+  functions.memory_copy = copy;
+  functions.memory_copy_region = copy_region;
+  functions.memory_fill = fill;
+  functions.memory_prefetch = prefetch;
+  functions.memory_advise = advise;
+}
+
+}  // namespace xhal::opencl

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Modules, which are OpenCL's programs, and their kernels.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "api/calls.hpp"
+#include "xhal/driver.h"
+
+namespace xhal::opencl {
+
+struct Device;
+class Module;
+
+struct Param {
+  enum class Kind : uint8_t { kUnknown, kValue, kMemory, kLocal };
+  Kind kind = Kind::kUnknown;
+};
+
+class Kernel {
+ public:
+  uint64_t id = 0;  // never used again
+  Module* module = nullptr;
+  std::string name;
+  std::vector<Param> params;
+  uint64_t max_group_items = 0;
+  uint64_t static_local_bytes = 0;
+  uint64_t private_bytes = 0;
+  uint64_t preferred_multiple = 0;
+  xhal_kernel_t handle = nullptr;
+};
+
+class Module {
+ public:
+  Module(Device& device, cl_program program) : device_(device), program_(program) {}
+  ~Module();
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  // Tells its own errors.
+  static xhal_result_t load(Device& device, const xhal_module_desc_t& desc, std::unique_ptr<Module>& out);
+  xhal_result_t get_kernel(const char* name, xhal_kernel_t* out);
+
+  [[nodiscard]] Device& device() const { return device_; }
+  [[nodiscard]] cl_program program() const { return program_; }
+  xhal_module_t handle = nullptr;
+
+ private:
+  xhal_result_t make_kernel(const std::string& name, std::unique_ptr<Kernel>& out) const;
+
+  Device& device_;
+  const cl_program program_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Kernel>> kernels_;
+};
+
+// What the device loads, best first.
+std::vector<xhal_image_format_t> image_formats(const Device& device);
+
+}  // namespace xhal::opencl

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/launch.hpp"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstring>
+
+#include "device/device.hpp"
+#include "kernels/kernel.hpp"
+#include "xhal/kit/driver.hpp"
+
+namespace xhal::opencl {
+namespace {
+
+xhal_result_t refuse(const Kernel& kernel, uint32_t index, const char* problem) {
+  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s', argument %u: %s", kernel.name.c_str(), index,
+                   problem);
+}
+
+bool is_access(uint32_t access) { return access >= XHAL_ACCESS_READ && access <= XHAL_ACCESS_READ_WRITE; }
+
+xhal_result_t check_memory(const Kernel& kernel, const Device& device, const char* what, uint32_t index,
+                           const void* pointer, uint64_t size) {
+  char name[160];
+  std::snprintf(name, sizeof(name), "kernel '%.100s', %s %u:", kernel.name.c_str(), what, index);
+  Range range;
+  if (const xhal_result_t result = device.instance->memory.resolve(name, pointer, size, false, range);
+      result < 0)
+    return result;
+  const bool is_near = range.kind == XHAL_MEMORY_PINNED || range.device == device.index;
+  if (is_near && device.instance->devices[range.device]->platform == device.platform) return XHAL_SUCCESS;
+  return kit::fail(XHAL_ERROR_INVALID_POINTER, "%s %p is memory of device %u, which device %u does not reach",
+                   name, pointer, range.device, device.index);
+}
+
+xhal_result_t check_argument(const Kernel& kernel, const Device& device, uint32_t index,
+                             const xhal_argument_t& given) {
+  const Param::Kind kind = kernel.params[index].kind;
+  const auto is = [kind](Param::Kind wanted) { return kind == Param::Kind::kUnknown || kind == wanted; };
+  switch (given.kind) {
+    case XHAL_ARGUMENT_VALUE:
+      if (!is(Param::Kind::kValue)) return refuse(kernel, index, "is no value but memory");
+      if (given.access != 0) return refuse(kernel, index, "a value has no access");
+      if (given.data == nullptr) return refuse(kernel, index, "data is null");
+      return XHAL_SUCCESS;
+    case XHAL_ARGUMENT_MEMORY:
+      if (!is(Param::Kind::kMemory)) return refuse(kernel, index, "is no pointer to memory");
+      if (!is_access(given.access)) return refuse(kernel, index, "access must be READ, WRITE or READ_WRITE");
+      return check_memory(kernel, device, "argument", index, given.data, given.size);
+    case XHAL_ARGUMENT_LOCAL:
+      if (!is(Param::Kind::kLocal)) return refuse(kernel, index, "is no local memory");
+      if (given.access != 0) return refuse(kernel, index, "local memory has no access");
+      if (given.data != nullptr) return refuse(kernel, index, "data of local memory must be null");
+      return XHAL_SUCCESS;
+    default:
+      return refuse(kernel, index, "kind must be VALUE, MEMORY or LOCAL");
+  }
+}
+
+xhal_result_t check_shape(const Kernel& kernel, const xhal_device_properties_t& limits,
+                          const xhal_launch_t& launch) {
+  if ((launch.flags & ~uint32_t{XHAL_LAUNCH_COOPERATIVE | XHAL_LAUNCH_CLUSTER}) != 0)
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->flags is 0x%x, which has unknown bits",
+                     launch.flags);
+  if (launch.flags != 0) {
+    return kit::fail(XHAL_ERROR_UNSUPPORTED,
+                     "OpenCL promises of no groups that they run at once: no cooperative or cluster launch");
+  }
+  if (launch.reserved != 0)
+    return kit::fail(XHAL_ERROR_UNKNOWN_FIELD, "launch sets a reserved field, which must be 0");
+  uint64_t items = 1;
+  for (int i = 0; i < 3; ++i) {
+    if (launch.group_count[i] == 0 || launch.group_size[i] == 0) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                       "launch->group_count[%d] is %u and group_size[%d] is %u; neither may be 0", i,
+                       launch.group_count[i], i, launch.group_size[i]);
+    }
+    if (launch.group_count[i] > limits.max_group_count[i] ||
+        launch.group_size[i] > limits.max_group_size[i]) {
+      return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
+                       "launch->group_count[%d] is %u of at most %u, group_size[%d] is %u of at most %u", i,
+                       launch.group_count[i], limits.max_group_count[i], i, launch.group_size[i],
+                       limits.max_group_size[i]);
+    }
+    items *= launch.group_size[i];
+  }
+  const uint64_t most = std::min<uint64_t>(kernel.max_group_items, limits.max_group_items);
+  if (items <= most) return XHAL_SUCCESS;
+  return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
+                   "a group of %" PRIu64 " items; kernel '%s' takes at most %" PRIu64, items,
+                   kernel.name.c_str(), most);
+}
+
+xhal_result_t check_ranges(const Kernel& kernel, const Device& device, const xhal_launch_t& launch) {
+  if (launch.ranges == nullptr) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->ranges is null");
+  const uint32_t stride = launch.range_stride == 0 ? sizeof(xhal_memory_range_t) : launch.range_stride;
+  if (stride < sizeof(xhal_memory_range_t)) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->range_stride is %u, a range has %zu bytes", stride,
+                     sizeof(xhal_memory_range_t));
+  }
+  const auto* bytes = reinterpret_cast<const std::byte*>(launch.ranges);
+  for (uint32_t i = 0; i < launch.range_count; ++i, bytes += stride) {
+    xhal_memory_range_t range;
+    std::memcpy(&range, bytes, sizeof(range));
+    if (!is_access(range.access)) {
+      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                       "launch->ranges[%u].access must be READ, WRITE or READ_WRITE", i);
+    }
+    if (range.reserved != 0)
+      return kit::fail(XHAL_ERROR_UNKNOWN_FIELD, "launch->ranges sets a reserved field, which must be 0");
+    if (const xhal_result_t result = check_memory(kernel, device, "range", i, range.pointer, range.size);
+        result < 0)
+      return result;
+  }
+  return XHAL_SUCCESS;
+}
+
+}  // namespace
+
+xhal_result_t check_launch(const Kernel& kernel, const Device& device, const xhal_launch_t& launch) {
+  if (&kernel.module->device() != &device) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
+                     "the kernel's module is loaded on device %u, the stream is of device %u",
+                     kernel.module->device().index, device.index);
+  }
+  if (const xhal_result_t result = check_shape(kernel, device.properties, launch); result < 0) return result;
+  if (launch.argument_count != kernel.params.size()) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s' takes %zu arguments, the launch has %u",
+                     kernel.name.c_str(), kernel.params.size(), launch.argument_count);
+  }
+  if (launch.argument_count != 0 && launch.arguments == nullptr)
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->arguments is null");
+  uint64_t local = kernel.static_local_bytes + launch.dynamic_local_bytes;
+  for (uint32_t i = 0; i < launch.argument_count; ++i) {
+    const xhal_argument_t& argument = launch.arguments[i];
+    if (const xhal_result_t result = check_argument(kernel, device, i, argument); result < 0) return result;
+    if (argument.kind != XHAL_ARGUMENT_LOCAL) continue;
+    if (argument.size > device.facts.local_bytes)
+      local = UINT64_MAX / 2;
+    else
+      local += argument.size;
+  }
+  if (local > device.facts.local_bytes) {
+    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
+                     "kernel '%s': more than the device's %" PRIu64 " bytes of local memory",
+                     kernel.name.c_str(), device.facts.local_bytes);
+  }
+  return launch.range_count == 0 ? XHAL_SUCCESS : check_ranges(kernel, device, launch);
+}
+
+std::unique_ptr<LaunchKernel> LaunchKernel::make(const Kernel& kernel, cl_int& code) {
+  const Device& device = kernel.module->device();
+  const Calls& calls = *device.instance->calls;
+  const cl_kernel made = calls.clCreateKernel(kernel.module->program(), kernel.name.c_str(), &code);
+  if (code != CL_SUCCESS) return nullptr;
+  std::unique_ptr<LaunchKernel> out(new LaunchKernel(device, made, kernel.params.size()));
+  if (device.facts.path == MemoryPath::kUsm) {
+    // Pointers that the kernel finds in memory; a driver that needs to be told of them takes these.
+    const cl_bool yes = CL_TRUE;
+    for (const cl_kernel_exec_info kind :
+         {CL_KERNEL_EXEC_INFO_INDIRECT_HOST_ACCESS_INTEL, CL_KERNEL_EXEC_INFO_INDIRECT_DEVICE_ACCESS_INTEL,
+          CL_KERNEL_EXEC_INFO_INDIRECT_SHARED_ACCESS_INTEL}) {
+      code = calls.clSetKernelExecInfo(made, kind, sizeof(yes), &yes);
+      if (code != CL_SUCCESS) return nullptr;
+    }
+  }
+  return out;
+}
+
+LaunchKernel::~LaunchKernel() { device_.instance->calls->clReleaseKernel(kernel_); }
+
+cl_int LaunchKernel::set(uint32_t index, const xhal_argument_t& argument) {
+  const Calls& calls = *device_.instance->calls;
+  if (argument.kind == XHAL_ARGUMENT_MEMORY) {
+    return device_.facts.path == MemoryPath::kUsm
+               ? device_.platform->usm.set_argument(kernel_, index, argument.data)
+               : calls.clSetKernelArgSVMPointer(kernel_, index, argument.data);
+  }
+  // Local memory of no size is refused by OpenCL and legal here.
+  const uint64_t size =
+      argument.kind == XHAL_ARGUMENT_LOCAL ? std::max<uint64_t>(argument.size, 1) : argument.size;
+  return calls.clSetKernelArg(kernel_, index, size, argument.data);
+}
+
+cl_int LaunchKernel::set_arguments(const xhal_launch_t& launch) {
+  for (uint32_t i = 0; i < launch.argument_count; ++i) {
+    const xhal_argument_t& given = launch.arguments[i];
+    Set& has = set_[i];
+    const bool is_memory = given.kind == XHAL_ARGUMENT_MEMORY;
+    const void* const bytes = is_memory ? &given.data : given.data;
+    const uint64_t size = is_memory ? sizeof(given.data) : given.size;
+    const uint64_t kept = given.kind == XHAL_ARGUMENT_LOCAL ? 0 : size;
+    if (has.kind == given.kind && has.size == size && kept <= Set::kMostKept &&
+        std::memcmp(has.bytes, bytes == nullptr ? has.bytes : bytes, kept) == 0)
+      continue;
+    if (const cl_int code = set(i, given); code != CL_SUCCESS) {
+      has.kind = UINT32_MAX;
+      return code;
+    }
+    has.kind = given.kind;
+    has.size = size;
+    if (kept <= Set::kMostKept && kept != 0) std::memcpy(has.bytes, bytes, kept);
+  }
+  return launch.range_count == 0 && !has_ranges_ ? CL_SUCCESS : set_ranges(launch);
+}
+
+// Shared virtual memory that is reached by pointers in memory is named to the kernel; unified memory needs no list.
+cl_int LaunchKernel::set_ranges(const xhal_launch_t& launch) {
+  if (device_.facts.path != MemoryPath::kSvm) return CL_SUCCESS;
+  const uint32_t stride = launch.range_stride == 0 ? sizeof(xhal_memory_range_t) : launch.range_stride;
+  std::vector<const void*> pointers;
+  for (uint32_t i = 0; i < launch.range_count; ++i) {
+    xhal_memory_range_t range;
+    std::memcpy(&range, reinterpret_cast<const std::byte*>(launch.ranges) + uint64_t{i} * stride,
+                sizeof(range));
+    pointers.push_back(reinterpret_cast<const void*>(device_.instance->memory.find(range.pointer).base));
+  }
+  has_ranges_ = !pointers.empty();
+  if (pointers.empty()) return CL_SUCCESS;
+  return device_.instance->calls->clSetKernelExecInfo(kernel_, CL_KERNEL_EXEC_INFO_SVM_PTRS,
+                                                      pointers.size() * sizeof(void*), pointers.data());
+}
+
+cl_int LaunchKernel::enqueue(cl_command_queue queue, const xhal_launch_t& launch) const {
+  const uint32_t* const counts = launch.group_count;
+  const uint32_t* const sizes = launch.group_size;
+  size_t global[3];
+  size_t local[3];
+  cl_uint dimensions = 1;
+  for (cl_uint i = 0; i < 3; ++i) {
+    local[i] = sizes[i];
+    global[i] = size_t{counts[i]} * sizes[i];
+    if (global[i] > 1) dimensions = i + 1;
+  }
+  return device_.instance->calls->clEnqueueNDRangeKernel(queue, kernel_, dimensions, nullptr, global, local,
+                                                         0, nullptr, nullptr);
+}
+
+}  // namespace xhal::opencl

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "work/queue.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <utility>
+
+#include "device/device.hpp"
+#include "device/quirks.hpp"
+#include "kernels/kernel.hpp"
+#include "kernels/launch.hpp"
+#include "xhal/kit/driver.hpp"
+
+namespace xhal::opencl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+uint64_t now_ns() {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count());
+}
+
+// Shared with a callback that may come when nobody waits any more.
+struct Waiter {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool done = false;
+};
+
+void CL_CALLBACK wake(cl_event, cl_int, void* user) {
+  const std::unique_ptr<std::shared_ptr<Waiter>> waiter(static_cast<std::shared_ptr<Waiter>*>(user));
+  {
+    const std::lock_guard lock((*waiter)->mutex);
+    (*waiter)->done = true;
+  }
+  (*waiter)->changed.notify_all();
+}
+
+xhal_result_t result_of(cl_int status) {
+  return status < 0 ? XHAL_ERROR_LAUNCH_FAILED : status == CL_COMPLETE ? XHAL_SUCCESS : XHAL_NOT_READY;
+}
+
+// A host function from its submission on. Its stream goes on when `released` is set.
+class HostCall final : public HostWork {
+ public:
+  HostCall(std::shared_ptr<Queue> queue, xhal_host_fn function, void* user, EventRef released)
+      : queue_(std::move(queue)), function_(function), user_(user), released_(std::move(released)) {}
+
+  void run() override {
+    kit::run_host_function(function_, user_, status);
+    queue_->device().instance->calls->clSetUserEventStatus(released_.get(), CL_COMPLETE);
+  }
+  [[nodiscard]] HostThreads& threads() const { return *queue_->device().instance->threads; }
+  [[nodiscard]] cl_event released() const { return released_.get(); }
+
+  xhal_result_t status = XHAL_SUCCESS;
+
+ private:
+  const std::shared_ptr<Queue> queue_;  // the last use of it may be this one
+  xhal_host_fn function_;
+  void* user_;
+  EventRef released_;
+};
+
+void CL_CALLBACK pass_on(cl_event, cl_int, void* user) {
+  const std::unique_ptr<std::pair<const Calls*, EventRef>> passed(
+      static_cast<std::pair<const Calls*, EventRef>*>(user));
+  passed->first->clSetUserEventStatus(passed->second.get(), CL_COMPLETE);
+}
+
+void CL_CALLBACK turn_has_come(cl_event, cl_int status, void* user) {
+  std::unique_ptr<HostCall> call(static_cast<HostCall*>(user));
+  call->status = status < 0 ? XHAL_ERROR_LAUNCH_FAILED : XHAL_SUCCESS;
+  HostThreads& threads = call->threads();
+  threads.run(std::move(call));
+}
+
+}  // namespace
+
+// ---- Waiting -------------------------------------------------------------------------------------------------------------------
+
+Deadline::Deadline(uint64_t timeout_ns) {
+  const uint64_t now = now_ns();
+  end_ns_ = timeout_ns >= XHAL_WAIT_FOREVER - now ? XHAL_WAIT_FOREVER : now + timeout_ns;
+}
+
+uint64_t Deadline::left_ns() const {
+  if (end_ns_ == XHAL_WAIT_FOREVER) return XHAL_WAIT_FOREVER;
+  const uint64_t now = now_ns();
+  return end_ns_ > now ? end_ns_ - now : 0;
+}
+
+cl_int EventRef::native_status() const {
+  if (event_ == nullptr) return CL_COMPLETE;
+  cl_int status = 0;
+  const cl_int code =
+      calls_->clGetEventInfo(event_, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof(status), &status, nullptr);
+  return code == CL_SUCCESS ? status : code;
+}
+
+xhal_result_t EventRef::status() const { return result_of(native_status()); }
+
+xhal_result_t EventRef::wait(uint64_t timeout_ns) const {
+  const xhal_result_t now = status();
+  if (now != XHAL_NOT_READY) return now;
+  if (timeout_ns == 0) return XHAL_TIMEOUT;
+  if (timeout_ns == XHAL_WAIT_FOREVER) {
+    calls_->clWaitForEvents(1, &event_);
+    // Some drivers come back a moment before the event says that it is done.
+    const xhal_result_t then = status();
+    if (then != XHAL_NOT_READY) return then;
+  }
+  const auto waiter = std::make_shared<Waiter>();
+  auto passed = std::make_unique<std::shared_ptr<Waiter>>(waiter);
+  if (const cl_int code = calls_->clSetEventCallback(event_, CL_COMPLETE, wake, passed.get());
+      code != CL_SUCCESS)
+    return kit::fail_native(XHAL_ERROR_INTERNAL, code, "clSetEventCallback: %s", name_of_error(code).c_str());
+  static_cast<void>(passed.release());
+  std::unique_lock lock(waiter->mutex);
+  const auto is_done = [&] { return waiter->done; };
+  if (timeout_ns == XHAL_WAIT_FOREVER) {
+    waiter->changed.wait(lock, is_done);
+  } else if (!waiter->changed.wait_for(lock, std::chrono::nanoseconds(timeout_ns), is_done)) {
+    return XHAL_TIMEOUT;
+  }
+  return status();
+}
+
+// ---- Submitting ----------------------------------------------------------------------------------------------------------------
+
+Queue::Queue(Device& device, cl_command_queue queue) : device_(device), queue_(queue) {}
+
+Queue::~Queue() {
+  last_.reset();
+  kernels_.clear();
+  device_.instance->calls->clReleaseCommandQueue(queue_);
+}
+
+xhal_result_t Queue::refused(const char* what, cl_int code) {
+  const bool is_memory = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES;
+  const xhal_result_t result = code == CL_OUT_OF_HOST_MEMORY ? XHAL_ERROR_OUT_OF_HOST_MEMORY
+                               : is_memory                   ? XHAL_ERROR_OUT_OF_DEVICE_MEMORY
+                                                             : XHAL_ERROR_INVALID_ARGUMENT;
+  return kit::fail_native(result, code, "%s: %s", what, name_of_error(code).c_str());
+}
+
+xhal_result_t Queue::submitted() {
+  const Calls& calls = *device_.instance->calls;
+  unmarked_ = true;
+  idle_.store(false, std::memory_order_relaxed);
+  if (device_.is_synchronous()) {
+    const cl_int code = calls.clFinish(queue_);
+    return code == CL_SUCCESS ? XHAL_SUCCESS : device_.failed(code);
+  }
+  if (!device_.has(kStartsUnasked)) calls.clFlush(queue_);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Queue::make_marker(EventRef& out) {
+  const Calls& calls = *device_.instance->calls;
+  cl_event event = nullptr;
+  if (const cl_int code = calls.clEnqueueMarkerWithWaitList(queue_, 0, nullptr, &event); code != CL_SUCCESS)
+    return refused("clEnqueueMarkerWithWaitList", code);
+  out = EventRef(calls, event);
+  return submitted();
+}
+
+xhal_result_t Queue::marker(EventRef& out, bool own) {
+  const std::lock_guard lock(mutex_);
+  out.reset();
+  if (own) return make_marker(out);
+  if (unmarked_) {
+    EventRef made;
+    if (const xhal_result_t result = make_marker(made); result < 0) return result;
+    last_ = std::move(made);
+    unmarked_ = false;
+  }
+  if (last_ && last_.status() == XHAL_SUCCESS) {
+    last_.reset();
+    idle_.store(true, std::memory_order_release);
+  }
+  out = last_.another();
+  return XHAL_SUCCESS;
+}
+
+// An event of another platform means nothing here: an event of ours takes its place and ends with it.
+xhal_result_t Queue::bridged(EventRef event, EventRef& out) {
+  const Calls& calls = *device_.instance->calls;
+  cl_int code = CL_SUCCESS;
+  EventRef ours(calls, calls.clCreateUserEvent(device_.platform->context, &code));
+  if (code != CL_SUCCESS) return refused("clCreateUserEvent", code);
+  auto passed = std::make_unique<std::pair<const Calls*, EventRef>>(&calls, ours.another());
+  code = calls.clSetEventCallback(event.get(), CL_COMPLETE, pass_on, passed.get());
+  if (code != CL_SUCCESS) return refused("clSetEventCallback", code);
+  static_cast<void>(passed.release());
+  out = std::move(ours);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Queue::wait_for(EventRef event, const Platform* from) {
+  if (!event) return XHAL_SUCCESS;
+  // A device that runs commands in the calling thread must not be given one that has to wait.
+  if (device_.is_synchronous()) {
+    const xhal_result_t result = event.wait(XHAL_WAIT_FOREVER);
+    return result < 0 ? device_.failed(event.native_status()) : result;
+  }
+  if (from != device_.platform) {
+    EventRef ours;
+    if (const xhal_result_t result = bridged(std::move(event), ours); result < 0) return result;
+    event = std::move(ours);
+  }
+  const cl_event waited = event.get();
+  return submit("clEnqueueBarrierWithWaitList", [&](cl_command_queue queue) {
+    return device_.instance->calls->clEnqueueBarrierWithWaitList(queue, 1, &waited, nullptr);
+  });
+}
+
+xhal_result_t Queue::host_function(xhal_host_fn function, void* user) {
+  const Calls& calls = *device_.instance->calls;
+  const std::lock_guard lock(mutex_);
+  if (device_.is_synchronous()) {
+    // What was submitted before is done, and the caller waits for whatever comes now.
+    kit::run_host_function(function, user, XHAL_SUCCESS);
+    return XHAL_SUCCESS;
+  }
+  device_.instance->threads->start();
+  cl_int code = CL_SUCCESS;
+  EventRef released(calls, calls.clCreateUserEvent(device_.platform->context, &code));
+  if (code != CL_SUCCESS) return refused("clCreateUserEvent", code);
+  auto call = std::make_unique<HostCall>(shared_from_this(), function, user, released.another());
+  EventRef turn;
+  if (const xhal_result_t result = make_marker(turn); result < 0) return result;
+  const cl_event gate = released.get();
+  if (code = calls.clEnqueueBarrierWithWaitList(queue_, 1, &gate, nullptr); code != CL_SUCCESS)
+    return refused("clEnqueueBarrierWithWaitList", code);
+  const xhal_result_t result = submitted();
+  code = calls.clSetEventCallback(turn.get(), CL_COMPLETE, turn_has_come, call.get());
+  if (code != CL_SUCCESS) {
+    // The stream must not stay shut for a function that never runs.
+    calls.clSetUserEventStatus(gate, CL_COMPLETE);
+    return refused("clSetEventCallback", code);
+  }
+  static_cast<void>(call.release());
+  return result;
+}
+
+// ---- Asking --------------------------------------------------------------------------------------------------------------------
+
+xhal_result_t Queue::query() {
+  if (idle_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
+  EventRef pending;
+  if (const xhal_result_t result = marker(pending); result < 0) return result;
+  const xhal_result_t status = pending.status();
+  return status < 0 ? device_.failed(pending.native_status()) : status;
+}
+
+xhal_result_t Queue::synchronize(uint64_t timeout_ns) {
+  if (idle_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
+  EventRef pending;
+  if (const xhal_result_t result = marker(pending); result < 0) return result;
+  const xhal_result_t status = pending.wait(timeout_ns);
+  return status < 0 ? device_.failed(pending.native_status()) : status;
+}
+
+// ---- Launching -----------------------------------------------------------------------------------------------------------------
+
+xhal_result_t Queue::prepare(Kernel& kernel) {
+  auto& kept = kernels_[kernel.id];
+  if (kept == nullptr) {
+    cl_int code = CL_SUCCESS;
+    kept = LaunchKernel::make(kernel, code);
+    if (kept == nullptr) {
+      kernels_.erase(kernel.id);
+      return refused("clCreateKernel", code);
+    }
+  }
+  last_kernel_ = kept.get();
+  last_kernel_id_ = kernel.id;
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Queue::launch(Kernel& kernel, const xhal_launch_t& launch) {
+  const std::lock_guard lock(mutex_);
+  if (last_kernel_id_ != kernel.id) {
+    if (const xhal_result_t result = prepare(kernel); result < 0) return result;
+  }
+  if (const cl_int code = last_kernel_->set_arguments(launch); code != CL_SUCCESS)
+    return refused("clSetKernelArg", code);
+  const cl_int code = last_kernel_->enqueue(queue_, launch);
+  return code == CL_SUCCESS ? submitted() : refused("clEnqueueNDRangeKernel", code);
+}
+
+void Queue::forget(uint64_t kernel_id) {
+  const std::lock_guard lock(mutex_);
+  if (last_kernel_id_ == kernel_id) last_kernel_id_ = 0;
+  kernels_.erase(kernel_id);
+}
+
+}  // namespace xhal::opencl
