@@ -110,8 +110,7 @@ xhal_result_t Instance::open_platform(Platform& platform) {
     calls->clGetDeviceIDs(ids[platform.number], CL_DEVICE_TYPE_ALL, 0, nullptr, &listed);
   platform.devices.resize(listed);
   if (listed != 0) {
-    calls->clGetDeviceIDs(ids[platform.number], CL_DEVICE_TYPE_ALL, listed, platform.devices.data(),
-                          nullptr);
+    calls->clGetDeviceIDs(ids[platform.number], CL_DEVICE_TYPE_ALL, listed, platform.devices.data(), nullptr);
   }
   for (Device* device : platform.offered) {
     if (device->facts.place >= listed) {

@@ -182,7 +182,17 @@ cl_int LaunchKernel::set(uint32_t index, const xhal_argument_t& argument) {
   return calls.clSetKernelArg(kernel_, index, size, argument.data);
 }
 
+// Intel's runtime binds the allocation that an address is in when the argument is set: the same address may be another's after a free.
+void LaunchKernel::forget_freed() {
+  const uint64_t frees = device_.instance->memory.frees();
+  if (frees == frees_) return;
+  frees_ = frees;
+  for (Set& one : set_)
+    if (one.kind == XHAL_ARGUMENT_MEMORY) one.kind = UINT32_MAX;
+}
+
 cl_int LaunchKernel::set_arguments(const xhal_launch_t& launch) {
+  forget_freed();
   for (uint32_t i = 0; i < launch.argument_count; ++i) {
     const xhal_argument_t& given = launch.arguments[i];
     Set& has = set_[i];

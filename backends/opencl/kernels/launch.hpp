@@ -41,12 +41,15 @@ class LaunchKernel {
   LaunchKernel(const Device& device, cl_kernel kernel, size_t params)
       : device_(device), kernel_(kernel), set_(params) {}
   cl_int set(uint32_t index, const xhal_argument_t& argument);
+  void forget_freed();
   cl_int set_ranges(const xhal_launch_t& launch);
 
   const Device& device_;
   const cl_kernel kernel_;
   std::vector<Set> set_;
   bool has_ranges_ = false;
+  uint64_t frees_ =
+      0;  // when memory arguments were last known to be those of the allocations at their addresses
 };
 
 }  // namespace xhal::opencl

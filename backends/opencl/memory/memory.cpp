@@ -125,6 +125,7 @@ xhal_result_t Memory::free(Device& device, void* pointer) {
     }
     retired_.reserve(retired_.size() + 1);
     retired.block = found->second;
+    frees_.fetch_add(1, std::memory_order_release);
     table_.remove(retired.block.range);
     blocks_.erase(found);
   }

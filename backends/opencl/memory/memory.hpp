@@ -31,6 +31,8 @@ class Memory {
                         Range& out) const;
   [[nodiscard]] Range find(const void* pointer) const { return table_.find(pointer); }
 
+  // Changes with each free: an address may be another allocation's since.
+  [[nodiscard]] uint64_t frees() const { return frees_.load(std::memory_order_acquire); }
   // Gives all back; nothing is under way any more.
   void clear();
   // Gives back what was freed and is not used any more.
@@ -58,6 +60,7 @@ class Memory {
   std::unordered_map<uint64_t, Block> blocks_;  // by base
   std::vector<Retired> retired_;
   std::atomic<uint64_t> pinned_{0};
+  std::atomic<uint64_t> frees_{0};
 };
 
 }  // namespace xhal::opencl

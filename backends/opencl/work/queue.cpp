@@ -16,6 +16,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// What clocks can add to a time of today; nobody waits as long.
+constexpr uint64_t kLongestNs = uint64_t{1} << 62;
+
 uint64_t now_ns() {
   return static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count());
@@ -81,8 +84,7 @@ void CL_CALLBACK turn_has_come(cl_event, cl_int status, void* user) {
 // ---- Waiting -------------------------------------------------------------------------------------------------------------------
 
 Deadline::Deadline(uint64_t timeout_ns) {
-  const uint64_t now = now_ns();
-  end_ns_ = timeout_ns >= XHAL_WAIT_FOREVER - now ? XHAL_WAIT_FOREVER : now + timeout_ns;
+  end_ns_ = timeout_ns > kLongestNs ? XHAL_WAIT_FOREVER : now_ns() + timeout_ns;
 }
 
 uint64_t Deadline::left_ns() const {
@@ -102,6 +104,7 @@ cl_int EventRef::native_status() const {
 xhal_result_t EventRef::status() const { return result_of(native_status()); }
 
 xhal_result_t EventRef::wait(uint64_t timeout_ns) const {
+  if (timeout_ns > kLongestNs) timeout_ns = XHAL_WAIT_FOREVER;
   const xhal_result_t now = status();
   if (now != XHAL_NOT_READY) return now;
   if (timeout_ns == 0) return XHAL_TIMEOUT;
