@@ -12,6 +12,7 @@
 
 #include "api/calls.hpp"
 #include "device/facts.hpp"
+#include "kernels/program_cache.hpp"
 #include "memory/memory.hpp"
 #include "work/host_threads.hpp"
 #include "work/queue.hpp"
@@ -112,6 +113,7 @@ struct Instance {
   std::vector<std::unique_ptr<Device>> devices;
   std::mutex activation;
   Memory memory{*this};
+  ProgramCache programs{ProgramCache::default_folder()};
   std::unique_ptr<HostThreads> threads = std::make_unique<HostThreads>();
 
   // Lists the devices; no context, no thread.

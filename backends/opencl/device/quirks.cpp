@@ -16,6 +16,8 @@ constexpr QuirkRow kRows[] = {
     {kStartsUnasked, "Portable Computing Language", "pthread", "",
      "a command starts as soon as what it waits for is done, flushed or not", "https://github.com/pocl/pocl",
      "nothing is flushed"},
+    {kCachesPrograms, "Portable Computing Language", "", "", "what was compiled is kept in POCL_CACHE_DIR",
+     "https://portablecl.org/docs/html/env_variables.html", "programs are not kept a second time"},
     {kStartsUnasked, "Intel(R) OpenCL", "", "",
      "a command starts as soon as what it waits for is done, flushed or not",
      "https://www.intel.com/content/www/us/en/developer/articles/tool/opencl-drivers.html",

@@ -11,8 +11,9 @@ namespace xhal::opencl {
 struct DeviceFacts;
 
 enum Quirk : uint32_t {
-  kNoUserEvents = 1u << 0,  // commands run in the thread that flushes: nothing may wait for that thread
-  kStartsUnasked = 1u << 1  // commands start without a flush
+  kNoUserEvents = 1u << 0,   // commands run in the thread that flushes: nothing may wait for that thread
+  kStartsUnasked = 1u << 1,  // commands start without a flush
+  kCachesPrograms = 1u << 2  // a program that was built once is ready at once in the next process
 };
 
 struct QuirkRow {

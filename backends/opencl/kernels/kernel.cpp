@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "device/device.hpp"
+#include "device/quirks.hpp"
 #include "kernels/launch.hpp"
 #include "xhal/kit/driver.hpp"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::string_view kText = "opencl-c";
 constexpr std::string_view kSpirv = "spirv";
+constexpr std::string_view kBinary = "opencl-binary";
 constexpr uint32_t kSpirvMagic = 0x07230203;
 
 xhal_image_format_t format_of(std::string_view format, std::string_view target) {
@@ -34,6 +36,14 @@ std::vector<std::string> spirv_versions(std::string_view il) {
     out.emplace_back(rest.substr(0, rest.find(' ')));
   }
   std::ranges::sort(out, std::greater<>());
+  return out;
+}
+
+// Binaries are of one device and driver.
+std::string binary_target(const DeviceFacts& facts) {
+  std::string out = std::string(facts.platform_name) + '/' + facts.name + '/' + facts.driver_version;
+  if (constexpr size_t kMost = sizeof(xhal_image_format_t::target) - 1; out.size() > kMost)
+    out.erase(0, out.size() - kMost);
   return out;
 }
 
@@ -77,26 +87,66 @@ xhal_result_t check_desc(const Device& device, const xhal_module_desc_t& given) 
   return XHAL_SUCCESS;
 }
 
-xhal_result_t make_program(Device& device, const xhal_module_desc_t& given, cl_program& out) {
+xhal_result_t refuse_image(cl_int code) {
+  return kit::fail_native(XHAL_ERROR_INVALID_IMAGE, code, "OpenCL does not take the image: %s",
+                          name_of_error(code).c_str());
+}
+
+cl_program program_of_binary(const Device& device, std::string_view binary, cl_int& code) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(binary.data());
+  const size_t size = binary.size();
+  cl_int status = CL_SUCCESS;
+  const cl_program out = device.instance->calls->clCreateProgramWithBinary(
+      device.platform->context, 1, &device.id, &size, &bytes, &status, &code);
+  if (code == CL_SUCCESS) code = status;
+  return out;
+}
+
+xhal_result_t make_program(const Device& device, std::string_view format, std::string_view image,
+                           cl_program& out) {
   const Calls& calls = *device.instance->calls;
   cl_int code = CL_SUCCESS;
-  if (given.format == kSpirv) {
+  if (format == kSpirv) {
     uint32_t magic = 0;
-    if (given.image_size >= sizeof(magic)) std::memcpy(&magic, given.image, sizeof(magic));
-    if (magic != kSpirvMagic || given.image_size % sizeof(magic) != 0)
+    if (image.size() >= sizeof(magic)) std::memcpy(&magic, image.data(), sizeof(magic));
+    if (magic != kSpirvMagic || image.size() % sizeof(magic) != 0)
       return kit::fail(XHAL_ERROR_INVALID_IMAGE,
                        "the image is no SPIR-V module of this machine's byte order");
-    out = calls.clCreateProgramWithIL(device.platform->context, given.image, given.image_size, &code);
+    out = calls.clCreateProgramWithIL(device.platform->context, image.data(), image.size(), &code);
+  } else if (format == kBinary) {
+    out = program_of_binary(device, image, code);
   } else {
-    const auto* text = static_cast<const char*>(given.image);
-    const size_t size = given.image_size;
-    if (std::memchr(text, 0, size) != nullptr)
+    const char* text = image.data();
+    const size_t size = image.size();
+    if (image.find('\0') != std::string_view::npos)
       return kit::fail(XHAL_ERROR_INVALID_IMAGE, "the image is no text: it holds zero bytes");
     out = calls.clCreateProgramWithSource(device.platform->context, 1, &text, &size, &code);
   }
-  if (code == CL_SUCCESS) return XHAL_SUCCESS;
-  return kit::fail_native(XHAL_ERROR_INVALID_IMAGE, code, "OpenCL does not take the image: %s",
-                          name_of_error(code).c_str());
+  return code == CL_SUCCESS ? XHAL_SUCCESS : refuse_image(code);
+}
+
+std::vector<unsigned char> binary_of(const Calls& calls, cl_program program) {
+  size_t size = 0;
+  // The program was built for one device, and its context has as many as it likes: their binaries have no bytes.
+  cl_uint devices = 0;
+  calls.clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof(devices), &devices, nullptr);
+  std::vector<size_t> sizes(devices);
+  if (devices == 0 || calls.clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizes.size() * sizeof(size_t),
+                                             sizes.data(), nullptr) != CL_SUCCESS)
+    return {};
+  std::vector<std::vector<unsigned char>> binaries;
+  std::vector<unsigned char*> places;
+  for (const size_t one : sizes) {
+    binaries.emplace_back(one);
+    places.push_back(one == 0 ? nullptr : binaries.back().data());
+    size = std::max(size, one);
+  }
+  if (calls.clGetProgramInfo(program, CL_PROGRAM_BINARIES, places.size() * sizeof(places[0]), places.data(),
+                             nullptr) != CL_SUCCESS)
+    return {};
+  for (std::vector<unsigned char>& one : binaries)
+    if (one.size() == size) return std::move(one);
+  return {};
 }
 
 std::string build_options(const xhal_module_desc_t& given) {
@@ -140,6 +190,7 @@ std::vector<xhal_image_format_t> image_formats(const Device& device) {
   for (const std::string& version : spirv_versions(device.facts.il))
     out.push_back(format_of(kSpirv, version));
   out.push_back(format_of(kText, "1.2"));
+  out.push_back(format_of(kBinary, binary_target(device.facts)));
   // Nothing that the device would do better, but what a program of its own may be written in.
   if (device.facts.has_program_scope_variables != 0) out.push_back(format_of(kText, "2.0"));
   return out;
@@ -158,21 +209,44 @@ xhal_result_t Module::load(Device& device, const xhal_module_desc_t& desc, std::
   if (const xhal_result_t result = check_desc(device, desc); result < 0) return result;
   if (const xhal_result_t result = make_ready(device); result < 0) return result;
   const Calls& calls = *device.instance->calls;
+  const ProgramCache& cache = device.instance->programs;
+  const std::string_view image(static_cast<const char*>(desc.image), desc.image_size);
+  const std::string options = build_options(desc);
+  const bool is_kept = desc.format != kBinary && cache.is_on() && !device.has(kCachesPrograms);
+  const std::string key =
+      is_kept ? ProgramCache::key_of(device.facts, desc.format, options, image) : std::string();
+  if (is_kept && load_kept(device, cache.find(key), options, out)) return XHAL_SUCCESS;
   cl_program program = nullptr;
-  if (const xhal_result_t result = make_program(device, desc, program); result < 0) return result;
+  if (const xhal_result_t result = make_program(device, desc.format, image, program); result < 0)
+    return result;
   auto module = std::make_unique<Module>(device, program);
-  const cl_int code =
-      calls.clBuildProgram(program, 1, &device.id, build_options(desc).c_str(), nullptr, nullptr);
+  const cl_int code = calls.clBuildProgram(program, 1, &device.id, options.c_str(), nullptr, nullptr);
   if (code == CL_INVALID_BUILD_OPTIONS) {
     return kit::fail_native(XHAL_ERROR_INVALID_ARGUMENT, code, "OpenCL's compiler refuses the options '%s'",
-                            build_options(desc).c_str());
+                            options.c_str());
   }
   if (code != CL_SUCCESS) {
     return kit::fail_native(XHAL_ERROR_INVALID_IMAGE, code, "the image does not build: %s: %s",
                             name_of_error(code).c_str(), build_log(calls, program, device.id).c_str());
   }
+  if (is_kept) cache.keep(key, binary_of(calls, program));
   out = std::move(module);
   return XHAL_SUCCESS;
+}
+
+// A binary that the driver does not take any more is as good as none.
+bool Module::load_kept(Device& device, const std::vector<unsigned char>& binary, const std::string& options,
+                       std::unique_ptr<Module>& out) {
+  if (binary.empty()) return false;
+  cl_int code = CL_SUCCESS;
+  const cl_program program =
+      program_of_binary(device, {reinterpret_cast<const char*>(binary.data()), binary.size()}, code);
+  if (code != CL_SUCCESS) return false;
+  auto module = std::make_unique<Module>(device, program);
+  code = device.instance->calls->clBuildProgram(program, 1, &device.id, options.c_str(), nullptr, nullptr);
+  if (code != CL_SUCCESS) return false;
+  out = std::move(module);
+  return true;
 }
 
 xhal_result_t Module::make_kernel(const std::string& name, std::unique_ptr<Kernel>& out) const {

@@ -51,6 +51,8 @@ class Module {
   xhal_module_t handle = nullptr;
 
  private:
+  static bool load_kept(Device& device, const std::vector<unsigned char>& binary, const std::string& options,
+                        std::unique_ptr<Module>& out);
   xhal_result_t make_kernel(const std::string& name, std::unique_ptr<Kernel>& out) const;
 
   Device& device_;
