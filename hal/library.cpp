@@ -199,6 +199,10 @@ Problem problem_of_call(const std::string& who, const char* function, xhal_resul
   if (report.native_code != 0) text += " (its own code " + std::to_string(report.native_code) + ")";
   text += report.text.empty() ? std::string(": ") + xhal_result_text(result) : ": " + report.text;
   switch (result) {
+    case XHAL_ERROR_UNSUPPORTED:
+      // Open alone may say so: what the driver drives is not on this machine.
+      return problem(std::string_view(function) == "open" ? result : XHAL_ERROR_DRIVER_FAILED,
+                     std::move(text));
     case XHAL_ERROR_INVALID_ARGUMENT:
     case XHAL_ERROR_OUT_OF_HOST_MEMORY:
     case XHAL_ERROR_VERSION_MISMATCH:

@@ -15,18 +15,23 @@ xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out_driver) 
     return refuse_null(params == nullptr ? "params" : "out_driver");
   return guarded([&] {
     const std::span given(params->options, params->options != nullptr ? params->option_count : 0);
-    std::string cache = ProgramCache::default_folder();
+    Options options;
     const kit::OptionRule rules[] = {
-        {"cache", "folder for programs that were built, or off", [&](std::string_view value) {
-           cache = value == "off" ? std::string_view() : value;
+        {"cache", "folder for programs that were built, or off",
+         [&](std::string_view value) {
+           options.cache = value == "off" ? std::string_view() : value;
            return std::string(value == "off" || value.starts_with('/') ? ""
                                                                        : "it must be off or begin with /");
+         }},
+        {"loader", "library to open in place of libOpenCL.so.1", [&](std::string_view value) {
+           options.loader = value;
+           return std::string(value.empty() ? "it must name a library" : "");
          }}};
     if (const xhal_result_t result = kit::apply_options("opencl", given, rules); result < 0) return result;
     std::unique_ptr<Instance> instance;
-    if (const xhal_result_t result = Instance::open(params->host_context, instance); result < 0)
+    if (const xhal_result_t result = Instance::open(params->host_context, std::move(options), instance);
+        result < 0)
       return result;
-    instance->programs = ProgramCache(std::move(cache));
     instance->handle = kit::make_handle<xhal_driver_t>(instance.get());
     if (instance->handle == nullptr) throw std::bad_alloc();
     *out_driver = instance.release()->handle;

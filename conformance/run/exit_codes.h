@@ -34,6 +34,8 @@ constexpr ExitCode exit_code_of(Entry entry, xhal_result_t result) {
     case XHAL_ERROR_BAD_MANIFEST:      // it and its library do not agree
     case XHAL_ERROR_INVALID_ARGUMENT:  // an option
       return kExitUsage;
+    case XHAL_ERROR_UNSUPPORTED:  // what the driver drives is not on this machine
+      return kExitNothing;
     default:
       return kExitMisbehaved;
   }

@@ -134,7 +134,10 @@ typedef struct xhal_driver_interface {
   xhal_functions_t* functions; /* in: where to; out: filled */
   const char* name;            /* must be the manifest's */
   const char* version;
-  /* One object for each instance. Opens no vendor context and starts no thread. */
+  /*
+   * One object for each instance. Opens no vendor context and starts no thread. UNSUPPORTED where what it drives is not installed on this
+   * machine: it is left out as any driver that fails, and nobody calls it broken.
+   */
   xhal_result_t (*open)(const xhal_driver_open_t* params, xhal_driver_t* out_driver);
   /*
    * Stops everything, turns the headers of all its handles dead; afterwards no thread of it touches memory of the application. Not called

@@ -102,8 +102,8 @@ typedef struct xhal_driver_properties {
 /*
  * Finds, loads and opens drivers. Succeeds with no devices when none is found [XHAL-INSTANCE-1], unless one was asked for by name or
  * path [XHAL-INSTANCE-3]. desc may be null. Opens no vendor context. [XHAL-INSTANCE-2]
- * Errors: DRIVER_NOT_FOUND, NOT_FOUND (layers), DRIVER_FAILED, VERSION_MISMATCH, BAD_MANIFEST (explicit drivers and layers only),
- * INVALID_ARGUMENT, OUT_OF_HOST_MEMORY.
+ * Errors: DRIVER_NOT_FOUND, NOT_FOUND (layers), DRIVER_FAILED, UNSUPPORTED (what the driver drives is not installed), VERSION_MISMATCH,
+ * BAD_MANIFEST (all of these explicit drivers and layers only), INVALID_ARGUMENT, OUT_OF_HOST_MEMORY.
  */
 XHAL_EXPORT xhal_result_t xhal_instance_create(const xhal_instance_desc_t* desc,
                                                xhal_instance_t* out_instance);

@@ -140,7 +140,8 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
     return {driver, ending::kExitOk};
   }
   if (!error.empty()) {
-    driver["status"] = "failed";
+    const bool is_absent = entry == ending::Entry::kRefused && result == XHAL_ERROR_UNSUPPORTED;
+    driver["status"] = is_absent ? "absent" : "failed";
     driver["message"] = tools::printable(error);
   } else {
     const std::string noise = tools::printable(child.noise.substr(0, 200));

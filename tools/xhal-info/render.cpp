@@ -43,7 +43,8 @@ std::string cut(const std::string& text, size_t width) {
 
 std::string status_cell(const json& driver, const Look& look) {
   const std::string status = driver["status"];
-  return styled(status, status == "ok" ? Style::kGreen : Style::kRed, look.color);
+  const Style style = status == "ok" ? Style::kGreen : status == "absent" ? Style::kDim : Style::kRed;
+  return styled(status, style, look.color);
 }
 
 // A line for each driver that did not answer.

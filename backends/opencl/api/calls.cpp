@@ -10,15 +10,13 @@
 namespace xhal::opencl {
 namespace {
 
-constexpr const char* kLoader = "libOpenCL.so.1";
-
 std::atomic<bool> loaded{false};
 
-bool open_calls(Calls& calls, std::string& why) {
-  void* const library = dlopen(kLoader, RTLD_NOW | RTLD_LOCAL);
+bool open_calls(const std::string& loader, Calls& calls, std::string& why) {
+  void* const library = dlopen(loader.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     const char* const reason = dlerror();
-    why = std::string("OpenCL's loader cannot be opened: ") + (reason != nullptr ? reason : kLoader) +
+    why = std::string("OpenCL's loader cannot be opened: ") + (reason != nullptr ? reason : loader) +
           "; install it (Debian: ocl-icd-libopencl1)";
     return false;
   }
@@ -26,10 +24,10 @@ bool open_calls(Calls& calls, std::string& why) {
   XHAL_OPENCL_CALLS(XHAL_OPENCL_LOAD)
   XHAL_OPENCL_LATER_CALLS(XHAL_OPENCL_LOAD)
 #undef XHAL_OPENCL_LOAD
-#define XHAL_OPENCL_NEED(name)                                                    \
-  if (calls.name == nullptr) {                                                    \
-    why = std::string(kLoader) + " lacks " #name ": it is older than OpenCL 1.2"; \
-    return false;                                                                 \
+#define XHAL_OPENCL_NEED(name)                                      \
+  if (calls.name == nullptr) {                                      \
+    why = loader + " lacks " #name ": it is older than OpenCL 1.2"; \
+    return false;                                                   \
   }
   XHAL_OPENCL_CALLS(XHAL_OPENCL_NEED)
 #undef XHAL_OPENCL_NEED
@@ -83,12 +81,19 @@ constexpr Name kNames[] = {
 
 }  // namespace
 
-const Calls* load_calls(std::string& why) {
+const Calls* load_calls(const std::string& loader, std::string& why) {
   static std::mutex mutex;
   static Calls calls;
+  static std::string opened;
   const std::lock_guard lock(mutex);
-  if (loaded) return &calls;
-  if (!open_calls(calls, why)) return nullptr;
+  if (loaded && opened == loader) return &calls;
+  if (loaded) {
+    why =
+        "this process has opened " + opened + " as OpenCL's loader and cannot open " + loader + " beside it";
+    return nullptr;
+  }
+  if (!open_calls(loader, calls, why)) return nullptr;
+  opened = loader;
   loaded = true;
   return &calls;
 }

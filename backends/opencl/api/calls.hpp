@@ -64,8 +64,11 @@ struct Calls {
 #undef XHAL_OPENCL_MEMBER
 };
 
-// Opens the loader, once in a process, and never closes it: drivers below it have threads. Null with the reason when there is none.
-const Calls* load_calls(std::string& why);
+inline constexpr const char* kUsualLoader = "libOpenCL.so.1";
+
+// Opens the loader, once in a process, and never closes it: drivers below it have threads. Null with the reason when there is none, or
+// another one is open.
+const Calls* load_calls(const std::string& loader, std::string& why);
 // Whether this process has opened it: then its drivers may have threads here.
 bool calls_are_loaded();
 

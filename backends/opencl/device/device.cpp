@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "device/quirks.hpp"
 #include "kernels/kernel.hpp"
@@ -50,12 +51,12 @@ xhal_result_t Device::failed(cl_int status) {
   return kit::fail_native(fault_code, fault_native, "%s", fault_text.c_str());
 }
 
-xhal_result_t Instance::open(void* host_context, std::unique_ptr<Instance>& out) {
+xhal_result_t Instance::open(void* host_context, Options options, std::unique_ptr<Instance>& out) {
   std::vector<DeviceFacts> all;
   std::string why;
-  if (const xhal_result_t result = facts_of_all(all, why); result < 0)
+  if (const xhal_result_t result = facts_of_all(options.loader, all, why); result < 0)
     return why.empty() ? result : kit::fail(result, "%s", why.c_str());
-  auto instance = std::make_unique<Instance>();
+  auto instance = std::make_unique<Instance>(std::move(options));
   instance->host_context = host_context;
   for (const DeviceFacts& facts : all) {
     if (facts.path == MemoryPath::kNone) continue;
@@ -78,6 +79,8 @@ xhal_result_t Instance::open(void* host_context, std::unique_ptr<Instance>& out)
   out = std::move(instance);
   return XHAL_SUCCESS;
 }
+
+Instance::Instance(Options given) : options(std::move(given)) {}
 
 Instance::~Instance() {
   for (const auto& device : devices) {
@@ -139,7 +142,7 @@ xhal_result_t Instance::activate(Device& device) {
   if (device.active) return XHAL_SUCCESS;
   kit::services().activated(host_context);
   std::string why;
-  if (calls == nullptr) calls = load_calls(why);
+  if (calls == nullptr) calls = load_calls(options.loader, why);
   if (calls == nullptr) return kit::fail(XHAL_ERROR_DRIVER_FAILED, "%s", why.c_str());
   if (device.platform->context == nullptr) {
     if (const xhal_result_t result = open_platform(*device.platform); result < 0) return result;

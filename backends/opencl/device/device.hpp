@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/calls.hpp"
@@ -105,6 +106,12 @@ struct Device {
 bool claims(const Device& device, uint32_t feature);
 xhal_device_properties_t properties_of(const Device& device);
 
+// What can be set when an instance is made: XHAL_OPENCL=cache=off or the instance's options.
+struct Options {
+  std::string loader = kUsualLoader;
+  std::string cache = ProgramCache::default_folder();  // "": none
+};
+
 struct Instance {
   void* host_context = nullptr;
   const Calls* calls = nullptr;  // null until the first device is activated
@@ -113,11 +120,13 @@ struct Instance {
   std::vector<std::unique_ptr<Device>> devices;
   std::mutex activation;
   Memory memory{*this};
-  ProgramCache programs{ProgramCache::default_folder()};
+  const Options options;
+  const ProgramCache programs{options.cache};
   std::unique_ptr<HostThreads> threads = std::make_unique<HostThreads>();
 
   // Lists the devices; no context, no thread.
-  static xhal_result_t open(void* host_context, std::unique_ptr<Instance>& out);
+  static xhal_result_t open(void* host_context, Options options, std::unique_ptr<Instance>& out);
+  explicit Instance(Options given);
   ~Instance();
 
   // Opens the device's context, and its platform's.

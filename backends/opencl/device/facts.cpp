@@ -168,16 +168,16 @@ xhal_result_t gather_facts(const Calls& calls, std::vector<DeviceFacts>& out, st
   return XHAL_SUCCESS;
 }
 
-xhal_result_t facts_of_all(std::vector<DeviceFacts>& out, std::string& why) {
+xhal_result_t facts_of_all(const std::string& loader, std::vector<DeviceFacts>& out, std::string& why) {
   if (calls_are_loaded()) {
-    const Calls* const calls = load_calls(why);
-    return calls == nullptr ? XHAL_ERROR_DRIVER_FAILED : gather_facts(*calls, out, why);
+    const Calls* const calls = load_calls(loader, why);
+    return calls == nullptr ? XHAL_ERROR_UNSUPPORTED : gather_facts(*calls, out, why);
   }
   std::vector<unsigned char> bytes;
-  const auto ask = [](std::vector<unsigned char>& answer) {
+  const auto ask = [&loader](std::vector<unsigned char>& answer) {
     std::string text;
-    const Calls* const calls = load_calls(text);
-    if (calls == nullptr) return kit::fail(XHAL_ERROR_DRIVER_FAILED, "%s", text.c_str());
+    const Calls* const calls = load_calls(loader, text);
+    if (calls == nullptr) return kit::fail(XHAL_ERROR_UNSUPPORTED, "%s", text.c_str());
     std::vector<DeviceFacts> facts;
     if (const xhal_result_t result = gather_facts(*calls, facts, text); result < 0)
       return kit::fail(result, "%s", text.c_str());

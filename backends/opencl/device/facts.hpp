@@ -57,6 +57,6 @@ struct DeviceFacts {
 xhal_result_t gather_facts(const Calls& calls, std::vector<DeviceFacts>& out, std::string& why);
 
 // The same without any trace in this process: in a helper process, unless this process has opened the loader before.
-xhal_result_t facts_of_all(std::vector<DeviceFacts>& out, std::string& why);
+xhal_result_t facts_of_all(const std::string& loader, std::vector<DeviceFacts>& out, std::string& why);
 
 }  // namespace xhal::opencl
