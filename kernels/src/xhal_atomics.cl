@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xhal_kernel.h"
 
+#if defined(cl_khr_int64_base_atomics) && defined(cl_khr_int64_extended_atomics)
+#define HAS_ATOMICS_OF_64_BITS 1
 #pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable
 #pragma OPENCL EXTENSION cl_khr_int64_extended_atomics : enable
+#endif
 
 // One of each atomic; what is left does not depend on the order of the items. The ninth cell counts with compare-and-exchange alone.
 // `prefix` is atomic_ for 32 bits and atom_ for 64, as OpenCL C names them.
@@ -49,4 +52,6 @@
   }
 
 ATOMICS(u32, uint, atomic_)
+#ifdef HAS_ATOMICS_OF_64_BITS
 ATOMICS(u64, ulong, atom_)
+#endif

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The kernel recipe as a project uses it: what it refuses, what it rebuilds, what it says without its tools, and that it works
 # when installed; and that the suite, whose oracles share nothing with the kernels, finds a bug that was planted in a kernel's source.
-#   recipe_test.sh refused|rebuilds|without_tools|installed|planted SOURCE_DIR BUILD_DIR KERNELGEN WORK_DIR
+#   recipe_test.sh refused|rebuilds|without_tools|texts|texts_refused|installed|other_targets|planted SOURCE_DIR BUILD_DIR KERNELGEN WORK_DIR
 set -euo pipefail
 what=$1 source_dir=$2 build_dir=$3 kernelgen=$4 work=$5/$1
 module=$source_dir/cmake/XhalKernels.cmake
@@ -57,22 +57,79 @@ case $what in
   without_tools)
     two_sources
     configure -DMODULE="$module" -DKERNELGEN="$kernelgen" -DSOURCES_DIR="$work/sources" -DXHAL_KERNEL_CLANG=/nonexistent \
-      > "$work/log"
+      "-DFORMATS=native;opencl-c" > "$work/log"
     grep -q 'kernel pack built without format native: missing clang-15 (Debian packages clang-15 llvm-15 lld-15)' "$work/log" ||
       { cat "$work/log"; fail "the line that names the missing tool is missing"; }
+    grep -q 'kernel pack built without format opencl-c: missing clang-15 (Debian package clang-15)' "$work/log" ||
+      { cat "$work/log"; fail "opencl-c does not name what it misses"; }
     cmake --build "$work/build" > /dev/null
     tr -d ' \n' < "$work/build/manifest.json" | grep -qxF '{"schema":1,"pack":"built","images":[]}' || fail "manifest is wrong"
+    ;;
+  texts)
+    # Macros of one name in two sources, a header without a guard, one with, and kernels that only some devices have.
+    mkdir "$work/sources"
+    printf '#ifndef TWICE_H\n#define TWICE_H\nstatic int twice(int x) { return x * 2; }\n#endif\n' > "$work/sources/twice.h"
+    echo 'BODY' > "$work/sources/body.h"
+    for name in one two; do
+      printf '#include "twice.h"\n#define BODY kernel void %s(global int* x) { x[0] = twice(x[0]); }\n' $name > "$work/sources/$name.cl"
+    done
+    printf '#ifdef cl_khr_fp64\nkernel void wide(global double* x) { x[0] += 1; }\n#endif\nkernel void three(global int* x) { x[0] = 3; }\n' \
+      > "$work/sources/three.cl"
+    sed -i '$a BODY' "$work"/sources/{one,two}.cl
+    configure -DMODULE="$module" -DKERNELGEN="$kernelgen" -DSOURCES_DIR="$work/sources" -DFORMATS=opencl-c > /dev/null
+    build() { cmake --build "$work/build" > "$work/log" || { cat "$work/log"; fail "the texts do not build"; }; }
+    build
+    for target in 1.2 2.0; do
+      text=$work/build/built_pack.opencl-c.$target.cl
+      [ "$(grep -c 'int twice(' "$text")" = 1 ] || fail "the header does not stand in the text once"
+      if grep -q '#include' "$text"; then fail "an include is left"; fi
+      grep -q '#ifdef cl_khr_fp64' "$text" || fail "a condition was decided"
+    done
+    tr -d ' \n' < "$work/build/manifest.json" |
+      grep -qF '"file":"built_pack.opencl-c.1.2.cl","format":"opencl-c","target":"1.2","kernels":["one","wide","three","two"],"globals":[]' ||
+      { cat "$work/build/manifest.json"; fail "manifest is wrong"; }
+    cmake --build "$work/build" | grep -q 'no work to do' || fail "a second build had work"
+    sed -i 's/x \* 2/x + x/' "$work/sources/twice.h"
+    build
+    grep -q 'x + x' "$work/build/built_pack.opencl-c.1.2.cl" || fail "the text was not made again after its header changed"
+    ;;
+  texts_refused)
+    refused() { # pattern source
+      mkdir -p "$work/sources"
+      echo '#define STEP 1' > "$work/sources/step.h"
+      printf '%b' "$2" > "$work/sources/one.cl"
+      configure -DMODULE="$module" -DKERNELGEN="$kernelgen" -DSOURCES_DIR="$work/sources" -DFORMATS=opencl-c > /dev/null
+      if cmake --build "$work/build" > "$work/log" 2>&1; then fail "was not refused: $2"; fi
+      grep -Eq -- "$1" "$work/log" || { cat "$work/log"; fail "no line matches '$1'"; }
+      [ -z "$(find "$work/build" -maxdepth 1 -name '*.cl')" ] || fail "a refused source has an image: $2"
+      rm -r "$work/sources" "$work/build"
+    }
+    body='kernel void one(global int* x) { x[0] = 1; }\n'
+    refused '^one\.cl: defines EARLY before it includes "step\.h"' "#define EARLY 1\n#include \"step.h\"\n$body"
+    refused '^one\.cl: includes <step\.h>: a device' "#include <step.h>\n$body"
+    refused '^one\.cl: includes "none\.h", which is neither beside it' "#include \"none.h\"\n$body"
+    refused '^one\.cl: defines STEP as step\.h does' "#include \"step.h\"\n#undef STEP\n#define STEP 2\n$body"
+    refused 'built in OpenCL C 1\.2: has no kernel' 'int helper(int x) { return x; }\n'
+    # Right for this compiler, wrong for the one of a device without doubles.
+    refused 'double' 'kernel void one(global double* x) { x[0] = 1; }\n'
     ;;
   installed)
     two_sources
     prefix="$work/a prefix with blanks"
     cmake -DCMAKE_INSTALL_PREFIX="$prefix" -P "$build_dir/kernels/cmake_install.cmake" > /dev/null
-    for file in share/xhal/kernels/manifest.json share/xhal/kernels/xhal_pack.native.x86-64-v{2,3,4}.so; do
+    for file in share/xhal/kernels/manifest.json share/xhal/kernels/xhal_pack.{native.x86-64-v{2,3,4}.so,opencl-c.{1.2,2.0}.cl}; do
       [ -s "$prefix/$file" ] || fail "$file is not installed"
+      case $file in
+        *.so) [ -x "$prefix/$file" ] || fail "$file may not be executed" ;;
+        *) [ ! -x "$prefix/$file" ] || fail "$file is no program, but may be executed" ;;
+      esac
     done
-    configure -DMODULE="$prefix/lib/cmake/xhal/XhalKernels.cmake" -DSOURCES_DIR="$work/sources" > /dev/null
+    configure -DMODULE="$prefix/lib/cmake/xhal/XhalKernels.cmake" -DSOURCES_DIR="$work/sources" \
+      "-DFORMATS=native;opencl-c" > /dev/null
     cmake --build "$work/build" > "$work/log" || { cat "$work/log"; fail "a pack does not build with the installed kit"; }
-    [ -s "$work/build/$image" ] || fail "no image was built"
+    for file in "$image" built_pack.opencl-c.1.2.cl; do
+      [ -s "$work/build/$file" ] || fail "$file was not built"
+    done
     ;;
   other_targets)
     # No recipe makes these formats yet: the source alone is asked, for variables that a vendor's loader finds by name.
