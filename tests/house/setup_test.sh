@@ -60,7 +60,7 @@ case_without_root() {
   rm "$fake/id"
   fake_tool id 'echo 1000'
   setup 4 kernels
-  says "^  sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends clang-15 llvm-15 lld-15'$"
+  says "^  sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends clang-15 llvm-15 lld-15 llvm-spirv-15 spirv-tools'$"
   [ ! -e "$scratch/apt-calls" ] || fail "apt was called without root"
 }
 

@@ -198,9 +198,13 @@ TEST(PackManifest, NamesEveryImageAndItsKernels) {
     EXPECT_EQ(image.at("globals"),
               variables ? nlohmann::json({"xhal_kept", "xhal_kept_items"}) : nlohmann::json::array());
   }
-  EXPECT_EQ(files, std::vector<std::string>({"xhal_pack.native.x86-64-v2.so", "xhal_pack.native.x86-64-v3.so",
-                                             "xhal_pack.native.x86-64-v4.so", "xhal_pack.opencl-c.1.2.cl",
-                                             "xhal_pack.opencl-c.2.0.cl"}));
+  std::vector<std::string> expected = {"xhal_pack.native.x86-64-v2.so", "xhal_pack.native.x86-64-v3.so",
+                                       "xhal_pack.native.x86-64-v4.so", "xhal_pack.opencl-c.1.2.cl",
+                                       "xhal_pack.opencl-c.2.0.cl"};
+#ifdef XHAL_PACK_HAS_SPIRV
+  expected.emplace_back("xhal_pack.spirv.1.0.spv");
+#endif
+  EXPECT_EQ(files, expected);
 }
 
 }  // namespace

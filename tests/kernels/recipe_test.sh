@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The kernel recipe as a project uses it: what it refuses, what it rebuilds, what it says without its tools, and that it works
 # when installed; and that the suite, whose oracles share nothing with the kernels, finds a bug that was planted in a kernel's source.
-#   recipe_test.sh refused|rebuilds|without_tools|texts|texts_refused|installed|other_targets|planted SOURCE_DIR BUILD_DIR KERNELGEN WORK_DIR
+#   recipe_test.sh refused|rebuilds|without_tools|texts|texts_refused|spirv|installed|other_targets|planted SOURCE_DIR BUILD_DIR KERNELGEN WORK_DIR
 set -euo pipefail
 what=$1 source_dir=$2 build_dir=$3 kernelgen=$4 work=$5/$1
 module=$source_dir/cmake/XhalKernels.cmake
@@ -112,6 +112,26 @@ case $what in
     refused 'built in OpenCL C 1\.2: has no kernel' 'int helper(int x) { return x; }\n'
     # Right for this compiler, wrong for the one of a device without doubles.
     refused 'double' 'kernel void one(global double* x) { x[0] = 1; }\n'
+    ;;
+  spirv)
+    two_sources
+    printf '#include "step.h"\nglobal int kept = STEP;\nkernel void three(global int* x) { x[0] = kept; }\n' > "$work/sources/newer.cl"
+    spirv() { configure -DMODULE="$module" -DKERNELGEN="$kernelgen" -DSOURCES_DIR="$work/sources" -DFORMATS=spirv -DNEWER=newer.cl "$@"; }
+    spirv -DXHAL_KERNEL_SPIRV_VAL=/nonexistent > "$work/log"
+    grep -q 'kernel pack built without format spirv: missing spirv-val (Debian packages clang-15 llvm-15 llvm-spirv-15 spirv-tools)' "$work/log" ||
+      { cat "$work/log"; fail "the line that names the missing tool is missing"; }
+    rm -r "$work/build"
+    spirv > /dev/null
+    cmake --build "$work/build" > "$work/log" || { cat "$work/log"; fail "the module does not build"; }
+    tr -d ' \n' < "$work/build/manifest.json" |
+      grep -qF '"file":"built_pack.spirv.1.0.spv","format":"spirv","target":"1.0","kernels":["one","two"],"globals":[]' ||
+      { cat "$work/build/manifest.json"; fail "manifest is wrong"; }
+    [ "$(od -An -tx4 -N8 "$work/build/built_pack.spirv.1.0.spv" | tr -d ' ')" = 0723020300010000 ] || fail "no SPIR-V 1.0"
+    # 64-bit atomics where no condition asks for them: a device of OpenCL 1.2 need not have any.
+    echo 'kernel void four(global ulong* x) { atom_add(x, 1UL); }' > "$work/sources/one.cl"
+    if cmake --build "$work/build" > "$work/log" 2>&1; then fail "64-bit atomics were taken for granted"; fi
+    grep -q "call to 'atom_add' is ambiguous\|implicit declaration of function 'atom_add'\|no matching function for call to 'atom_add'" "$work/log" ||
+      { cat "$work/log"; fail "the atomic is not named"; }
     ;;
   installed)
     two_sources
