@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -206,5 +207,17 @@ TEST(PackManifest, NamesEveryImageAndItsKernels) {
 #endif
   EXPECT_EQ(files, expected);
 }
+
+#ifdef XHAL_PACK_HAS_SPIRV
+// What is lost on the way through the intermediate code unless it is asked for.
+TEST(PackManifest, SpirvKeepsNamesAndTypesOfParameters) {
+  std::ifstream stream(XHAL_KERNEL_DIR "/xhal_pack.spirv.1.0.spv", std::ios::binary);
+  const std::string module{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  const auto holds = [&](const std::string& text) { return module.find(text + '\0') != std::string::npos; };
+  EXPECT_TRUE(holds("kernel_arg_type.xhal_axpy_i16.short*,short*,short,ulong,"));
+  EXPECT_TRUE(holds("kernel_arg_type_qual.xhal_axpy_i16.,const,,,"));
+  EXPECT_TRUE(holds("columns")) << "a parameter of xhal_transpose_u32";
+}
+#endif
 
 }  // namespace
