@@ -63,7 +63,7 @@ KernelImage KernelPack::choose_image(Session& session, size_t device, const std:
         auto names = image.value("kernels", std::vector<std::string>());
         const auto globals = image.value("globals", std::vector<std::string>());
         names.insert(names.end(), globals.begin(), globals.end());
-        rename_kernels(names, key, out.bytes);
+        rename_kernels(names, key, name, out.bytes);
         out.key = key;
         return out;
       }
