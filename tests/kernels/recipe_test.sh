@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The kernel recipe as a project uses it: what it refuses, what it rebuilds, what it says without its tools, and that it works
 # when installed; and that the suite, whose oracles share nothing with the kernels, finds a bug that was planted in a kernel's source.
-#   recipe_test.sh refused|rebuilds|without_tools|texts|texts_refused|spirv|installed|other_targets|planted SOURCE_DIR BUILD_DIR KERNELGEN WORK_DIR
+#   recipe_test.sh refused|rebuilds|without_tools|texts|texts_refused|spirv|schema|installed|other_targets|planted SOURCE_DIR BUILD_DIR KERNELGEN WORK_DIR
 set -euo pipefail
 what=$1 source_dir=$2 build_dir=$3 kernelgen=$4 work=$5/$1
 module=$source_dir/cmake/XhalKernels.cmake
@@ -132,6 +132,28 @@ case $what in
     if cmake --build "$work/build" > "$work/log" 2>&1; then fail "64-bit atomics were taken for granted"; fi
     grep -q "call to 'atom_add' is ambiguous\|implicit declaration of function 'atom_add'\|no matching function for call to 'atom_add'" "$work/log" ||
       { cat "$work/log"; fail "the atomic is not named"; }
+    ;;
+  schema)
+    jsonschema=/usr/bin/jsonschema
+    [ -x $jsonschema ] || jsonschema=jsonschema
+    schema=$build_dir/share/xhal/schemas/xhal-kernel-pack.schema.json
+    manifest=$build_dir/share/xhal/kernels/manifest.json
+    for built in "$manifest" "$build_dir"/tests/kernels/{pack,plain}/manifest.json; do
+      $jsonschema -i "$built" "$schema" || fail "$built is not what the schema says"
+    done
+    without_tools='{"schema": 1, "pack": "built", "images": []}'
+    $jsonschema -i /dev/stdin "$schema" <<< "$without_tools" || fail "a pack without an image is refused"
+    refused() { # reason, edit
+      sed "$2" "$manifest" > "$work/edited.json"
+      if $jsonschema -i "$work/edited.json" "$schema" > "$work/log" 2>&1; then fail "was accepted: $2"; fi
+      grep -q -- "$1" "$work/log" || { cat "$work/log"; fail "no line says '$1'"; }
+    }
+    refused '1 was expected' 's/"schema": 1/"schema": 2/'
+    refused "'../xhal_pack.* does not match" 's|"file": "|"file": "../|'
+    refused "'' does not match" 's/"target": "[^"]*"/"target": ""/'
+    refused "'globals' is a required property" 's/"globals"/"variables"/'
+    refused 'has non-unique elements' 's/"xhal_axpy_i8", /"xhal_axpy_i16", /'
+    refused "'size' was unexpected" 's/"format":/"size": 1, "format":/'
     ;;
   installed)
     two_sources
