@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The pack's portable images on OpenCL, where a device is there. Each test sees one platform, by a folder of its own, and has a cache of its own.
 #
-#   xhal_add_opencl_pack_test(NAME <name> LIBRARY <the platform's library> [ENVIRONMENT <NAME=value>...] [ARGS <arg>...] ...)
+#   xhal_add_opencl_pack_test(NAME <name> LIBRARY <the platform's library> [ENVIRONMENT <NAME=value>...] [COMMAND <program>] [ARGS <arg>...] ...)
 #
-# runs opencl_pack_test on it; what else is given goes to xhal_add_command_test.
+# runs opencl_pack_test, or the program, on it; what else is given goes to xhal_add_command_test.
 find_path(XHAL_OPENCL_INCLUDE CL/cl.h)
 find_library(XHAL_OPENCL_LOADER NAMES libOpenCL.so.1 OpenCL)
 find_file(XHAL_POCL_ICD pocl.icd PATHS /etc/OpenCL/vendors)
@@ -25,11 +25,14 @@ target_compile_definitions(opencl_pack_test PRIVATE XHAL_KERNEL_DIR="${PROJECT_B
 add_dependencies(opencl_pack_test xhal_kernels)
 
 function(xhal_add_opencl_pack_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LIBRARY" "ENVIRONMENT;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LIBRARY" "ENVIRONMENT;ARGS;COMMAND")
+  if(NOT arg_COMMAND)
+    set(arg_COMMAND opencl_pack_test)
+  endif()
   set(dir "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}")
   file(WRITE "${dir}/icd/only.icd" "${arg_LIBRARY}\n")
   file(MAKE_DIRECTORY "${dir}/cache")
-  xhal_add_command_test(NAME ${arg_NAME} COMMAND opencl_pack_test ${arg_ARGS}
+  xhal_add_command_test(NAME ${arg_NAME} COMMAND ${arg_COMMAND} ${arg_ARGS}
     ENVIRONMENT "OCL_ICD_VENDORS=${dir}/icd" "POCL_CACHE_DIR=${dir}/cache" ${arg_ENVIRONMENT}
     LABELS kernels opencl plain TIMEOUT 180 ${arg_UNPARSED_ARGUMENTS})
 endfunction()
@@ -40,8 +43,12 @@ if(XHAL_POCL_ICD)
     # A kernel compiled once for groups of every size: compiling for each takes most of the time otherwise.
     xhal_add_opencl_pack_test(NAME kernel_opencl.pocl_${target} LIBRARY "${pocl}"
       ENVIRONMENT POCL_DEVICES=pthread POCL_WORK_GROUP_SPECIALIZATION=0 OPENCL_TEST_IMAGE=opencl-c.${target}
-      STDOUT "^\\[  PASSED  \\] 23 tests")
+      STDOUT "^\\[  PASSED  \\] 22 tests")
   endforeach()
+  xhal_add_opencl_pack_test(NAME kernel_opencl.sees_a_planted_bug LIBRARY "${pocl}" COMMAND bash
+    ARGS "${CMAKE_CURRENT_SOURCE_DIR}/opencl_planted.sh" "$<TARGET_FILE:opencl_pack_test>" "${PROJECT_BINARY_DIR}/share/xhal/kernels"
+      "${CMAKE_CURRENT_BINARY_DIR}/kernel_opencl.sees_a_planted_bug"
+    ENVIRONMENT OPENCL_TEST_ITEMS=few OPENCL_TEST_IMAGE=opencl-c.1.2 STDOUT "^the bug was seen$")
 else()
   message(STATUS "xhal: tests of the kernels on PoCL left out: missing pocl-opencl-icd")
 endif()

@@ -27,6 +27,13 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
 }
 
+std::string variable_or(const char* name, const char* other) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? other : value;
+}
+
+std::string folder() { return variable_or("OPENCL_TEST_PACK", XHAL_KERNEL_DIR); }
+
 }  // namespace
 
 Device& Device::the() {
@@ -49,8 +56,7 @@ Device::Device() {
   check(code, "clCreateContext");
   queue = clCreateCommandQueue(context, device, 0, &code);
   check(code, "clCreateCommandQueue");
-  const char* const wanted = std::getenv("OPENCL_TEST_IMAGE");
-  choose_image(wanted == nullptr ? "" : wanted);
+  choose_image(variable_or("OPENCL_TEST_IMAGE", ""));
   build();
   std::printf("%s runs %s\n", text_of(CL_DEVICE_NAME).c_str(), image_.c_str());
 }
@@ -81,7 +87,7 @@ cl_device_svm_capabilities Device::shared_memory() const {
 void Device::choose_image(const std::string& wanted) {
   const bool takes_spirv = text_of(CL_DEVICE_IL_VERSION).find("SPIR-V_1.") != std::string::npos;
   image_ = !wanted.empty() ? wanted : takes_spirv ? "spirv.1.0" : "opencl-c.1.2";
-  const auto manifest = nlohmann::json::parse(read_file(XHAL_KERNEL_DIR "/manifest.json"));
+  const auto manifest = nlohmann::json::parse(read_file(folder() + "/manifest.json"));
   for (const auto& image : manifest.at("images")) {
     if (image.at("format").get<std::string>() + "." + image.at("target").get<std::string>() != image_)
       continue;
@@ -92,7 +98,7 @@ void Device::choose_image(const std::string& wanted) {
 }
 
 void Device::build() {
-  const std::string bytes = read_file(std::string(XHAL_KERNEL_DIR "/") + file_);
+  const std::string bytes = read_file(folder() + "/" + file_);
   cl_int code = CL_SUCCESS;
   std::string options = "-cl-kernel-arg-info";
   if (image_.starts_with("spirv")) {
