@@ -145,7 +145,7 @@ Call& Call::buffer(void* data, std::size_t bytes, bool is_written) {
       cl.clCreateBuffer(cl.context, flags, bytes == 0 ? 1 : bytes, bytes == 0 ? nullptr : data, &code);
   check(code, "clCreateBuffer");
   buffers_.push_back({memory, is_written ? data : nullptr, bytes});
-  return argument(&memory, sizeof memory);
+  return argument(&memory, sizeof(cl_mem));
 }
 
 Call& Call::shared(const void* pointer, std::vector<void*> reachable) {
