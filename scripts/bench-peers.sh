@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: scripts/bench-peers.sh [OPTION of xhal-bench...]
 # Measures the simulator beside other runtimes on the same processors, in the same rounds: IREE's HAL, whatever OpenCL platform there is for the processor
-# (PoCL, from the group `opencl` of scripts/packages.txt), and the simple fake device. What is missing is installed: packages by apt, IREE by pip into
+# (PoCL, from the group `peers` of scripts/packages.txt), and the simple fake device. What is missing is installed: packages by apt, IREE by pip into
 # build/peers. Writes the table of docs/performance.md; the exit code is that of xhal-bench: 1 when a goal is missed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 iree=3.13.0
 peers=$PWD/build/peers
-if [ "${SETUP:-}" != skip ]; then scripts/setup.sh --quiet peers opencl; fi
+if [ "${SETUP:-}" != skip ]; then scripts/setup.sh --quiet opencl; fi
 if ! [ -x "$peers/venv/bin/iree-benchmark-module" ]; then
   mkdir -p "$peers"
   python3 -m venv "$peers/venv"
