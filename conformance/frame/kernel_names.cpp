@@ -22,10 +22,13 @@ bool continues_a_name(unsigned char c) { return std::isalnum(c) != 0 || c == '_'
 // Of a text: the device's compiler puts the derived names there, also where a macro makes a name of parts.
 void define_names(std::span<const std::string> names, std::string_view key,
                   std::vector<unsigned char>& bytes) {
-  std::string lines;
+  // As texts of the recipe, this one does not compile when it was cut anywhere.
+  std::string lines = "typedef int xhal_renamed_text;\n#if 1\n";
   for (const std::string& name : names)
     lines += fmt::format("#define {} {}\n", name, kernel_name_of(key, name));
   bytes.insert(bytes.begin(), lines.begin(), lines.end());
+  constexpr std::string_view kEnd = "\n#endif\n";
+  bytes.insert(bytes.end(), kEnd.begin(), kEnd.end());
 }
 
 }  // namespace

@@ -82,8 +82,9 @@ TEST(KernelNames, ReplaceWholeNamesAndTheirSymbolsInAnImage) {
 TEST(KernelNames, OfATextAreMacros) {
   auto image = bytes_of("#define OF(type) kernel void fold_##type(global type* x) {}\nOF(int)\n");
   rename_kernels(std::vector<std::string>{"fold_int"}, "k", "opencl-c", image);
-  EXPECT_EQ(text_of(image), "#define fold_int " + kernel_name_of("k", "fold_int") +
-                                "\n#define OF(type) kernel void fold_##type(global type* x) {}\nOF(int)\n");
+  EXPECT_EQ(text_of(image),
+            "typedef int xhal_renamed_text;\n#if 1\n#define fold_int " + kernel_name_of("k", "fold_int") +
+                "\n#define OF(type) kernel void fold_##type(global type* x) {}\nOF(int)\n" + "\n#endif\n");
 }
 
 TEST(KernelNames, AreKeptWhereNoWayIsKnown) {

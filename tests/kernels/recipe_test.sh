@@ -88,6 +88,15 @@ case $what in
     tr -d ' \n' < "$work/build/manifest.json" |
       grep -qF '"file":"built_pack.opencl-c.1.2.cl","format":"opencl-c","target":"1.2","kernels":["one","wide","three","two"],"globals":[]' ||
       { cat "$work/build/manifest.json"; fail "manifest is wrong"; }
+    clang=$(sed -n 's/^XHAL_KERNEL_CLANG:FILEPATH=//p' "$build_dir/CMakeCache.txt")
+    compiles() { "$clang" -x cl -cl-std=CL1.2 --target=spir64 -fsyntax-only "$1" 2> "$work/log"; }
+    text=$work/build/built_pack.opencl-c.1.2.cl
+    compiles "$text" || { cat "$work/log"; fail "the text does not compile"; }
+    size=$(stat -c %s "$text")
+    for kept in 1 2 35 64 $((size / 2)) $((size * 9 / 10)) $((size - 3)); do
+      head -c $kept "$text" > "$work/cut.cl"
+      if compiles "$work/cut.cl"; then fail "$kept bytes of the text compile"; fi
+    done
     cmake --build "$work/build" | grep -q 'no work to do' || fail "a second build had work"
     sed -i 's/x \* 2/x + x/' "$work/sources/twice.h"
     build

@@ -43,9 +43,13 @@ Guard guard_of(const std::vector<std::string>& lines) {
 }
 
 class TextMaker {
+  // A text that was cut anywhere, even behind its first letter, is refused by the compiler, as a cut file of any other format is.
+  static constexpr const char* kBegin = "typedef int xhal_whole_text;\n#if 1\n";
+  static constexpr const char* kEnd = "\n#endif\n";
+
  public:
   TextMaker(std::span<const std::string> folders, std::span<const std::string> definitions)
-      : folders_(folders) {
+      : folders_(folders), text_(kBegin) {
     for (const std::string& definition : definitions) {
       const std::size_t equals = definition.find('=');
       const std::string macro = definition.substr(0, equals);
@@ -64,7 +68,7 @@ class TextMaker {
     for (const std::string& macro : own_macros_) text_ += "#undef " + macro + "\n";
   }
 
-  [[nodiscard]] const std::string& text() const { return text_; }
+  [[nodiscard]] std::string text() const { return text_ + kEnd; }
   [[nodiscard]] const std::set<std::string>& files() const { return files_; }
 
  private:
