@@ -48,7 +48,8 @@ if(XHAL_POCL_ICD)
   xhal_add_opencl_pack_test(NAME kernel_opencl.sees_a_planted_bug LIBRARY "${pocl}" COMMAND bash
     ARGS "${CMAKE_CURRENT_SOURCE_DIR}/opencl_planted.sh" "$<TARGET_FILE:opencl_pack_test>" "${PROJECT_BINARY_DIR}/share/xhal/kernels"
       "${CMAKE_CURRENT_BINARY_DIR}/kernel_opencl.sees_a_planted_bug"
-    ENVIRONMENT OPENCL_TEST_ITEMS=few OPENCL_TEST_IMAGE=opencl-c.1.2 STDOUT "^the bug was seen$")
+    ENVIRONMENT POCL_DEVICES=pthread POCL_WORK_GROUP_SPECIALIZATION=0 OPENCL_TEST_ITEMS=few OPENCL_TEST_IMAGE=opencl-c.1.2
+    STDOUT "^the bug was seen$")
 else()
   message(STATUS "xhal: tests of the kernels on PoCL left out: missing pocl-opencl-icd")
 endif()
