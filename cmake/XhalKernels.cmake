@@ -5,15 +5,15 @@
 #                        [OUTPUT_DIRECTORY <dir>] [DESTINATION <dir>])
 #
 # makes the target <pack>_kernels and
-#   <OUTPUT_DIRECTORY>/<pack>_pack.<format>.<target>.so   the images, e.g. xhal_pack.native.x86-64-v3.so
-#   <OUTPUT_DIRECTORY>/manifest.json                      {"schema":1,"pack":...,"images":[{"file","format","target","kernels","globals"}]}
-# FORMATS is `native` unless given. A format whose tools are missing is left out with a line that names them, and then does not
-# stand in the manifest. COMPILE_OPTIONS go to the compiler of the OpenCL sources; what only one source needs, such as -cl-std=CL2.0 for
-# global variables, is its property COMPILE_OPTIONS. OUTPUT_DIRECTORY is the current binary folder
-# unless given. With DESTINATION all files are installed there. The target's property XHAL_IMAGE_FORMATS lists what was built.
+#   <OUTPUT_DIRECTORY>/<pack>_pack.<format>.<target><suffix>  the images, e.g. xhal_pack.native.x86-64-v3.so, xhal_pack.opencl-c.1.2.cl
+#   <OUTPUT_DIRECTORY>/manifest.json  {"schema":1,"pack":...,"images":[{"file","format","target","kernels","globals"}]}, see docs/kernels.md
+# FORMATS is `native` unless given; XhalKernelsPortable.cmake has `opencl-c` and `spirv`. A format whose tools are missing is left out
+# with a line that names them, and then does not stand in the manifest. COMPILE_OPTIONS go to the compiler of the OpenCL sources; what only
+# one source needs, such as -cl-std=CL2.0 for global variables, is its property COMPILE_OPTIONS. OUTPUT_DIRECTORY is the current binary
+# folder unless given. With DESTINATION all files are installed there. The target's property XHAL_IMAGE_FORMATS lists what was built.
 #
-# A recipe is one function, xhal_kernel_format_<name>(), see the contract above xhal_kernel_format_native() below; a project that has
-# another format defines its function and names it in FORMATS.
+# A recipe is one function, xhal_kernel_format_<name>(), with _ in place of what no identifier has; see the contract above
+# xhal_kernel_format_native() below. A project that has another format defines its function and names it in FORMATS.
 
 include_guard(GLOBAL)
 
@@ -41,7 +41,7 @@ function(xhal_kernel_tool_is_right out candidate)
     set(${out} FALSE PARENT_SCOPE)
   endif()
 endfunction()
-foreach(tool IN ITEMS clang opt llvm-link ld.lld)
+foreach(tool IN ITEMS clang opt llvm-link ld.lld llvm-spirv)
   string(TOUPPER "XHAL_KERNEL_${tool}" variable)
   string(MAKE_C_IDENTIFIER "${variable}" variable)
   find_program(${variable} NAMES ${tool}-${XHAL_KERNEL_LLVM_VERSION} ${tool}
@@ -49,6 +49,33 @@ foreach(tool IN ITEMS clang opt llvm-link ld.lld)
     VALIDATOR xhal_kernel_tool_is_right)
   mark_as_advanced(${variable})
 endforeach()
+find_program(XHAL_KERNEL_SPIRV_VAL spirv-val)
+mark_as_advanced(XHAL_KERNEL_SPIRV_VAL)
+
+# The tools of these names that are not there, as Debian calls their programs.
+function(xhal_kernel_missing_tools out)
+  set(missing)
+  foreach(tool IN LISTS ARGN)
+    string(TOUPPER "XHAL_KERNEL_${tool}" variable)
+    string(MAKE_C_IDENTIFIER "${variable}" variable)
+    if(NOT EXISTS "${${variable}}")
+      if(NOT tool STREQUAL "spirv-val")
+        string(APPEND tool "-${XHAL_KERNEL_LLVM_VERSION}")
+      endif()
+      list(APPEND missing "${tool}")
+    endif()
+  endforeach()
+  set(${out} "${missing}" PARENT_SCOPE)
+endfunction()
+
+# The options of the pack's sources and of this one.
+function(xhal_kernel_source_options out source)
+  get_source_file_property(own "${source}" COMPILE_OPTIONS)
+  if(NOT own)
+    set(own)
+  endif()
+  set(${out} "${PACK_COMPILE_OPTIONS};${own}" PARENT_SCOPE)
+endfunction()
 
 function(xhal_add_kernel_pack)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;OUTPUT_DIRECTORY;DESTINATION" "SOURCES;FORMATS;COMPILE_OPTIONS")
@@ -77,9 +104,12 @@ function(xhal_add_kernel_pack)
   set(image_rows)
   set(image_lists)
   set(built_formats)
+  set(programs)
+  set(data)
   foreach(format IN LISTS arg_FORMATS)
-    if(NOT COMMAND xhal_kernel_format_${format})
-      message(FATAL_ERROR "xhal_add_kernel_pack(${arg_NAME}): there is no recipe xhal_kernel_format_${format}()")
+    string(MAKE_C_IDENTIFIER "xhal_kernel_format_${format}" recipe)
+    if(NOT COMMAND ${recipe})
+      message(FATAL_ERROR "xhal_add_kernel_pack(${arg_NAME}): there is no recipe ${recipe}()")
     endif()
     set(PACK_NAME "${arg_NAME}")
     set(PACK_SOURCES "${sources}")
@@ -89,7 +119,8 @@ function(xhal_add_kernel_pack)
     set(PACK_MISSING)
     set(PACK_IMAGES)
     set(PACK_LIST)
-    cmake_language(CALL xhal_kernel_format_${format})
+    set(PACK_SUFFIX .so)
+    cmake_language(CALL ${recipe})
     if(PACK_MISSING)
       message(STATUS "xhal: kernel pack ${arg_NAME} without format ${format}: missing ${PACK_MISSING}")
       continue()
@@ -97,9 +128,19 @@ function(xhal_add_kernel_pack)
     list(APPEND built_formats ${format})
     list(APPEND image_lists "${PACK_LIST}")
     foreach(target IN LISTS PACK_IMAGES)
-      set(file "${arg_NAME}_pack.${format}.${target}.so")
+      set(file "${arg_NAME}_pack.${format}.${target}${PACK_SUFFIX}")
       list(APPEND image_files "${arg_OUTPUT_DIRECTORY}/${file}")
-      list(APPEND image_rows "${file}" "${format}" "${target}" "${PACK_LIST}")
+      list(GET PACK_LIST 0 list)
+      list(LENGTH PACK_LIST lists_left)
+      if(lists_left GREATER 1)
+        list(POP_FRONT PACK_LIST)
+      endif()
+      list(APPEND image_rows "${file}" "${format}" "${target}" "${list}")
+      if(PACK_SUFFIX STREQUAL ".so")
+        list(APPEND programs "${arg_OUTPUT_DIRECTORY}/${file}")
+      else()
+        list(APPEND data "${arg_OUTPUT_DIRECTORY}/${file}")
+      endif()
     endforeach()
   endforeach()
 
@@ -113,16 +154,16 @@ function(xhal_add_kernel_pack)
   add_custom_target(${arg_NAME}_kernels ALL DEPENDS "${manifest}" ${image_files})
   set_target_properties(${arg_NAME}_kernels PROPERTIES XHAL_IMAGE_FORMATS "${built_formats}")
   if(arg_DESTINATION)
-    install(FILES "${manifest}" DESTINATION "${arg_DESTINATION}" COMPONENT runtime)
-    install(PROGRAMS ${image_files} DESTINATION "${arg_DESTINATION}" COMPONENT runtime)
+    install(FILES "${manifest}" ${data} DESTINATION "${arg_DESTINATION}" COMPONENT runtime)
+    install(PROGRAMS ${programs} DESTINATION "${arg_DESTINATION}" COMPONENT runtime)
   endif()
 endfunction()
 
 # ---- The contract of a recipe -----------------------------------------------------------------------------------------------
 # It reads  PACK_NAME, PACK_SOURCES, PACK_COMPILE_OPTIONS, PACK_OUTPUT_DIRECTORY and PACK_BUILD_DIRECTORY (for intermediate files),
 # and sets in its caller either PACK_MISSING (what to install; it then adds no rule), or PACK_IMAGES, the targets for which it
-# added rules that make <PACK_OUTPUT_DIRECTORY>/<PACK_NAME>_pack.<format>.<target>.so, and PACK_LIST, a file that a rule makes
-# by `xhal-kernelgen join` and that names the kernels.
+# added rules that make <PACK_OUTPUT_DIRECTORY>/<PACK_NAME>_pack.<format>.<target><PACK_SUFFIX>; PACK_SUFFIX, where that is not .so; and
+# PACK_LIST, files that rules make by `xhal-kernelgen join` or `names` and that name the kernels: one for all images, or one for each.
 
 # ---- native: an ELF shared object a micro-architecture level ----------------------------------------------------------------
 # A source becomes one module that is neutral to the processor: clang reads OpenCL C, xhal-kernelgen gives every function
@@ -130,14 +171,7 @@ endfunction()
 # parameters, all is inlined, and the guard `if (i < n)` is split off the loop (irce), since below AVX-512 a guarded loop
 # vectorises badly or not at all. clang then optimises and compiles that module once for each level.
 function(xhal_kernel_format_native)
-  set(missing)
-  foreach(tool IN ITEMS clang opt llvm-link ld.lld)
-    string(TOUPPER "XHAL_KERNEL_${tool}" variable)
-    string(MAKE_C_IDENTIFIER "${variable}" variable)
-    if(NOT EXISTS "${${variable}}")
-      list(APPEND missing "${tool}-${XHAL_KERNEL_LLVM_VERSION}")
-    endif()
-  endforeach()
+  xhal_kernel_missing_tools(missing clang opt llvm-link ld.lld)
   if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
     list(APPEND missing "an x86-64 system (this one is ${CMAKE_SYSTEM_PROCESSOR})")
   endif()
@@ -178,13 +212,10 @@ function(xhal_kernel_format_native)
     get_filename_component(stem "${source}" NAME_WE)
     get_filename_component(file_name "${source}" NAME)
     set(base "${dir}/${stem}")
-    get_source_file_property(source_options "${source}" COMPILE_OPTIONS)
-    if(NOT source_options)
-      set(source_options)
-    endif()
+    xhal_kernel_source_options(source_options "${source}")
     add_custom_command(OUTPUT "${base}.bc" "${base}.list"
       COMMAND "${XHAL_KERNEL_CLANG}" -x cl -cl-std=CL1.2 -cl-kernel-arg-info -DXHAL_FORMAT_NATIVE=1 ${front} ${source_includes}
-        ${PACK_COMPILE_OPTIONS} ${source_options} -MD -MT "${base}.bc" -MF "${base}.d" "${source}" -o "${base}.clang.ll"
+        ${source_options} -MD -MT "${base}.bc" -MF "${base}.d" "${source}" -o "${base}.clang.ll"
       COMMAND xhal-kernelgen lift "${base}.clang.ll" "${base}.lifted.ll" "${file_name}"
       COMMAND ${link} "${base}.lifted.ll" "${dir}/builtins.ll" -o "${base}.linked.bc"
       COMMAND "${XHAL_KERNEL_OPT}" -S "-passes=always-inline,function(sroa,early-cse,instcombine),cgscc(function-attrs)"
@@ -257,3 +288,5 @@ function(xhal_kernel_format_native)
   set(PACK_IMAGES "${targets}" PARENT_SCOPE)
   set(PACK_LIST "${pack_list}" PARENT_SCOPE)
 endfunction()
+
+include("${CMAKE_CURRENT_LIST_DIR}/XhalKernelsPortable.cmake")

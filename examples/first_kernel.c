@@ -21,13 +21,13 @@ int main(int argc, char** argv) {
   CHECK(xhal_instance_create(&wanted, &instance));
   CHECK(xhal_instance_get_devices(instance, 1, &device, &devices));
   if (devices == 0) return fprintf(stderr, "no device; see xhal-info --why\n"), 1;
-  /* The image of the target that the device likes best. */
-  static unsigned char image[1 << 22];
+  static unsigned char image[1 << 22]; /* of the target that the device likes best */
   xhal_image_format_t format = {.struct_size = sizeof(format)};
   CHECK(xhal_device_get_image_formats(device, 1, sizeof(format), &format, &formats));
   char path[4096];
-  snprintf(path, sizeof(path), "%s/xhal_pack.%s.%s.so", argc > 1 ? argv[1] : ".", format.format,
-           format.target);
+  const char* suffix = format.format[0] == 'n' ? "so" : format.format[0] == 's' ? "spv" : "cl";
+  snprintf(path, sizeof(path), "%s/xhal_pack.%s.%s.%s", argc > 1 ? argv[1] : ".", format.format,
+           format.target, suffix);
   FILE* file = fopen(path, "rb");
   if (file == NULL) return perror(path), 1;
   xhal_module_desc_t code = {.struct_size = sizeof(code), .format = format.format, .target = format.target};

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 iree=3.13.0
 peers=$PWD/build/peers
-if [ "${SETUP:-}" != skip ]; then scripts/setup.sh --quiet peers; fi
+if [ "${SETUP:-}" != skip ]; then scripts/setup.sh --quiet opencl; fi
 if ! [ -x "$peers/venv/bin/iree-benchmark-module" ]; then
   mkdir -p "$peers"
   python3 -m venv "$peers/venv"

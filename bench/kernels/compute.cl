@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xhal_kernel.h"
 
+#ifdef cl_khr_fp64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#endif
 
 // Chains of multiplications and additions that wait for nothing but themselves: six vectors side by side keep any processor's units busy and still fit
 // into its registers.
@@ -27,7 +29,9 @@
 #define SUM16(v) (SUM8(v.lo) + SUM8(v.hi))
 
 CHAINS(f32, float, float16, SUM16)
+#ifdef cl_khr_fp64
 CHAINS(f64, double, double8, SUM8)
+#endif
 
 // Sixteen multiplications and additions for the eight bytes of an element.
 kernel void bench_mixed_f32(global float* out, global const float* in, float a, float b, ulong n) {

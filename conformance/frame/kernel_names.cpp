@@ -15,7 +15,21 @@ namespace xhal::conformance {
 
 namespace {
 
-bool continues_a_name(unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '$' || c == '.'; }
+constexpr std::string_view kTextFormat = "opencl-c";
+
+bool continues_a_name(unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '$'; }
+
+// Of a text: the device's compiler puts the derived names there, also where a macro makes a name of parts.
+void define_names(std::span<const std::string> names, std::string_view key,
+                  std::vector<unsigned char>& bytes) {
+  // As texts of the recipe, this one does not compile when it was cut anywhere.
+  std::string lines = "typedef int xhal_renamed_text;\n#if 1\n";
+  for (const std::string& name : names)
+    lines += fmt::format("#define {} {}\n", name, kernel_name_of(key, name));
+  bytes.insert(bytes.begin(), lines.begin(), lines.end());
+  constexpr std::string_view kEnd = "\n#endif\n";
+  bytes.insert(bytes.end(), kEnd.begin(), kEnd.end());
+}
 
 }  // namespace
 
@@ -33,13 +47,14 @@ std::string kernel_name_of(std::string_view key, std::string_view name) {
 }
 
 std::string why_names_are_kept(std::string_view format) {
-  // A table of strings that nothing is hashed by: the loader of such images compares texts.
-  if (format == "native") return {};
+  // native: a table of strings that nothing is hashed by: the loader of such images compares texts. spirv: names are literals, padded to whole
+  // words, so others of the same length move nothing. opencl-c: the text has macros.
+  if (format == "native" || format == "spirv" || format == kTextFormat) return {};
   if (format == "builtin") return "built-in kernels are asked for by the pack's names";
   return fmt::format("no way is known to rename the kernels of an image of format {}", format);
 }
 
-void rename_kernels(std::span<const std::string> names, std::string_view key,
+void rename_kernels(std::span<const std::string> names, std::string_view key, std::string_view format,
                     std::vector<unsigned char>& bytes) {
   std::set<std::string> derived;
   for (const std::string& name : names) {
@@ -47,6 +62,7 @@ void rename_kernels(std::span<const std::string> names, std::string_view key,
     if (!derived.insert(other).second)
       throw std::runtime_error(fmt::format("two kernels would be called {}", other));
   }
+  if (format == kTextFormat) return define_names(names, key, bytes);
   auto* const text = reinterpret_cast<char*>(bytes.data());
   // Longer names first: one may begin with another.
   std::vector<std::string> ordered(names.begin(), names.end());

@@ -38,6 +38,11 @@ KernelImage KernelPack::choose_image(Session& session, size_t device, const std:
   try {
     const auto text = read_bytes(folder / "manifest.json");
     manifest = nlohmann::json::parse(text.begin(), text.end());
+    if (!manifest.is_object() || manifest.value("schema", nlohmann::json()) != 1) {
+      manifest = nullptr;
+      throw std::runtime_error(
+          fmt::format("{} is no manifest of schema 1", (folder / "manifest.json").string()));
+    }
   } catch (const std::exception& error) {
     manifest_error = error.what();
   }
@@ -63,7 +68,7 @@ KernelImage KernelPack::choose_image(Session& session, size_t device, const std:
         auto names = image.value("kernels", std::vector<std::string>());
         const auto globals = image.value("globals", std::vector<std::string>());
         names.insert(names.end(), globals.begin(), globals.end());
-        rename_kernels(names, key, out.bytes);
+        rename_kernels(names, key, name, out.bytes);
         out.key = key;
         return out;
       }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xhal_kernel.h"
 
+#if defined(cl_khr_int64_base_atomics) && defined(cl_khr_int64_extended_atomics)
+#define HAS_ATOMICS_OF_64_BITS 1
 #pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable
 #pragma OPENCL EXTENSION cl_khr_int64_extended_atomics : enable
+#endif
 
-// One of each atomic; what is left does not depend on the order of the items. The ninth cell counts with compare-and-exchange alone.
+// One of each atomic; what is left does not depend on the order of the items. The ninth cell counts with compare-and-exchange alone; it is
+// never read as an ordinary word, which would be a data race.
 // `prefix` is atomic_ for 32 bits and atom_ for 64, as OpenCL C names them.
 #define UPDATE(prefix, type, cells, word)                  \
   prefix##add(&cells[0], word);                            \
@@ -15,8 +19,9 @@
   prefix## or (&cells[5], word);                           \
   prefix## xor (&cells[6], word);                          \
   prefix##inc(&cells[7]);                                  \
-  type seen = cells[8];                                    \
-  for (type before = seen - 1; before != seen;) {          \
+  type before = 0;                                         \
+  type seen = prefix##cmpxchg(&cells[8], before, 1);       \
+  while (seen != before) {                                 \
     before = seen;                                         \
     seen = prefix##cmpxchg(&cells[8], before, before + 1); \
   }
@@ -49,4 +54,6 @@
   }
 
 ATOMICS(u32, uint, atomic_)
+#ifdef HAS_ATOMICS_OF_64_BITS
 ATOMICS(u64, ulong, atom_)
+#endif

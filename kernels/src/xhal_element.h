@@ -4,7 +4,10 @@
 #ifndef XHAL_ELEMENT_H_
 #define XHAL_ELEMENT_H_
 
+// A text that devices compile is also for those without f64.
+#ifdef cl_khr_fp64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#endif
 
 // M(name, type, word): integers, computed with as unsigned `word`s, which wrap.
 #define XHAL_FOR_EACH_INTEGER(M) \
@@ -13,9 +16,13 @@
   M(i32, int, uint)              \
   M(i64, long, ulong)
 // M(name, type)
+#ifdef cl_khr_fp64
 #define XHAL_FOR_EACH_FLOAT(M) \
   M(f32, float)                \
   M(f64, double)
+#else
+#define XHAL_FOR_EACH_FLOAT(M) M(f32, float)
+#endif
 // M(name): elements that xhal_float_of_<name> and xhal_<name>_of_float convert.
 #define XHAL_FOR_EACH_SHORT_FLOAT(M) \
   M(f16)                             \

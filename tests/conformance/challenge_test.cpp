@@ -212,6 +212,23 @@ TEST(Challenge, TellsWhereKernelsKeptTheirNames) {
   EXPECT_EQ(findings_in(ending.out), 0U) << ending.out;
   EXPECT_NE(ending.out.find("note: kernels kept their names: " + why), std::string::npos) << ending.out;
 }
+
+// Images are there that would be renamed, but what the manifest says of them is for later readers.
+TEST(Challenge, APackOfAnotherSchemaIsNotRead) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  const fs::path pack = folder.file("pack");
+  fs::copy(fs::path(XHAL_CONFORM_PROGRAM).parent_path().parent_path() / "share/xhal/kernels", pack);
+  json manifest = json::parse(std::ifstream(pack / "manifest.json"));
+  manifest["schema"] = 2;
+  std::ofstream(pack / "manifest.json") << manifest;
+  const std::string bundle = folder.file("bundle");
+  const Ending run =
+      answer(bundle, {"--backend", "sim", "--filter", "kernel.info", "--kernels", pack.string()});
+  EXPECT_EQ(run.exit_code, 0) << run.out;
+  EXPECT_EQ(BundleCopy(bundle).report.at("evidence").at("kernel_names"),
+            "built-in kernels are asked for by the pack's names");
+}
 #endif
 
 // Each test that counts as bit-exact has the same digest in another order, another process and without the controls between.

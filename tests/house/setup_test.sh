@@ -31,7 +31,7 @@ case_no_apt() {
 case_all_there_asks_nobody() {
   debian_with "$every_package"
   setup 0
-  says 'all packages of build kernels lint test browser bench sketches are there'
+  says 'all packages of build kernels lint test browser bench sketches opencl are there'
   setup 0 --quiet
   [ ! -s "$scratch/out" ] || fail "--quiet said something"
   [ ! -e "$scratch/apt-calls" ] || fail "apt was called though nothing is missing"
@@ -60,7 +60,7 @@ case_without_root() {
   rm "$fake/id"
   fake_tool id 'echo 1000'
   setup 4 kernels
-  says "^  sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends clang-15 llvm-15 lld-15'$"
+  says "^  sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends clang-15 llvm-15 lld-15 llvm-spirv-15 spirv-tools'$"
   [ ! -e "$scratch/apt-calls" ] || fail "apt was called without root"
 }
 

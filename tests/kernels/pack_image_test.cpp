@@ -2,7 +2,9 @@
 // What the images of the pack say about themselves, and the manifest about them.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -166,26 +168,56 @@ std::string level_name(const testing::TestParamInfo<const char*>& target) {
 }
 INSTANTIATE_TEST_SUITE_P(Targets, PackImage, testing::ValuesIn(kTargets), level_name);
 
+// The text of OpenCL C 1.2 and the SPIR-V of its environment know no variables of the module.
+bool has_variables(const nlohmann::json& image) {
+  return image.at("format") == "native" || image.at("target") == "2.0";
+}
+
 TEST(PackManifest, NamesEveryImageAndItsKernels) {
   std::ifstream stream(XHAL_KERNEL_DIR "/manifest.json");
   const nlohmann::json manifest = nlohmann::json::parse(stream);
   EXPECT_EQ(manifest.at("schema"), 1);
   EXPECT_EQ(manifest.at("pack"), "xhal");
-  const nlohmann::json& images = manifest.at("images");
-  ASSERT_EQ(images.size(), kTargets.size());
-  for (std::size_t i = 0; i < kTargets.size(); ++i) {
-    EXPECT_EQ(images[i].at("format"), "native");
-    EXPECT_EQ(images[i].at("target"), kTargets[i]);
-    EXPECT_EQ(images[i].at("file"), "xhal_pack.native." + std::string(kTargets[i]) + ".so");
-    std::map<std::string, int> named;
-    for (const auto& kernel : images[i].at("kernels")) ++named[kernel.get<std::string>()];
-    ASSERT_EQ(named.size(), described_kernels().size());
-    EXPECT_EQ(images[i].at("globals"), nlohmann::json({"xhal_kept", "xhal_kept_items"}));
-    for (const auto& [name, count] : named) {
+  std::vector<std::string> files;
+  for (const auto& image : manifest.at("images")) {
+    const auto file = image.at("file").get<std::string>();
+    SCOPED_TRACE(file);
+    files.push_back(file);
+    const std::string named = "xhal_pack." + image.at("format").get<std::string>() + "." +
+                              image.at("target").get<std::string>() + ".";
+    EXPECT_TRUE(file.starts_with(named));
+    EXPECT_GT(std::filesystem::file_size(std::string(XHAL_KERNEL_DIR "/") + file), 1000U);
+    std::map<std::string, int> kernels;
+    for (const auto& kernel : image.at("kernels")) ++kernels[kernel.get<std::string>()];
+    for (const auto& [name, count] : kernels) {
       EXPECT_EQ(count, 1) << name;
       EXPECT_TRUE(described_kernels().contains(name)) << name;
     }
+    const bool variables = has_variables(image);
+    EXPECT_EQ(kernels.size(), described_kernels().size() - (variables ? 0 : 1));
+    EXPECT_EQ(kernels.contains("xhal_kept_u64"), variables);
+    EXPECT_EQ(image.at("globals"),
+              variables ? nlohmann::json({"xhal_kept", "xhal_kept_items"}) : nlohmann::json::array());
   }
+  std::vector<std::string> expected = {"xhal_pack.native.x86-64-v2.so", "xhal_pack.native.x86-64-v3.so",
+                                       "xhal_pack.native.x86-64-v4.so", "xhal_pack.opencl-c.1.2.cl",
+                                       "xhal_pack.opencl-c.2.0.cl"};
+#ifdef XHAL_PACK_HAS_SPIRV
+  expected.emplace_back("xhal_pack.spirv.1.0.spv");
+#endif
+  EXPECT_EQ(files, expected);
 }
+
+#ifdef XHAL_PACK_HAS_SPIRV
+// What is lost on the way through the intermediate code unless it is asked for.
+TEST(PackManifest, SpirvKeepsNamesAndTypesOfParameters) {
+  std::ifstream stream(XHAL_KERNEL_DIR "/xhal_pack.spirv.1.0.spv", std::ios::binary);
+  const std::string module{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  const auto holds = [&](const std::string& text) { return module.find(text + '\0') != std::string::npos; };
+  EXPECT_TRUE(holds("kernel_arg_type.xhal_axpy_i16.short*,short*,short,ulong,"));
+  EXPECT_TRUE(holds("kernel_arg_type_qual.xhal_axpy_i16.,const,,,"));
+  EXPECT_TRUE(holds("columns")) << "a parameter of xhal_transpose_u32";
+}
+#endif
 
 }  // namespace

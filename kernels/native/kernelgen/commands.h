@@ -32,6 +32,18 @@ Wrapped wrap(const std::vector<std::string>& lines, const std::vector<std::strin
 // (instnamer), as unnamed ones are numbered in order.
 std::string suspend(const std::vector<std::string>& lines);
 
+// The sources of a pack as one OpenCL C text that a device's compiler takes alone: the headers stand in place of their includes, each
+// once where it guards itself, and nothing else is preprocessed, so conditions are left to that compiler.
+struct OneText {
+  std::string text;
+  std::string rule;  // of make: which files it is made of
+};
+// arguments: -I<folder of headers>, -D<macro for all sources>[=<value>], sources. `subject` is set to the source that is read.
+OneText one_text(const std::string& target, std::span<const std::string> arguments, std::string* subject);
+
+// The kernels and global variables of a module that clang made for SPIR, as lines that `join_lists` and `manifest` read.
+std::string name_list(const std::vector<std::string>& lines);
+
 // One list of all kernels and global variables of a pack; refuses a name that two sources define.
 std::string join_lists(std::span<const std::string> files);
 

@@ -18,6 +18,8 @@ constexpr const char* kUsage =
     "       xhal-kernelgen neutral IN.ll OUT.ll\n"
     "       xhal-kernelgen wrap IN.ll LIFTED.ll OUT.c OUT.list SOURCE\n"
     "       xhal-kernelgen suspend IN.ll OUT.ll SOURCE\n"
+    "       xhal-kernelgen text OUT.cl OUT.d [-IFOLDER | -DMACRO[=VALUE]]... SOURCE...\n"
+    "       xhal-kernelgen names IN.ll OUT.list SOURCE\n"
     "       xhal-kernelgen join OUT.list IN.list...\n"
     "       xhal-kernelgen manifest OUT.json PACK [FILE FORMAT TARGET IN.list]...\n"
     "exit codes: 0 done, 1 the input is refused (one line says why), 2 wrong usage\n";
@@ -41,6 +43,13 @@ int run(std::span<const std::string> arguments, std::string* subject) {
   } else if (command == "suspend" && arguments.size() == 4) {
     *subject = arguments[3];
     kernelgen::write_file(arguments[2], kernelgen::suspend(kernelgen::read_lines(arguments[1])));
+  } else if (command == "text" && arguments.size() >= 4) {
+    const auto [text, rule] = kernelgen::one_text(arguments[1], arguments.subspan(3), subject);
+    kernelgen::write_file(arguments[1], text);
+    kernelgen::write_file(arguments[2], rule);
+  } else if (command == "names" && arguments.size() == 4) {
+    *subject = arguments[3];
+    kernelgen::write_file(arguments[2], kernelgen::name_list(kernelgen::read_lines(arguments[1])));
   } else if (command == "join" && arguments.size() >= 3) {
     *subject = arguments[1];
     kernelgen::write_file(arguments[1], kernelgen::join_lists(arguments.subspan(2)));
