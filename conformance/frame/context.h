@@ -65,7 +65,8 @@ class Context {
   bool synchronous(size_t i = 0) { return properties(i).is_synchronous != 0; }
 
   // ---- Kernels ----
-  // A kernel of the pack. Leaves the test as inconclusive where the device loads none of the pack's images.
+  // A kernel of the pack. Leaves the test as inconclusive where the device loads none of the pack's images, and where the image was made
+  // without the kernel; as not observed where that is one which it may lack.
   xhal_kernel_t kernel(const std::string& name, size_t device = 0);
   KernelPack& pack(size_t device = 0);
   // What the loaded image calls a kernel, or a global variable, of the pack.

@@ -19,6 +19,7 @@
 #include "frame/check.h"
 #include "frame/child.h"
 #include "frame/clause.h"
+#include "frame/kernel_pack.h"
 #include "frame/trail.h"
 
 namespace xhal::conformance {
@@ -112,6 +113,8 @@ std::string text_of(const Message& packet) { return {packet.begin() + 1, packet.
       put(descriptor, Kind::kInconclusive, reason.why);
     } catch (const NotObservable& reason) {
       put(descriptor, Kind::kUnobservable, reason.why);
+    } catch (const NotInImage& lack) {
+      put(descriptor, Kind::kInconclusive, lack.what());
     }
   } catch (const std::exception& error) {
     recorder.failed("", XHAL_HERE, "the other process of the test", error.what());

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xhal_kernel.h"
 
-#pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable
-#pragma OPENCL EXTENSION cl_khr_int64_extended_atomics : enable
-
 // One of each atomic; what is left does not depend on the order of the items. The ninth cell counts with compare-and-exchange alone.
 // `prefix` is atomic_ for 32 bits and atom_ for 64, as OpenCL C names them.
 #define UPDATE(prefix, type, cells, word)                  \
@@ -49,4 +46,9 @@
   }
 
 ATOMICS(u32, uint, atomic_)
+
+#if defined(cl_khr_int64_base_atomics) && defined(cl_khr_int64_extended_atomics)
+#pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable
+#pragma OPENCL EXTENSION cl_khr_int64_extended_atomics : enable
 ATOMICS(u64, ulong, atom_)
+#endif

@@ -4,8 +4,6 @@
 #ifndef XHAL_ELEMENT_H_
 #define XHAL_ELEMENT_H_
 
-#pragma OPENCL EXTENSION cl_khr_fp64 : enable
-
 // M(name, type, word): integers, computed with as unsigned `word`s, which wrap.
 #define XHAL_FOR_EACH_INTEGER(M) \
   M(i8, char, uint)              \
@@ -13,9 +11,14 @@
   M(i32, int, uint)              \
   M(i64, long, ulong)
 // M(name, type)
+#ifdef cl_khr_fp64
+#pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #define XHAL_FOR_EACH_FLOAT(M) \
   M(f32, float)                \
   M(f64, double)
+#else
+#define XHAL_FOR_EACH_FLOAT(M) M(f32, float)
+#endif
 // M(name): elements that xhal_float_of_<name> and xhal_<name>_of_float convert.
 #define XHAL_FOR_EACH_SHORT_FLOAT(M) \
   M(f16)                             \
