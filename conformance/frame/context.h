@@ -30,6 +30,8 @@ struct RunSettings {
   uint64_t patience_ns = 10'000'000'000;
   // uuid of each device in the driver's order, as another process saw them.
   std::vector<std::string> uuids_elsewhere;
+  // XHAL_FAULT_SCOPE_x of the device under test, as another process saw it: known before this one asks for anything of the driver.
+  uint32_t fault_scope = XHAL_FAULT_SCOPE_STREAM;
   // The run answers a challenge: what is read back has a digest, and nothing in it is the same in every run.
   bool challenged = false;
 };

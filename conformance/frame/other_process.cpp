@@ -264,6 +264,7 @@ void OtherProcess::reap(bool killed) {
   }
   child_ = -1;
   if (killed) return;
+  hung_ = timed_out;
   if (timed_out) {
     trouble_ = "killed at its deadline: it hung";
   } else if (WIFSIGNALED(status)) {
@@ -281,12 +282,25 @@ void OtherProcess::kill() {
   reap(true);
 }
 
-void OtherProcess::finish() {
+void OtherProcess::await_end() {
   // Messages that nobody asked for are no trouble.
   while (!came_to_its_end_ && next()) {
   }
   reap(false);
+}
+
+void OtherProcess::finish() {
+  await_end();
   if (!trouble_.empty()) t_.recorder().failed("", XHAL_HERE, "the other process came to its end", trouble_);
+}
+
+std::optional<std::string> OtherProcess::ended_early() {
+  await_end();
+  if (hung_) {
+    t_.recorder().failed("", XHAL_HERE, "the other process came to an end", trouble_);
+    throw StopTest();
+  }
+  return trouble_.empty() ? std::nullopt : std::optional(trouble_);
 }
 
 }  // namespace xhal::conformance

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "suite/graph_support.h"
-#include "suite/load_trap.h"
+#include "suite/failing.h"
 #include "suite/pool_support.h"
 
 namespace xhal::conformance {
