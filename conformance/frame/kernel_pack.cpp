@@ -155,8 +155,9 @@ std::string KernelPack::why_absent(const std::string& name) const {
 }
 
 bool KernelPack::has(const std::string& name) const {
-  if (image_.listed) return image_.listed->contains(name);
-  // Nobody but the device knows.
+  if (image_.listed && !image_.listed->contains(name)) return false;
+  // A source may hold it for devices that have what it needs: then, as of "builtin", nobody but the device knows.
+  if (image_.listed && image_.format != "opencl-c") return true;
   xhal_kernel_t kernel = nullptr;
   note_call("xhal_module_get_kernel(module, name, &kernel)");
   return xhal_module_get_kernel(module_, name_of(name).c_str(), &kernel) != XHAL_ERROR_NOT_FOUND;

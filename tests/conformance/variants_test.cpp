@@ -52,7 +52,7 @@ TEST(VariantsLayer, ChangesNothingWithoutAName) {
 
 // Where a failure ends its process nothing more can be seen in it: another one looks, and what needs a survivor says so.
 TEST(VariantsLayer, AFailureThatEndsItsProcessIsSeenFromAnother) {
-  const Ending ending = judge({"--backend", "sim", "--level", "core", "--filter", "error.*", "--filter",
+  const Ending ending = judge({"--backend", "sim", "--level", "full", "--filter", "error.*", "--filter",
                                "hostfn.*", "--filter", "kernel.c*_failure"},
                               {{"XHAL_LAYERS", "variants"}, {"XHAL_VARIANTS", "name=fatal_faults"}});
   EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
