@@ -100,6 +100,10 @@ const std::vector<Contradiction>& contradictions() {
         "serial_callbacks"},
        "behind a synchronous device's calls nothing is under way, so nothing waits and nothing is in doubt"},
       {"copies_block", {"pageable_copies_block"}, "the one contains the other"},
+      {"fatal_faults",
+       {"late_errors", "device_wide_faults", "lasting_faults"},
+       "nobody is left whom a failure could be told again"},
+      {"lasting_faults", {"device_wide_faults"}, "the one contains the other"},
       {"fused_floats", {"split_floats"}, "the one is the contrary of the other"},
   };
   return kAll;

@@ -2,6 +2,7 @@
 // Lies about failures, and about what devices tell of themselves. Each function does what the driver does, but for one lie.
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include "fault.hpp"
@@ -51,6 +52,27 @@ xhal_result_t synchronize_and_forget(xhal_stream_t stream, uint64_t timeout_ns) 
   return told_once(stream, next::stream_synchronize(stream, timeout_ns));
 }
 xhal_result_t query_and_forget(xhal_stream_t stream) { return told_once(stream, next::stream_query(stream)); }
+
+// A failure of work may end the process, they say.
+xhal_result_t doomed(xhal_device_t device, xhal_device_properties_t* out, uint32_t recovery) {
+  const xhal_result_t result = next::device_get_properties(device, out);
+  if (result != XHAL_SUCCESS || !is_whole(out)) return result;
+  out->fault_scope = XHAL_FAULT_SCOPE_PROCESS;
+  out->fault_recovery = recovery;
+  return result;
+}
+xhal_result_t properties_of_a_doomed_process(xhal_device_t device, xhal_device_properties_t* out) {
+  return doomed(device, out, XHAL_RECOVERY_NONE);
+}
+xhal_result_t properties_of_a_doomed_process_that_recovers(xhal_device_t device,
+                                                           xhal_device_properties_t* out) {
+  return doomed(device, out, XHAL_RECOVERY_RESET);
+}
+xhal_result_t synchronize_and_end(xhal_stream_t stream, uint64_t timeout_ns) {
+  const xhal_result_t result = next::stream_synchronize(stream, timeout_ns);
+  if (is_failure_of_work(result)) std::raise(SIGKILL);
+  return result;
+}
 
 // The first failure of any stream, for all of them.
 using AnyFailure = std::atomic<xhal_result_t>;

@@ -101,7 +101,11 @@ KernelPack& Context::pack(size_t device) {
   return *pack;
 }
 
-xhal_kernel_t Context::kernel(const std::string& name, size_t device) { return pack(device).kernel(name); }
+xhal_kernel_t Context::kernel(const std::string& name, size_t device) {
+  KernelPack& from = pack(device);
+  if (std::string why = from.why_absent(name); !why.empty()) not_observable(std::move(why));
+  return from.kernel(name);
+}
 
 std::string Context::kernel_name(const std::string& name, size_t device) {
   return pack(device).name_of(name);

@@ -30,6 +30,8 @@ struct RunSettings {
   uint64_t patience_ns = 10'000'000'000;
   // uuid of each device in the driver's order, as another process saw them.
   std::vector<std::string> uuids_elsewhere;
+  // XHAL_FAULT_SCOPE_x of the device under test, as another process saw it: known before this one asks for anything of the driver.
+  uint32_t fault_scope = XHAL_FAULT_SCOPE_STREAM;
   // The run answers a challenge: what is read back has a digest, and nothing in it is the same in every run.
   bool challenged = false;
 };
@@ -65,7 +67,8 @@ class Context {
   bool synchronous(size_t i = 0) { return properties(i).is_synchronous != 0; }
 
   // ---- Kernels ----
-  // A kernel of the pack. Leaves the test as inconclusive where the device loads none of the pack's images.
+  // A kernel of the pack. Leaves the test as inconclusive where the device loads none of the pack's images, and where the image was made
+  // without the kernel; as not observed where that is one which it may lack.
   xhal_kernel_t kernel(const std::string& name, size_t device = 0);
   KernelPack& pack(size_t device = 0);
   // What the loaded image calls a kernel, or a global variable, of the pack.

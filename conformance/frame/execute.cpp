@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "frame/kernel_pack.h"
 #include "frame/trail.h"
 
 namespace xhal::conformance {
@@ -32,6 +33,8 @@ TestResult execute(const TestCase& test, const RunSettings& settings, const Targ
       inconclusive = reason.why;
     } catch (const NotObservable& reason) {
       unobservable = reason.why;
+    } catch (const NotInImage& lack) {
+      inconclusive = lack.what();
     }
   } catch (const std::exception& error) {
     recorder.failed("", {test.definition->file, test.definition->line}, "the test itself", error.what());

@@ -26,6 +26,17 @@ std::vector<unsigned char> read_bytes(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
+// What OpenCL C 1.2 does not promise, beside f64.
+struct Optional {
+  std::string_view kernel;
+  const char* need;
+};
+constexpr Optional kOptional[] = {
+    {"xhal_atomics_u64", "64-bit atomics, without which the image was made"},
+    {"xhal_local_atomics_u64", "64-bit atomics, without which the image was made"},
+    {"xhal_kept_u64", "global variables, without which the image was made"},
+};
+
 }  // namespace
 
 KernelImage KernelPack::choose_image(Session& session, size_t device, const std::string& directory,
@@ -63,11 +74,12 @@ KernelImage KernelPack::choose_image(Session& session, size_t device, const std:
       const std::string image_target = image.value("target", "");
       if (image.value("format", "") != name || (!target.empty() && image_target != target)) continue;
       KernelImage out{name, image_target, read_bytes(folder / image.value("file", "")), ""};
+      auto names = image.value("kernels", std::vector<std::string>());
+      const auto globals = image.value("globals", std::vector<std::string>());
+      names.insert(names.end(), globals.begin(), globals.end());
+      out.listed.emplace(names.begin(), names.end());
       if (key.empty()) return out;
       if (why_names_are_kept(name).empty()) {
-        auto names = image.value("kernels", std::vector<std::string>());
-        const auto globals = image.value("globals", std::vector<std::string>());
-        names.insert(names.end(), globals.begin(), globals.end());
         rename_kernels(names, key, name, out.bytes);
         out.key = key;
         return out;
@@ -99,11 +111,12 @@ xhal_result_t KernelPack::load(xhal_device_t device, const KernelImage& image, x
 }
 
 KernelPack::KernelPack(Session& session, size_t device, const std::string& directory, const std::string& key)
-    : image_(choose_image(session, device, directory, key)) {
+    : image_(choose_image(session, device, directory, key)),
+      dtype_mask_(session.properties(device).dtype_mask) {
   const xhal_result_t result = load(session.device(device), image_, &module_);
   if (result == XHAL_SUCCESS) return;
-  const std::string what = fmt::format("xhal_module_load of the kernel pack ({} {}): {}", image_.format,
-                                       image_.target, result_name(result));
+  const std::string what =
+      fmt::format("xhal_module_load of the kernel pack ({}): {}", image_.name(), result_name(result));
   if (result == XHAL_ERROR_OUT_OF_DEVICE_MEMORY) throw DeviceIsFull(what);
   throw std::runtime_error(what);
 }
@@ -120,6 +133,8 @@ std::string KernelPack::name_of(const std::string& kernel) const {
 xhal_kernel_t KernelPack::kernel(const std::string& name) {
   const auto known = kernels_.find(name);
   if (known != kernels_.end()) return known->second;
+  if (image_.listed && !image_.listed->contains(name))
+    throw NotInImage(fmt::format("the image {} has no {}", image_.name(), name));
   xhal_kernel_t kernel = nullptr;
   note_call("xhal_module_get_kernel(module, name, &kernel)");
   const xhal_result_t result = xhal_module_get_kernel(module_, name_of(name).c_str(), &kernel);
@@ -128,6 +143,29 @@ xhal_kernel_t KernelPack::kernel(const std::string& name) {
   }
   kernels_.emplace(name, kernel);
   return kernel;
+}
+
+std::string KernelPack::need_of(const std::string& kernel, uint64_t dtype_mask) {
+  if (kernel.ends_with("_f64"))
+    return (dtype_mask >> XHAL_DTYPE_F64 & 1) != 0 ? "" : "f64, which its dtype_mask does not hold";
+  const auto* const one = std::ranges::find(kOptional, kernel, &Optional::kernel);
+  return one == std::end(kOptional) ? "" : one->need;
+}
+
+std::string KernelPack::why_absent(const std::string& name) const {
+  const std::string need = need_of(name, dtype_mask_);
+  // An image for many devices may hold what this one does not compute.
+  if (need.empty() || (!name.ends_with("_f64") && has(name))) return {};
+  return fmt::format("{} needs {}", name, need);
+}
+
+bool KernelPack::has(const std::string& name) const {
+  if (image_.listed && !image_.listed->contains(name)) return false;
+  // A source may hold it for devices that have what it needs: then, as of "builtin", nobody but the device knows.
+  if (image_.listed && image_.format != "opencl-c") return true;
+  xhal_kernel_t kernel = nullptr;
+  note_call("xhal_module_get_kernel(module, name, &kernel)");
+  return xhal_module_get_kernel(module_, name_of(name).c_str(), &kernel) != XHAL_ERROR_NOT_FOUND;
 }
 
 Launch::Launch(xhal_kernel_t kernel) : kernel_(kernel) {

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -23,10 +25,19 @@ struct KernelImage {
   std::string target;
   std::vector<unsigned char> bytes;  // for "builtin": the pack's name
   std::string key;  // its kernels and global variables have names that are made of this; "": their own
+  // What it holds by its manifest, by the pack's names; nothing where it has none, as "builtin".
+  std::optional<std::set<std::string>> listed{};
+
+  [[nodiscard]] std::string name() const { return target.empty() ? format : format + " " + target; }
 };
 
 // Something else takes the memory that the pack needs; it may load later.
 class DeviceIsFull : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The image was made without the kernel, by its manifest: no fault of the device's.
+class NotInImage : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
@@ -43,14 +54,22 @@ class KernelPack {
                                   const std::string& key);
   static xhal_result_t load(xhal_device_t device, const KernelImage& image, xhal_module_t* out_module);
 
+  // What a kernel needs that a device, or the image for one, may lack by kernels/README.md; "" where every image must have the kernel.
+  static std::string need_of(const std::string& kernel, uint64_t dtype_mask);
+
   [[nodiscard]] const KernelImage& image() const { return image_; }
   [[nodiscard]] xhal_module_t module() const { return module_; }
-  xhal_kernel_t kernel(const std::string& name);  // throws std::runtime_error
+  xhal_kernel_t kernel(const std::string& name);  // throws std::runtime_error, or NotInImage
+  // Why a kernel that may be lacking is not here; "" where it is, and for all others.
+  [[nodiscard]] std::string why_absent(const std::string& name) const;
   // What the image calls the pack's kernel, or global variable, of this name.
   [[nodiscard]] std::string name_of(const std::string& kernel) const;
 
  private:
+  [[nodiscard]] bool has(const std::string& name) const;
+
   KernelImage image_;
+  uint64_t dtype_mask_ = 0;  // of the device
   xhal_module_t module_ = nullptr;
   std::map<std::string, xhal_kernel_t> kernels_;
 };

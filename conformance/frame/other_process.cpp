@@ -19,6 +19,7 @@
 #include "frame/check.h"
 #include "frame/child.h"
 #include "frame/clause.h"
+#include "frame/kernel_pack.h"
 #include "frame/trail.h"
 
 namespace xhal::conformance {
@@ -112,6 +113,8 @@ std::string text_of(const Message& packet) { return {packet.begin() + 1, packet.
       put(descriptor, Kind::kInconclusive, reason.why);
     } catch (const NotObservable& reason) {
       put(descriptor, Kind::kUnobservable, reason.why);
+    } catch (const NotInImage& lack) {
+      put(descriptor, Kind::kInconclusive, lack.what());
     }
   } catch (const std::exception& error) {
     recorder.failed("", XHAL_HERE, "the other process of the test", error.what());
@@ -261,6 +264,7 @@ void OtherProcess::reap(bool killed) {
   }
   child_ = -1;
   if (killed) return;
+  hung_ = timed_out;
   if (timed_out) {
     trouble_ = "killed at its deadline: it hung";
   } else if (WIFSIGNALED(status)) {
@@ -278,12 +282,25 @@ void OtherProcess::kill() {
   reap(true);
 }
 
-void OtherProcess::finish() {
+void OtherProcess::await_end() {
   // Messages that nobody asked for are no trouble.
   while (!came_to_its_end_ && next()) {
   }
   reap(false);
+}
+
+void OtherProcess::finish() {
+  await_end();
   if (!trouble_.empty()) t_.recorder().failed("", XHAL_HERE, "the other process came to its end", trouble_);
+}
+
+std::optional<std::string> OtherProcess::ended_early() {
+  await_end();
+  if (hung_) {
+    t_.recorder().failed("", XHAL_HERE, "the other process came to an end", trouble_);
+    throw StopTest();
+  }
+  return trouble_.empty() ? std::nullopt : std::optional(trouble_);
 }
 
 }  // namespace xhal::conformance

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -94,16 +95,21 @@ class OtherProcess : public Line {
   void kill();
   // Waits until it has come to its end, which it must without trouble.
   void finish();
+  // The same for one that may be ended by what it does: nothing where it came to its end, else how it was ended, as in "ended by SIGSEGV".
+  // It must not hang.
+  std::optional<std::string> ended_early();
 
  private:
   void judge(const Message& packet);
   void reap(bool killed);
+  void await_end();
 
   Context& t_;
   pid_t child_ = -1;
   int descriptor_ = -1;
   bool came_to_its_end_ = false;
   bool late_ = false;
+  bool hung_ = false;
   std::string trouble_;
 };
 

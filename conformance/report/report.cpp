@@ -73,21 +73,25 @@ Containment containment_of(const Report& report) {
   const auto& declared = report.device.value("declared", nlohmann::json::object());
   const auto scope = declared.value("fault_scope", ~0u);
   out.declared = scope < std::size(kScopes) ? kScopes[scope] : "unknown";
-  out.why_not = "its test was not run";
+  bool observed = false;
   for (const TestRecord& record : report.tests) {
     const auto& clauses = record.test->definition->info.clauses;
     if (std::none_of(clauses.begin(), clauses.end(), [&](Clause clause) { return clause.id() == kClause; }))
       continue;
     const TestResult& result = record.result;
-    if (result.outcome != Outcome::kPassed) {
-      out.why_not = fmt::format("{} {}: {}", record.test->id, name_of(result.outcome), result.message);
-    } else if (!result.substitute.empty()) {
-      out.why_not = result.substitute;
-    } else {
-      out.why_not.clear();
+    const std::string what =
+        fmt::format("{} {}: {}", record.test->id, name_of(result.outcome), result.message);
+    if (is_bad(result.outcome)) {
+      out.why_not = what;
+      return out;  // what another one saw does not help
     }
+    const bool passed = result.outcome == Outcome::kPassed;
+    observed = observed || (passed && result.substitute.empty());
+    if (out.why_not.empty()) out.why_not = passed ? result.substitute : what;
   }
-  out.observed = out.why_not.empty();
+  if (out.why_not.empty() && !observed) out.why_not = "its test was not run";
+  if (observed) out.why_not.clear();
+  out.observed = observed;
   return out;
 }
 

@@ -128,6 +128,7 @@ nlohmann::json to_json(const RunSettings& settings) {
   return {{"seed", settings.seed},
           {"patience_ns", settings.patience_ns},
           {"uuids", settings.uuids_elsewhere},
+          {"fault_scope", settings.fault_scope},
           {"challenged", settings.challenged}};
 }
 
@@ -136,6 +137,7 @@ RunSettings settings_from_json(const nlohmann::json& json) {
   settings.seed = json.value("seed", settings.seed);
   settings.patience_ns = json.value("patience_ns", settings.patience_ns);
   settings.uuids_elsewhere = json.value("uuids", settings.uuids_elsewhere);
+  settings.fault_scope = json.value("fault_scope", settings.fault_scope);
   settings.challenged = json.value("challenged", false);
   return settings;
 }

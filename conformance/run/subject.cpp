@@ -112,6 +112,7 @@ RunSettings settings_of(const Target& target, uint64_t seed, const Probe& found)
       std::max({settings.patience_ns, found.round_trip_ns * 1000, found.first_trip_ns * 20});
   // The driver's order, not with the device under test in front.
   std::vector<nlohmann::json> devices = found.devices;
+  settings.fault_scope = devices.front().value("/declared/fault_scope"_json_pointer, settings.fault_scope);
   std::rotate(devices.begin(), devices.begin() + 1, devices.begin() + 1 + target.device_index);
   for (const auto& device : devices) settings.uuids_elsewhere.push_back(device.value("uuid", ""));
   return settings;

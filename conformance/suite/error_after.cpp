@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "suite/load_trap.h"
+#include "suite/failing.h"
 #include "suite/support.h"
 
 namespace xhal::conformance {
@@ -14,7 +14,8 @@ XHAL_TEST(hostfn, accepted_before_the_failure, .clauses = {"XHAL-HOSTFN-3"},
           .observes =
               "calls and status of functions that were taken before the trap in front of them fired, right "
               "after the synchronise that reports it",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   load_trap(t);
   Stream stream(t);
   auto& calls = t.kept<std::array<HostCall, 3>>();
@@ -41,7 +42,8 @@ XHAL_TEST(error, dependents_of_what_has_failed, .clauses = {"XHAL-ERROR-11"},
           .observes =
               "a fill on another stream that is made to wait for an event whose failure has been reported; "
               "its stream's synchronise",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   load_trap(t);
   Stream stream(t);
   Stream second(t);
@@ -77,7 +79,8 @@ XHAL_TEST(error, event_of_a_destroyed_stream, .clauses = {"XHAL-ERROR-6", "XHAL-
           .observes =
               "an event behind a trap whose stream is destroyed before the trap fires: its synchronise and "
               "two queries, and a fill on another stream that waits for it",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   load_trap(t);
   Event behind(t);
   const Buffer word = pinned_memory(t, sizeof(uint32_t));

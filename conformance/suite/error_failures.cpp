@@ -3,7 +3,7 @@
 // process.
 #include <algorithm>
 
-#include "suite/load_trap.h"
+#include "suite/failing.h"
 #include "suite/support.h"
 #include "xhal/ext/lose_device.h"
 
@@ -42,19 +42,12 @@ bool computes(Context& t, size_t device) {
   return good;
 }
 
-XHAL_TEST(
-    error, trap_is_asynchronous, .clauses = {"XHAL-KERNEL-18", "XHAL-ERROR-6"},
-    .observes =
-        "the launch of the trap kernel succeeds, the synchronise reports; with its flag 0 nothing fails",
-    .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+XHAL_TEST(error, trap_is_asynchronous, .clauses = {"XHAL-KERNEL-18", "XHAL-ERROR-6"},
+          .observes = "the launch of the trap kernel succeeds, the synchronise reports",
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
+  load_trap(t);
   Stream stream(t);
-  const Buffer flag = pinned_memory(t, sizeof(uint32_t));
-  store(flag.as<uint32_t>(), 0);
-  Launch harmless(t.kernel("xhal_trap_u32"));
-  harmless.reads(flag, sizeof(uint32_t));
-  EXPECT_RESULT("XHAL-KERNEL-18", harmless.on(stream), XHAL_SUCCESS);
-  EXPECT_RESULT("XHAL-KERNEL-18", xhal_stream_synchronize(stream, t.patience()), XHAL_SUCCESS,
-                "the flag is 0");
   EXPECT_RESULT("XHAL-KERNEL-18", submit_trap(t, stream), XHAL_SUCCESS);
   const xhal_result_t code = TRACED(xhal_stream_synchronize(stream, t.patience()));
   EXPECT_CLAUSE("XHAL-KERNEL-18", is_failure(code), "the synchronise behind a trap says {}",
@@ -66,7 +59,8 @@ XHAL_TEST(error, containment, .clauses = {"XHAL-ERROR-5", "XHAL-ERROR-6"},
           .observes =
               "after a trap: another stream of the device where the scope is the stream, the other devices "
               "where it is the device or less",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   Stream other(t);
   const auto data = t.random_bytes(4096);
   const Buffer memory = device_memory(t, data.size());
@@ -102,7 +96,8 @@ XHAL_TEST(error, surfaces_everywhere, .clauses = {"XHAL-ERROR-6", "XHAL-ERROR-10
           .observes =
               "query and synchronise of the stream and of an event behind the trap, and elapsed, twice each: "
               "one code, no time-out",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   load_trap(t);
   const bool timing = t.claims(XHAL_FEATURE_EVENT_TIMING);
   Stream stream(t);
@@ -141,7 +136,8 @@ XHAL_TEST(error, surfaces_everywhere, .clauses = {"XHAL-ERROR-6", "XHAL-ERROR-10
 XHAL_TEST(
     error, event_before_the_failure, .clauses = {"XHAL-ERROR-6"},
     .observes = "an event recorded and done before the trap still says so where only the stream is poisoned",
-    .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+    .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   Stream stream(t);
   Event before(t);
   REQUIRE_OK(xhal_event_record(before, stream, 0));
@@ -162,7 +158,8 @@ XHAL_TEST(error, no_false_success, .clauses = {"XHAL-ERROR-7"},
               "a copy, a fill, a record and a launch submitted to the poisoned stream: refused with the "
               "code, or accepted and reported "
               "by the next synchronise; the memory is not written",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   Stream stream(t);
   const Buffer word = pinned_memory(t, sizeof(uint64_t));
   *word.as<uint64_t>() = 5;
@@ -187,7 +184,9 @@ XHAL_TEST(error, fault_is_told, .clauses = {"XHAL-ERROR-8", "XHAL-ERROR-9"},
           .observes =
               "get_fault on a healthy device, and three times after a trap: code, scope, recovery, text, "
               "entry, correlation id",
-          .needs = {XHAL_FEATURE_KERNEL, XHAL_FEATURE_ERROR_CAUSE}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL, XHAL_FEATURE_ERROR_CAUSE}, .isolated = true,
+          .may_be_unobservable = true) {
+  require_survival(t);
   constexpr uint64_t kId = 0xC0FFEE0123;
   xhal_fault_t fault{};
   fault.struct_size = sizeof(fault);
@@ -216,7 +215,8 @@ XHAL_TEST(error, fault_is_told, .clauses = {"XHAL-ERROR-8", "XHAL-ERROR-9"},
 XHAL_TEST(error, first_fault_stays, .clauses = {"XHAL-ERROR-8"},
           .observes =
               "get_fault after two traps on two streams tells the first, where the second could be submitted",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   Stream first(t);
   Stream second(t);
   xhal_fault_t before{};
@@ -248,7 +248,8 @@ XHAL_TEST(error, healthy_device, .clauses = {"XHAL-ERROR-8"},
 
 XHAL_TEST(error, nothing_hangs, .clauses = {"XHAL-ERROR-10"},
           .observes = "threads that wait for a stream and for an event before the trap fires get its code",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   load_trap(t);
   Stream stream(t);
   Event behind(t);
@@ -272,7 +273,8 @@ XHAL_TEST(error, dependents_do_not_run, .clauses = {"XHAL-ERROR-11", "XHAL-ERROR
           .observes =
               "fills on two further streams that wait, one through the other, for an event behind the trap; "
               "their synchronise",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   load_trap(t);
   Stream stream(t);
   Stream second(t);
@@ -313,7 +315,8 @@ XHAL_TEST(error, recovery, .clauses = {"XHAL-ERROR-12"},
           .observes =
               "the declared step after a trap, then folds with right results on new streams, memory and "
               "modules; the fault record",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   const uint32_t recovery = t.properties().fault_recovery;
   const KernelImage image = t.pack().image();
   {
@@ -409,7 +412,8 @@ XHAL_TEST(error, nobody_else_consumes_it, .clauses = {"XHAL-ERROR-15", "XHAL-ERR
           .observes =
               "between trap and synchronise: host calls, properties and queries of another device; then the "
               "synchronise still reports",
-          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+          .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   Stream stream(t);
   REQUIRE_OK(submit_trap(t, stream));
   xhal_device_properties_t properties{};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Host functions.
+#include "suite/failing.h"
 #include "suite/support.h"
 
 namespace xhal::conformance {
@@ -83,7 +84,8 @@ XHAL_TEST(hostfn, gets_pointer_and_status, .clauses = {"XHAL-HOSTFN-2", "XHAL-HO
 XHAL_TEST(
     hostfn, runs_once_behind_a_failure, .clauses = {"XHAL-HOSTFN-3"},
     .observes = "calls and status of functions behind a trap, right after the synchronise that reports it",
-    .needs = {XHAL_FEATURE_KERNEL}, .isolated = true) {
+    .needs = {XHAL_FEATURE_KERNEL}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   Stream stream(t);
   auto& before = t.kept<HostCall>();
   auto& behind = t.kept<std::array<HostCall, 8>>();

@@ -4,6 +4,7 @@
 #include <deque>
 #include <limits>
 
+#include "suite/failing.h"
 #include "suite/launch_support.h"
 
 namespace xhal::conformance {
@@ -127,7 +128,8 @@ XHAL_TEST(kernel, cooperative_failure, .clauses = {"XHAL-KERNEL-24"},
           .observes =
               "a group that raises a failure in place of its arrival: the stream ends with the failure, and "
               "so the groups that waited",
-          .needs = {XHAL_FEATURE_COOPERATIVE_LAUNCH}, .isolated = true) {
+          .needs = {XHAL_FEATURE_COOPERATIVE_LAUNCH}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   const uint32_t count = std::min(most_cooperative(t), 8u);
   require_room(2, count);
   Stream stream(t);
@@ -180,7 +182,8 @@ XHAL_TEST(
     .observes =
         "a group of one of four clusters that raises a failure in place of its arrival: the stream ends "
         "with the failure",
-    .needs = {XHAL_FEATURE_CLUSTER_LAUNCH}, .isolated = true) {
+    .needs = {XHAL_FEATURE_CLUSTER_LAUNCH}, .isolated = true, .may_be_unobservable = true) {
+  require_survival(t);
   require_room(2, most_in_cluster(t));
   Stream stream(t);
   Meeting meeting(t, {.groups = {8, 1, 1}, .team = {2, 1, 1}}, kCluster, 4);

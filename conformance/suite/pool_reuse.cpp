@@ -3,8 +3,8 @@
 #include <bit>
 #include <vector>
 
+#include "suite/failing.h"
 #include "suite/graph_support.h"
-#include "suite/load_trap.h"
 #include "suite/pool_support.h"
 
 namespace xhal::conformance {

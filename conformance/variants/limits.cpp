@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Devices with limits that nobody counts on.
 #include <algorithm>
+#include <string_view>
 
 #include "oddity.hpp"
+#include "xhal/kit/driver.hpp"
 
 namespace xhal::variants {
 namespace {
@@ -120,6 +122,39 @@ xhal_result_t wide_kernel_info(xhal_kernel_t kernel, xhal_kernel_info_t* out) {
   return result;
 }
 
+// ---- no_f64: kernels compute in no f64, so that there are none of it
+
+constexpr Id kNoF64 = Id::k_no_f64;
+
+xhal_result_t properties_without_f64(xhal_device_t device, xhal_device_properties_t* out) {
+  const xhal_result_t result = next<kNoF64>(device).device_get_properties(device, out);
+  constexpr uint64_t kBit = uint64_t{1} << XHAL_DTYPE_F64;
+  if (result != XHAL_SUCCESS || !XHAL_TOLD(out, dtype_mask) || (out->dtype_mask & kBit) == 0) return result;
+  out->dtype_mask &= ~kBit;
+  count(kNoF64);
+  return result;
+}
+
+// By the names of the kernel pack; of others nobody knows what they compute in.
+xhal_result_t find_no_f64(xhal_module_t module, const char* name, xhal_kernel_t* out) {
+  if (name == nullptr || out == nullptr || !std::string_view(name).ends_with("_f64"))
+    return next<kNoF64>(module).module_get_kernel(module, name, out);
+  count(kNoF64);
+  return kit::fail(XHAL_ERROR_NOT_FOUND, "the device does not compute in f64, so that it has no kernel '%s'",
+                   name);
+}
+
+// ---- no_globals: an interface without global variables
+
+constexpr Id kNoGlobals = Id::k_no_globals;
+
+xhal_result_t no_global(xhal_module_t module, const char* name, void** out_pointer, uint64_t* out_size) {
+  if (name == nullptr || out_pointer == nullptr || out_size == nullptr)
+    return next<kNoGlobals>(module).module_get_global(module, name, out_pointer, out_size);
+  count(kNoGlobals);
+  return kit::fail(XHAL_ERROR_UNSUPPORTED, "the interface has no global variables");
+}
+
 }  // namespace
 
 void install_odd_limits(xhal_functions_t& to) {
@@ -129,6 +164,11 @@ void install_odd_limits(xhal_functions_t& to) {
   to.kernel_launch = launch_within_limits;
   to.kernel_get_occupancy = limited_occupancy;
 }
+void install_no_f64(xhal_functions_t& to) {
+  to.device_get_properties = properties_without_f64;
+  to.module_get_kernel = find_no_f64;
+}
+void install_no_globals(xhal_functions_t& to) { to.module_get_global = no_global; }
 void install_wide_warp(xhal_functions_t& to) {
   to.device_get_properties = wide_properties;
   to.kernel_get_info = wide_kernel_info;

@@ -38,7 +38,7 @@ enum {
   XHAL_DEVICE_KIND_CPU = 4
 };
 enum { XHAL_PARTITION_NONE = 0, XHAL_PARTITION_MIG = 1, XHAL_PARTITION_TILE = 2, XHAL_PARTITION_OTHER = 3 };
-/* What a failure takes with it, and what brings it back. [XHAL-ERROR-5] [XHAL-ERROR-12] */
+/* What a failure takes with it (PROCESS: it may end it), and what brings it back. [XHAL-ERROR-5] [XHAL-ERROR-12] [XHAL-ERROR-16] */
 enum {
   XHAL_FAULT_SCOPE_STREAM = 0,
   XHAL_FAULT_SCOPE_CONTEXT = 1,

@@ -92,6 +92,14 @@ TEST(FaultsCommand, KillsASample) {
   EXPECT_LE(copy.at("first_of").get<int>(), 3);
 }
 
+// What a failure does to its process is seen from another one, and counts only where an assertion says it.
+TEST(FaultsCommand, KillsWhatIsWrongWithProcessesThatFail) {
+  const auto report =
+      measure({"--over", "sim", "--fault", "doomed_processes_*", "--fault", "failures_end_the_process"}, 0);
+  EXPECT_EQ(report.at("killed"), 3);
+  EXPECT_EQ(report.at("total"), 3);
+}
+
 // On a device that has done everything when a call returns, a stream that always says so tells the truth.
 TEST(FaultsCommand, TellsWhatSurvivesAndWhatDoesNotApply) {
   const auto report =

@@ -50,6 +50,43 @@ TEST(VariantsLayer, ChangesNothingWithoutAName) {
   EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
 }
 
+// Where a failure ends its process nothing more can be seen in it: another one looks, and what needs a survivor says so.
+TEST(VariantsLayer, AFailureThatEndsItsProcessIsSeenFromAnother) {
+  const Ending ending = judge({"--backend", "sim", "--level", "full", "--filter", "error.*", "--filter",
+                               "hostfn.*", "--filter", "kernel.c*_failure"},
+                              {{"XHAL_LAYERS", "variants"}, {"XHAL_VARIANTS", "name=fatal_faults"}});
+  EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
+  expect_consistent(ending.report);
+  const auto* const seen = find_test(ending.report, "error.trap_in_another_process");
+  ASSERT_NE(seen, nullptr);
+  EXPECT_EQ(seen->at("outcome"), "passed");
+  EXPECT_EQ(seen->at("notes"), nlohmann::json({"a failure ends its process: ended by SIGSEGV"}));
+  EXPECT_EQ(outcome_of(ending.report, "error.trap_without_its_flag"), "passed");
+  EXPECT_EQ(ending.report.at("containment").at("declared"), "process");
+  EXPECT_EQ(ending.report.at("containment").at("observed"), true);
+  std::set<std::string> not_observed;
+  for (const auto& test : ending.report.at("tests")) {
+    if (test.at("message") == "not observed: a failure ends its process, as declared: ended by SIGSEGV")
+      not_observed.insert(test.at("id"));
+  }
+  for (const char* id :
+       {"error.containment", "error.nothing_hangs", "error.recovery", "error.event_of_a_destroyed_stream",
+        "hostfn.runs_once_behind_a_failure", "kernel.cluster_failure", "kernel.cooperative_failure"})
+    EXPECT_TRUE(not_observed.contains(id)) << id;
+}
+
+// One that goes on keeps the other clauses, which are looked at as on any device.
+TEST(VariantsLayer, AProcessThatOutlivesItsFailureIsJudged) {
+  const Ending ending =
+      judge({"--backend", "sim", "--level", "core", "--filter", "error.*"},
+            {{"XHAL_LAYERS", "variants"}, {"XHAL_VARIANTS", "name=device_wide_faults+fatal_faults:0"}});
+  EXPECT_EQ(ending.exit_code, 0) << ending.out << ending.err;
+  EXPECT_EQ(ending.report.at("containment").at("declared"), "process");
+  for (const char* id :
+       {"error.containment", "error.surfaces_everywhere", "error.trap_in_another_process", "error.recovery"})
+    EXPECT_EQ(outcome_of(ending.report, id), "passed") << id;
+}
+
 TEST(OddSimulator, RefusesWhatItDoesNotKnow) {
   for (const auto& [option, says] :
        std::vector<std::pair<std::string, std::string>>{{"odd=", "none of"},
