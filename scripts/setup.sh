@@ -12,7 +12,7 @@ usage() {
 usage: scripts/setup.sh [--print | --check] [--quiet] [GROUP...]
 
 Installs the missing Debian packages of the groups named (scripts/packages.txt lists them).
-Groups: $(echo $all_groups). Without a group: all but nightly and peers, which is what 'make test' needs.
+Groups: $(echo $all_groups). Without a group: all but nightly, which is what 'make test' needs.
 
   --print   list the packages of the groups and whether each is there; change nothing
   --check   say what is missing; change nothing
@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ ${#groups[@]} -eq 0 ]; then
-  mapfile -t groups < <(grep -vxE "nightly|peers" <<<"$all_groups")
+  mapfile -t groups < <(grep -vx nightly <<<"$all_groups")
 fi
 
 # Lines "group package what for" of the chosen groups, in the order of the file.
