@@ -22,9 +22,9 @@ help: ## this list
 	@echo "  LANES=lint,tests (test, test-nightly: these lanes only)   JOBS=$(JOBS)   SETUP=skip (install no package)"
 
 conform: ## install what is missing, build, run the conformance suite on BACKEND
-	@scripts/setup-if-asked.sh build kernels
+	@scripts/setup-if-asked.sh build kernels $(filter opencl,$(BACKEND))
 	@scripts/build.sh dist
-	@build/dist/bin/xhal-conform --backend $(BACKEND) $(ARGS)
+	@scripts/conform.sh $(BACKEND) $(ARGS)
 
 bench: ## install what is missing, build, measure BACKEND beside raw calls and limits for a minute
 	@scripts/setup-if-asked.sh build kernels bench
