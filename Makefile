@@ -22,9 +22,9 @@ help: ## this list
 	@echo "  LANES=lint,tests (test, test-nightly: these lanes only)   JOBS=$(JOBS)   SETUP=skip (install no package)"
 
 conform: ## install what is missing, build, run the conformance suite on BACKEND
-	@scripts/setup-if-asked.sh build kernels
+	@scripts/setup-if-asked.sh build kernels $(filter opencl,$(BACKEND))
 	@scripts/build.sh dist
-	@build/dist/bin/xhal-conform --backend $(BACKEND) $(ARGS)
+	@scripts/conform.sh $(BACKEND) $(ARGS)
 
 bench: ## install what is missing, build, measure BACKEND beside raw calls and limits for a minute
 	@scripts/setup-if-asked.sh build kernels bench
@@ -43,7 +43,7 @@ test: ## what CI does: setup, lint, build, sanitizer samples, all tests; 30 minu
 	@scripts/run-lanes.sh --file ci/budget.toml $(if $(LANES),--only $(LANES))
 
 test-nightly: ## the long lanes, sharded; goes on where it stopped, per commit; then the summary
-	@scripts/setup-if-asked.sh build kernels lint test browser bench sketches nightly
+	@scripts/setup-if-asked.sh build kernels lint test browser bench sketches opencl nightly
 	@scripts/run-lanes.sh --file ci/nightly.toml $(if $(LANES),--only $(LANES))
 
 lint: ## format, clang-tidy and house rules on what changed since the last commit (ARGS=--all: everything)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # usage: scripts/bench-peers.sh [OPTION of xhal-bench...]
-# Measures the simulator beside other runtimes on the same processors, in the same rounds: IREE's HAL, whatever OpenCL platform there is for the processor
-# (PoCL, from the group `peers` of scripts/packages.txt), and the simple fake device. What is missing is installed: packages by apt, IREE by pip into
+# Measures the simulator beside other runtimes on the same processors, in the same rounds: IREE's HAL, PoCL
+# (scripts/opencl.sh), and the simple fake device. What is missing is installed: packages by apt, IREE by pip into
 # build/peers. Writes the table of docs/performance.md; the exit code is that of xhal-bench: 1 when a goal is missed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -31,7 +31,7 @@ MLIR
 fi
 scripts/build.sh release xhal-bench xhal_driver_sim xhal_kernels xhal_bench_kernels
 code=0
-build/release/bin/xhal-bench --backend sim --peers "$peers" --filter 'launch.throughput/*' --filter 'launch.roundtrip/*' --filter 'launch.submit/*' \
+scripts/opencl.sh pocl -- build/release/bin/xhal-bench --backend sim --peers "$peers" --filter 'launch.throughput/*' --filter 'launch.roundtrip/*' --filter 'launch.submit/*' \
   --filter 'event.*' --filter 'stream.wait_event/call' --format json --output build/peers/report.json "$@" || code=$?
 if [ "$code" -gt 1 ]; then exit "$code"; fi
 build/release/bin/xhal-bench table build/peers/report.json --reference 'iree*' --reference 'opencl*' --reference simple_fake_device \

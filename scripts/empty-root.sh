@@ -83,6 +83,12 @@ for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sou
 done
 apt-config dump | grep '^Acquire::' | grep -v 'IndexTargets' >"$root/etc/apt/apt.conf.d/90from-host" || true
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
+# Its way to PyPI likewise: pip's own settings, and the certificates that they name, in a file that no package of the root writes.
+if [ -f /etc/pip.conf ]; then
+  certificates=$(sed -nE 's/^cert *= *(.*)$/\1/p' /etc/pip.conf | head -n 1)
+  if [ -f "$certificates" ]; then cp "$certificates" "$root/etc/pip-certificates.crt"; fi
+  sed -E 's,^cert *=.*,cert = /etc/pip-certificates.crt,' /etc/pip.conf >"$root/etc/pip.conf"
+fi
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
