@@ -15,7 +15,7 @@ if(NOT "opencl-c" IN_LIST formats OR NOT XHAL_OPENCL_INCLUDE OR NOT XHAL_OPENCL_
 endif()
 
 find_package(nlohmann_json 3.11 REQUIRED)
-add_executable(opencl_pack_test opencl_pack_test.cpp opencl_harness.cpp)
+add_executable(opencl_pack_test opencl_elements_test.cpp opencl_groups_test.cpp opencl_memory_test.cpp opencl_harness.cpp)
 set_target_properties(opencl_pack_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
 target_include_directories(opencl_pack_test SYSTEM PRIVATE "${XHAL_OPENCL_INCLUDE}")
 target_link_libraries(opencl_pack_test PRIVATE xhal::kernel_oracles nlohmann_json::nlohmann_json GTest::gtest GTest::gtest_main
