@@ -2,6 +2,8 @@
 #pragma once
 
 // The pack on whatever device OpenCL's loader finds first, in plain OpenCL calls: no driver of ours is asked.
+// OPENCL_TEST_ITEMS=few: small launches, for a device that interprets; OPENCL_TEST_IMAGE=<format>.<target>: that image in place of the one
+// that the device's answers choose; OPENCL_TEST_PACK=<folder>: of that pack.
 
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS  // the queue that every device has
