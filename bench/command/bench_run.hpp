@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench/command/results.hpp"
+#include "compiler/compiled_pack.h"
 #include "frame/session.h"
 #include "report/output_file.h"
 #include "report/report.h"
@@ -21,7 +22,8 @@ inline constexpr const char* kReportSchema = "xhal-bench/1";
 inline constexpr double kBusy = 0.25;
 
 struct BenchOptions {
-  conformance::Target target;        // kernel_directory: empty for the one beside the program
+  conformance::Target target;  // kernel_directory: empty for the one beside the program
+  conformance::KernelCompiler kernel_compiler;
   std::vector<std::string> filters;  // globs over names
   double seconds = 40;               // of the whole run, about
   unsigned restarts = 3;             // processes in which each row is measured

@@ -147,6 +147,8 @@ Measurement::Measurement(BenchOptions options) {
     options.target.kernel_directory = options.share_directory + "/kernels";
   rows_ = chosen_rows(options.filters);
   ground_.goals = goals_of(options);
+  use_kernel_compiler(options.kernel_compiler, options.target, options.share_directory + "/kernels",
+                      options.entry_deadline_s, interrupts_.fd());
   const Probe found = probed(options.target, options.entry_deadline_s, interrupts_.fd());
   if (found.ending == Probe::Ending::kInterrupted) stop(kExitInterrupted, "interrupted");
 

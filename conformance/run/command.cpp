@@ -24,6 +24,8 @@ void stop(int code, const std::string& text) {
   throw ExitWith{code};
 }
 
+void tell(const std::string& text) { print(stderr, "{}: {}\n", tool, one_line(text)); }
+
 int ended(const std::function<int()>& work) {
   try {
     return work();

@@ -13,6 +13,9 @@ void name_tool(const char* name);
 // The one-line end of a command that cannot go on: prints the text, leaves by ended().
 [[noreturn]] void stop(int code, const std::string& text);
 
+// A line of the tool about what it does, for people: on stderr.
+void tell(const std::string& text);
+
 // The exit code, whichever way `work` ends; what it throws beside stop() is a defect of the suite.
 int ended(const std::function<int()>& work);
 

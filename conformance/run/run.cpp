@@ -89,13 +89,17 @@ size_t plan_tests(const std::vector<const TestCase*>& selected, const Claims& cl
 
 int run_checked(Options& options, Journal* journal, ChallengedRun* challenged) {
   const Level level = level_of(options.level, options.share_directory);
-  if (!options.in_process.empty()) return run_in_process(options);
+  if (!options.in_process.empty()) {
+    compile_kernels(options, -1);
+    return run_in_process(options);
+  }
   filtered(options.filters);  // a mistyped one is told before anything is loaded
   const auto shard = chosen_shard(options.shard);
   const auto waivers = options.waivers.empty() ? std::vector<Waiver>() : load_waivers(options.waivers);
   // Before the first file is made: what is interrupted leaves a whole one or none.
   const Interrupts interrupts;
   ReportFiles files(options.reports, options.power, options.artifact_url);
+  compile_kernels(options, interrupts.fd());
   const Probe found = probed(options.target, options.entry_deadline_s, interrupts.fd());
   if (found.ending == Probe::Ending::kInterrupted) {
     files.write({json_report(report_without_tests(options))});
@@ -158,6 +162,11 @@ void complete(Options& options) {
   if (options.target.kernel_directory.empty())
     options.target.kernel_directory = options.share_directory + "/kernels";
   if (!options.seed) options.seed = drawn_seed();
+}
+
+void compile_kernels(Options& options, int interrupt_fd) {
+  use_kernel_compiler(options.kernel_compiler, options.target, options.share_directory + "/kernels",
+                      options.entry_deadline_s, interrupt_fd);
 }
 
 int run(Options options) {

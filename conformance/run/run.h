@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "compiler/compiled_pack.h"
 #include "frame/session.h"
 
 namespace xhal::conformance {
 
 struct Options {
-  Target target;                     // kernel_directory: empty for the one beside the program
+  Target target;  // kernel_directory: empty for the one beside the program
+  KernelCompiler kernel_compiler;
   std::string level = "full";        // a name, or a file
   std::vector<std::string> filters;  // globs over ids
   std::optional<uint64_t> seed;
@@ -43,6 +45,8 @@ inline constexpr uint64_t kLargestSeed = (uint64_t{1} << 53) - 1;
 
 // Fills in what was left open: folders beside the program, a seed.
 void complete(Options& options);
+// Where a compiler was named, the target's kernels become what it makes.
+void compile_kernels(Options& options, int interrupt_fd);
 
 // Each prints what it has to say and gives the exit code, one of run/exit_codes.h.
 int run(Options options);

@@ -113,6 +113,8 @@ class Worker {
         counts_oddness_ = message->value("count_oddness", false);
       } else if (what == "probe") {
         probe();
+      } else if (what == "image_formats") {
+        tell_image_formats();
       } else if (what == "run") {
         run(message->value("test", ""));
       } else if (what == "close") {
@@ -167,6 +169,22 @@ class Worker {
     if (target_.kernel_key.empty() || target_.device_index >= session_->device_count()) return;
     begin_stage("loading the kernel pack");
     send_message(channel_, {{"what", "kernel_names"}, {"text", kernel_names(*session_)}});
+  }
+
+  void tell_image_formats() {
+    begin_stage("asking for image formats");
+    nlohmann::json devices = nlohmann::json::array();
+    try {
+      for (size_t i = 0; i < session().device_count(); ++i) {
+        nlohmann::json& kinds = devices.emplace_back(nlohmann::json::array());
+        for (const xhal_image_format_t& kind : session().image_formats(i))
+          kinds.push_back({{"format", bounded_text(kind.format)}, {"target", bounded_text(kind.target)}});
+      }
+    } catch (const SessionError& error) {
+      send_message(channel_, {{"what", "image_formats"}, {"error", error.what()}});
+      return;
+    }
+    send_message(channel_, {{"what", "image_formats"}, {"devices", devices}});
   }
 
   void run(const std::string& id) {

@@ -25,6 +25,22 @@ void add_target_options(CLI::App& app, conformance::Target& target, const std::s
       ->check(CLI::ExistingDirectory);
 }
 
+void add_compiler_options(CLI::App& app, conformance::KernelCompiler& compiler) {
+  auto* command = app.add_option("--kernel-compiler", compiler.commands,
+                                 "program, and its arguments, that makes the kernels of the pack's text "
+                                 "(repeatable: tried in order)")
+                      ->check(not_empty())
+                      ->allow_extra_args(false);
+  app.add_option("--kernel-compiler-timeout", compiler.deadline_s, "seconds for one image")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str()
+      ->needs(command);
+  app.add_option("--kernel-cache", compiler.cache_directory,
+                 "folder in which its images are kept (default: xhal/kernels in the user's cache)")
+      ->check(not_empty())
+      ->needs(command);
+}
+
 int choose_driver(std::string_view tool, conformance::Target& target) {
   Selection selection;
   if (!target.driver_path.empty()) selection.driver_paths = {target.driver_path};

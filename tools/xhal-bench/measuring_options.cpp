@@ -19,6 +19,7 @@ int usage(const std::string& text) {
 
 void add_measuring_options(CLI::App& app, bench::BenchOptions& options) {
   tools::add_target_options(app, options.target);
+  tools::add_compiler_options(app, options.kernel_compiler);
   app.add_option("--filter", options.filters,
                  "measure rows whose name or id matches this glob only (repeatable)")
       ->check(tools::not_empty())

@@ -44,6 +44,7 @@ int judge(int argc, char** argv) {
       "3 nothing to test, 4 a defect of the suite or an output that could not be written, 130 interrupted.");
   app.set_version_flag("--version", version_text());
   add_target_options(app, options.target);
+  tools::add_compiler_options(app, options.kernel_compiler);
   app.add_option("--level", options.level, "core, torch, graph, ipc, full, or a level file")
       ->check(tools::not_empty())
       ->capture_default_str();
@@ -95,6 +96,7 @@ int judge(int argc, char** argv) {
     in_process->excludes(app.get_option(name));
     list_flag->excludes(app.get_option(name));
   }
+  list_flag->excludes(app.get_option("--kernel-compiler"));
   in_process->excludes(app.get_option("--shard"))->excludes(list_flag);
   app.add_flag("--verbose", options.verbose, "a line for every test also on a terminal");
   const Command commands[] = {compare_command(app), describe_command(app), faults_command(app),

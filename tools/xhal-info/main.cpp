@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "build_info.h"
-#include "common/child_process.hpp"
 #include "common/options.hpp"
 #include "common/search.hpp"
 #include "common/standard_streams.hpp"
 #include "common/terminal.hpp"
 #include "describe.hpp"
 #include "probe.hpp"
+#include "process/child_process.h"
 #include "render.hpp"
 #include "run/exit_codes.h"
 
@@ -215,7 +215,7 @@ int info(int argc, char** argv) {
     return kExitUsage;
   }
   try {
-    if (!options.probe_worker.empty() && !begin_worker()) {
+    if (!options.probe_worker.empty() && !xhal::process::begin_worker()) {
       print_error(kTool, "--probe-worker is how this program starts itself; see xhal-info --help");
       return kExitUsage;
     }

@@ -8,8 +8,8 @@
 #include <sstream>
 #include <vector>
 
-#include "common/child_process.hpp"
 #include "common/terminal.hpp"
+#include "process/child_process.h"
 #include "run/exit_codes.h"
 
 namespace xhal::info {
@@ -22,7 +22,7 @@ void tell(const json& line) {
   const std::string text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   size_t written = 0;
   while (written < text.size()) {
-    const ssize_t count = write(tools::kAnswerDescriptor, text.data() + written, text.size() - written);
+    const ssize_t count = write(process::kAnswerDescriptor, text.data() + written, text.size() - written);
     if (count <= 0) return;
     written += static_cast<size_t>(count);
   }
@@ -108,9 +108,9 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
     driver["message"] = tools::printable(why);
     return {driver, ending::exit_code_of(ending::Entry::kNotLoaded, XHAL_ERROR_DRIVER_FAILED)};
   }
-  std::vector<std::string> arguments = {tools::self_path(), "--probe-worker", candidate.load_path()};
+  std::vector<std::string> arguments = {process::self_path(), "--probe-worker", candidate.load_path()};
   if (options.memory) arguments.emplace_back("--memory");
-  const tools::ChildResult child = tools::run_child(arguments, deadline);
+  const process::ChildResult child = process::run_child(arguments, deadline);
 
   std::string stage = "start";
   std::string error;
@@ -133,7 +133,7 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
       answered = true;
     }
   }
-  using Ending = tools::ChildResult::Ending;
+  using Ending = process::ChildResult::Ending;
   if (child.ending == Ending::kExited && child.code == 0 && answered) {
     driver["status"] = "ok";
     driver["message"] = "";
@@ -148,7 +148,7 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
     driver["status"] = child.ending == Ending::kTimedOut    ? "timed_out"
                        : child.ending == Ending::kSignalled ? "crashed"
                                                             : "failed";
-    driver["message"] = fmt::format("{} in {}{}{}; {}", tools::describe_ending(child, deadline), stage,
+    driver["message"] = fmt::format("{} in {}{}{}; {}", process::describe_ending(child, deadline), stage,
                                     noise.empty() ? "" : "; it said: ", noise,
                                     child.ending == Ending::kTimedOut
                                         ? "give it longer with --timeout, or ask whoever made it"

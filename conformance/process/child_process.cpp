@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "common/child_process.hpp"
+#include "process/child_process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -20,7 +20,7 @@
 
 extern char** environ;
 
-namespace xhal::tools {
+namespace xhal::process {
 namespace {
 
 constexpr size_t kMaxAnswer = size_t{64} << 20;
@@ -82,7 +82,8 @@ ChildResult not_started(int error) {
 
 }  // namespace
 
-ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::milliseconds deadline) {
+ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::milliseconds deadline,
+                      int interrupt_fd) {
   using Clock = std::chrono::steady_clock;
   Pipe answer;
   Pipe noise;
@@ -121,6 +122,7 @@ ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::mi
   int status = 0;
   bool ended = false;
   bool timed_out = false;
+  bool interrupted = false;
   const auto end = Clock::now() + deadline;
   while (!ended) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
@@ -128,8 +130,10 @@ ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::mi
       timed_out = true;
       break;
     }
-    std::array<pollfd, 3> fds{
-        {{answer.read.get(), POLLIN, 0}, {noise.read.get(), POLLIN, 0}, {exit_signal.get(), POLLIN, 0}}};
+    std::array<pollfd, 4> fds{{{answer.read.get(), POLLIN, 0},
+                               {noise.read.get(), POLLIN, 0},
+                               {exit_signal.get(), POLLIN, 0},
+                               {interrupt_fd, POLLIN, 0}}};
     const auto step = exit_signal.get() >= 0 ? left : std::min<long long>(left, 5);
     if (poll(fds.data(), fds.size(), static_cast<int>(std::min<long long>(step, 1 << 30))) < 0 &&
         errno != EINTR)
@@ -137,6 +141,8 @@ ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::mi
     if (fds[0].revents != 0 && !drain(answer.read, result.answer, kMaxAnswer, false)) answer.read.close();
     if (fds[1].revents != 0 && !drain(noise.read, result.noise, kNoiseTail, true)) noise.read.close();
     ended = waitpid(pid, &status, WNOHANG) == pid;
+    interrupted = !ended && fds[3].revents != 0;
+    if (interrupted) break;
   }
   // Whatever the driver started goes as well; the group may already be empty.
   kill(-pid, SIGKILL);
@@ -150,7 +156,9 @@ ChildResult run_child(const std::vector<std::string>& arguments, std::chrono::mi
     if (poll(&more, 1, 0) <= 0 || !drain(noise.read, result.noise, kNoiseTail, true)) break;
   }
 
-  if (timed_out) {
+  if (interrupted) {
+    result.ending = ChildResult::Ending::kInterrupted;
+  } else if (timed_out) {
     result.ending = ChildResult::Ending::kTimedOut;
   } else if (WIFSIGNALED(status)) {
     result.ending = ChildResult::Ending::kSignalled;
@@ -190,10 +198,12 @@ std::string describe_ending(const ChildResult& result, std::chrono::milliseconds
     case ChildResult::Ending::kTimedOut:
       return fmt::format("did not answer within {} s and was killed",
                          static_cast<double>(deadline.count()) / 1000.0);
+    case ChildResult::Ending::kInterrupted:
+      return "was interrupted";
     case ChildResult::Ending::kNotStarted:
       return fmt::format("could not be started: {}", std::strerror(result.code));
   }
   return "ended";
 }
 
-}  // namespace xhal::tools
+}  // namespace xhal::process
