@@ -15,8 +15,9 @@ namespace xhal::info {
 int run_probe_worker(const std::string& load_path, const DescribeOptions& options);
 
 struct Probed {
-  nlohmann::json driver;  // {"name", "status": ok|absent|failed|crashed|timed_out, "message", ..., "devices": [...]}
-  int exit_code;          // that this driver alone would end the tool with, devices or not
+  nlohmann::json
+      driver;     // {"name", "status": ok|absent|failed|crashed|timed_out, "message", ..., "devices": [...]}
+  int exit_code;  // that this driver alone would end the tool with, devices or not
 };
 
 // The parent's side.

@@ -27,7 +27,8 @@ xhal_result_t check_memory(const Kernel& kernel, const Device& device, const cha
   if (const xhal_result_t result = device.instance->memory.resolve(name, pointer, size, false, range);
       result < 0)
     return result;
-  const bool is_near = range.kind == XHAL_MEMORY_PINNED || range.device == device.index;
+  // What is not a device's own is everybody's.
+  const bool is_near = range.kind != XHAL_MEMORY_DEVICE || range.device == device.index;
   if (is_near && device.instance->devices[range.device]->platform == device.platform) return XHAL_SUCCESS;
   return kit::fail(XHAL_ERROR_INVALID_POINTER, "%s %p is memory of device %u, which device %u does not reach",
                    name, pointer, range.device, device.index);
