@@ -107,7 +107,7 @@ class HalTest : public ::testing::Test {
     setenv("XHAL_DRIVER_PATH", drivers_of("good").c_str(), 1);
     setenv("XHAL_LAYER_PATH", layers_of("good").c_str(), 1);
     // The build tree is an installation with drivers of its own.
-    setenv("XHAL_DRIVERS", "-sim", 1);
+    setenv("XHAL_DRIVERS", "-sim,-opencl", 1);
   }
 
   void TearDown() override {
