@@ -48,7 +48,7 @@ std::string binary_target(const DeviceFacts& facts) {
 }
 
 // One line of what a compiler wrote; the error's text has room for as much.
-std::string one_line(std::string text) {
+std::string one_line(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const bool is_space = c == '\n' || c == '\t' || c == '\r' || c == '\0';
@@ -64,7 +64,7 @@ std::string build_log(const Calls& calls, cl_program program, cl_device_id devic
   std::string out(size, '\0');
   if (size != 0)
     calls.clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG, size, out.data(), nullptr);
-  return one_line(std::move(out));
+  return one_line(out);
 }
 
 xhal_result_t check_desc(const Device& device, const xhal_module_desc_t& given) {

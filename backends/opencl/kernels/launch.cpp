@@ -158,9 +158,10 @@ std::unique_ptr<LaunchKernel> LaunchKernel::make(const Kernel& kernel, cl_int& c
   if (device.facts.path == MemoryPath::kUsm) {
     // Pointers that the kernel finds in memory; a driver that needs to be told of them takes these.
     const cl_bool yes = CL_TRUE;
-    for (const cl_kernel_exec_info kind :
-         {CL_KERNEL_EXEC_INFO_INDIRECT_HOST_ACCESS_INTEL, CL_KERNEL_EXEC_INFO_INDIRECT_DEVICE_ACCESS_INTEL,
-          CL_KERNEL_EXEC_INFO_INDIRECT_SHARED_ACCESS_INTEL}) {
+    constexpr cl_kernel_exec_info kKinds[] = {CL_KERNEL_EXEC_INFO_INDIRECT_HOST_ACCESS_INTEL,
+                                              CL_KERNEL_EXEC_INFO_INDIRECT_DEVICE_ACCESS_INTEL,
+                                              CL_KERNEL_EXEC_INFO_INDIRECT_SHARED_ACCESS_INTEL};
+    for (const cl_kernel_exec_info kind : kKinds) {
       code = calls.clSetKernelExecInfo(made, kind, sizeof(yes), &yes);
       if (code != CL_SUCCESS) return nullptr;
     }
