@@ -10,6 +10,7 @@
 #include "device/instance.hpp"
 #include "device/properties.hpp"
 #include "xhal/kit/driver.hpp"
+#include "xhal/kit/entry.hpp"
 #include "xhal/kit/handles.hpp"
 #include "xhal/kit/structs.hpp"
 
@@ -66,41 +67,12 @@ inline xhal_result_t outside_host_function() {
                    "that waits for it");
 }
 
-inline xhal_result_t refuse_null(const char* name) {
-  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "%s is null", name);
-}
-
-template <class T>
-xhal_result_t refuse_struct(xhal_result_t code, const char* name, const T* given) {
-  if (given == nullptr) return refuse_null(name);
-  if (code == XHAL_ERROR_UNKNOWN_FIELD) {
-    return kit::fail(code, "%s sets fields behind byte %zu, which this version does not know", name,
-                     sizeof(T));
-  }
-  return kit::fail(code, "%s->struct_size is %u, it must be at least %u; set it to sizeof(*%s)", name,
-                   given->struct_size, kit::kFirstSize<T>, name);
-}
-
-// Reads a required in-struct, and an optional one; checks an out-struct. With a text when they refuse.
-template <class T>
-xhal_result_t read(const char* name, const T* given, T& out) {
-  const xhal_result_t result = kit::read_struct(given, out);
-  return result < 0 ? refuse_struct(result, name, given) : result;
-}
-template <class T>
-xhal_result_t read_optional(const char* name, const T* given, T& out) {
-  const xhal_result_t result = kit::read_optional_struct(given, out);
-  return result < 0 ? refuse_struct(result, name, given) : result;
-}
-template <class T>
-xhal_result_t check_out(const char* name, const T* given) {
-  const xhal_result_t result = kit::check_out_struct(given);
-  return result < 0 ? refuse_struct(result, name, given) : result;
-}
-
-inline xhal_result_t refuse_reserved(const char* name) {
-  return kit::fail(XHAL_ERROR_UNKNOWN_FIELD, "%s sets a reserved field, which must be 0", name);
-}
+using kit::check_out;
+using kit::enumerate;
+using kit::read;
+using kit::read_optional;
+using kit::refuse_null;
+using kit::refuse_reserved;
 
 // Gives a stream's refusal its text.
 xhal_result_t tell_refusal(const Stream& stream, xhal_result_t result);
@@ -161,16 +133,6 @@ inline xhal_result_t check_epoch(const Device& device, uint32_t epoch, const cha
   if (device.epoch() == epoch) return XHAL_SUCCESS;
   return kit::fail(XHAL_ERROR_INVALID_HANDLE,
                    "the %s was made before its device was reset and can only be destroyed", what);
-}
-
-// Enumerations: fills what fits and tells the whole count. [XHAL-INSTANCE-5]
-template <class Out, class Fill>
-xhal_result_t enumerate(uint32_t capacity, Out* array, uint32_t* out_count, uint32_t count, Fill&& fill) {
-  if (out_count == nullptr) return refuse_null("out_count");
-  if (array == nullptr && capacity != 0) return refuse_null("the array");
-  for (uint32_t i = 0; i < capacity && i < count; ++i) fill(i);
-  *out_count = count;
-  return array != nullptr && capacity < count ? XHAL_INCOMPLETE : XHAL_SUCCESS;
 }
 
 }  // namespace xhal::sim

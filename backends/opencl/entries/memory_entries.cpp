@@ -21,8 +21,7 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
   }
   if (given.flags != 0)
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->flags is 0x%x, no flag is defined", given.flags);
-  if (given.reserved != 0)
-    return kit::fail(XHAL_ERROR_UNKNOWN_FIELD, "desc sets a reserved field, which must be 0");
+  if (given.reserved != 0) return refuse_reserved("desc");
   if (given.size == 0) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->size is 0");
   if ((given.alignment & (given.alignment - 1)) != 0) {
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,

@@ -15,8 +15,7 @@ xhal_result_t create(xhal_device_t device, const xhal_stream_desc_t* desc, xhal_
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "desc->priority is %d, the device has no other than 0",
                      given.priority);
   }
-  if (given.reserved != 0)
-    return kit::fail(XHAL_ERROR_UNKNOWN_FIELD, "desc sets a reserved field, which must be 0");
+  if (given.reserved != 0) return refuse_reserved("desc");
   return guarded([&] {
     Device& d = device_of(device);
     if (const xhal_result_t result = make_ready(d); result < 0) return result;

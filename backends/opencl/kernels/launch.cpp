@@ -8,6 +8,7 @@
 #include "device/device.hpp"
 #include "kernels/kernel.hpp"
 #include "xhal/kit/driver.hpp"
+#include "xhal/kit/entry.hpp"
 
 namespace xhal::opencl {
 namespace {
@@ -67,8 +68,7 @@ xhal_result_t check_shape(const Kernel& kernel, const xhal_device_properties_t& 
     return kit::fail(XHAL_ERROR_UNSUPPORTED,
                      "OpenCL promises of no groups that they run at once: no cooperative or cluster launch");
   }
-  if (launch.reserved != 0)
-    return kit::fail(XHAL_ERROR_UNKNOWN_FIELD, "launch sets a reserved field, which must be 0");
+  if (launch.reserved != 0) return kit::refuse_reserved("launch");
   uint64_t items = 1;
   for (int i = 0; i < 3; ++i) {
     if (launch.group_count[i] == 0 || launch.group_size[i] == 0) {
@@ -107,8 +107,7 @@ xhal_result_t check_ranges(const Kernel& kernel, const Device& device, const xha
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
                        "launch->ranges[%u].access must be READ, WRITE or READ_WRITE", i);
     }
-    if (range.reserved != 0)
-      return kit::fail(XHAL_ERROR_UNKNOWN_FIELD, "launch->ranges sets a reserved field, which must be 0");
+    if (range.reserved != 0) return kit::refuse_reserved("launch->ranges");
     if (const xhal_result_t result = check_memory(kernel, device, "range", i, range.pointer, range.size);
         result < 0)
       return result;
