@@ -42,7 +42,7 @@ class Instance {
   Memory memory;
   SharedMemory shared_memory;
   EventWatcher event_watcher;
-  Captures captures;
+  kit::Captures captures;
   std::vector<std::unique_ptr<Device>> devices;
 
   // Before anything that does not survive a fork. Errors: OUT_OF_HOST_MEMORY.

@@ -107,7 +107,7 @@ xhal_result_t Stream::record_in_capture(Event& event, bool external) {
   if (external && event.shared != nullptr) return XHAL_ERROR_CAPTURE_UNSUPPORTED;
   if (external) return add_to_capture({GraphNode::Kind::kRecord, nullptr, EventHold(event), {}});
   CaptureMark mark = {capture_, {}};
-  if (const xhal_result_t result = capture_->front(*this, mark.front); result < 0) return result;
+  if (const xhal_result_t result = capture_->front(this, mark.front); result < 0) return result;
   event.mark(std::move(mark));
   return XHAL_SUCCESS;
 }
@@ -130,7 +130,7 @@ xhal_result_t Stream::wait(const Event& event, bool external) {
     return event.generation() == 0 ? XHAL_SUCCESS : XHAL_ERROR_CAPTURE_UNSUPPORTED;
   }
   if (capturing && capture_ != mark->capture) return XHAL_ERROR_CAPTURE_UNSUPPORTED;
-  if (const xhal_result_t result = mark->capture->join(*this, mark->front); result < 0) return result;
+  if (const xhal_result_t result = mark->capture->join(this, mark->front); result < 0) return result;
   capture_ = mark->capture;
   may_capture_.store(true, std::memory_order_release);
   return XHAL_SUCCESS;
@@ -154,7 +154,7 @@ xhal_result_t Stream::wait(const Position& position) {
 
 xhal_result_t Stream::launch_graph(GraphExec& exec) {
   const std::lock_guard turn(exec.mutex);
-  const auto as_nodes = [&] { return capture_->add(*this, *exec.nodes); };
+  const auto as_nodes = [&] { return capture_->add_all(this, *exec.nodes); };
   const auto in_capture_or = [&](xhal_result_t otherwise) {
     const std::lock_guard lock(submit_lock_);
     if (const xhal_result_t result = refusal(); result < 0) return result;
@@ -227,7 +227,7 @@ GraphNode Stream::work_node(Op op) {
   return {GraphNode::Kind::kWork, std::move(work), {}, {}};
 }
 
-xhal_result_t Stream::add_to_capture(GraphNode node) { return capture_->add(*this, std::move(node)); }
+xhal_result_t Stream::add_to_capture(GraphNode node) { return capture_->add(this, std::move(node)); }
 
 xhal_result_t Stream::begin_capture(const std::shared_ptr<Capture>& capture) {
   const std::lock_guard lock(submit_lock_);
@@ -241,7 +241,7 @@ xhal_result_t Stream::begin_capture(const std::shared_ptr<Capture>& capture) {
 xhal_result_t Stream::end_capture(GraphNodes& out) {
   const std::lock_guard lock(submit_lock_);
   if (!in_capture()) return XHAL_ERROR_CAPTURE_MISMATCH;
-  const xhal_result_t result = capture_->end(*this, out);
+  const xhal_result_t result = capture_->end(this, out);
   in_capture();
   return result;
 }

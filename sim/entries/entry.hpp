@@ -101,19 +101,12 @@ inline xhal_result_t make_ready(Device& device) {
 
 // CAPTURE_UNSUPPORTED where a capture forbids what could disturb it: allocation, free, waiting for a device. [XHAL-GRAPH-7]
 inline xhal_result_t check_no_capture_forbids(const Device& device, const char* call) {
-  if (device.instance.captures.allow_unsafe_call()) [[likely]]
-    return XHAL_SUCCESS;
-  return kit::fail(
-      XHAL_ERROR_CAPTURE_UNSUPPORTED,
-      "a capture is under way that forbids %s; end it, begin it relaxed, or relax this thread by "
-      "xhal_driver_exchange_capture_mode",
-      call);
+  return device.instance.captures.check_unsafe_call(call);
 }
 
 // Of records and waits: EXTERNAL alone, and in a capture alone.
-xhal_result_t check_external(const Stream& stream, uint32_t flags);
 inline xhal_result_t check_event_flags(const Stream& stream, uint32_t flags) {
-  return flags == 0 ? XHAL_SUCCESS : check_external(stream, flags);
+  return flags == 0 ? XHAL_SUCCESS : kit::check_event_flags(flags, stream.capture() != nullptr);
 }
 
 // CAPTURE_UNSUPPORTED, and the capture is invalid, when the stream captures. [XHAL-GRAPH-5]

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
-#include <string>
-
 #include "entries/entry.hpp"
+#include "xhal/kit/graph.hpp"
 
 namespace xhal::sim {
 namespace {
@@ -11,24 +9,16 @@ xhal_result_t check_graph_claimed(const Device& device) {
   return check_claimed(device, XHAL_FEATURE_GRAPH, "graph");
 }
 
-bool is_mode(uint32_t mode) { return mode <= XHAL_CAPTURE_RELAXED; }
-
-xhal_result_t refuse_mode(uint32_t mode) {
-  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "mode is %u, it must be GLOBAL, THREAD or RELAXED", mode);
-}
-
 xhal_result_t begin_capture(xhal_stream_t stream, uint32_t mode) {
   Stream& s = stream_of(stream);
   Device& d = device_of(s);
   if (const xhal_result_t result = check_graph_claimed(d); result < 0) return result;
   if (const xhal_result_t result = may_submit(s); result < 0) return result;
-  if (!is_mode(mode)) return refuse_mode(mode);
+  if (!kit::is_capture_mode(mode)) return kit::refuse_capture_mode(mode);
   return guarded([&] {
-    const auto capture = std::make_shared<Capture>(s, kit::services().next_id(), mode);
+    const auto capture = std::make_shared<Capture>(&s, kit::services().next_id(), mode);
     const xhal_result_t result = s.begin_capture(capture);
-    if (result == XHAL_ERROR_CAPTURE_MISMATCH) {
-      return kit::fail(result, "the stream captures already; end that capture first");
-    }
+    if (result == XHAL_ERROR_CAPTURE_MISMATCH) return kit::refuse_second_capture();
     if (result < 0) return told(s, result);
     d.instance.captures.add(capture);
     return result;
@@ -46,17 +36,8 @@ xhal_result_t end_capture(xhal_stream_t stream, xhal_graph_t* out_graph) {
     if (s.is_stale()) return told(s, XHAL_ERROR_INVALID_HANDLE);
     GraphNodes nodes;
     const xhal_result_t result = s.end_capture(nodes);
-    if (result == XHAL_ERROR_CAPTURE_MISMATCH) {
-      return kit::fail(
-          result,
-          "no capture of this thread's began on the stream; the stream and, unless it is relaxed, "
-          "the thread that began it end it");
-    }
-    if (result == XHAL_ERROR_CAPTURE_UNJOINED) {
-      return kit::fail(result,
-                       "a stream that joined the capture did work that the stream which began it has not "
-                       "waited for; record an event there and wait for it here");
-    }
+    if (result == XHAL_ERROR_CAPTURE_MISMATCH || result == XHAL_ERROR_CAPTURE_UNJOINED)
+      return kit::refuse_capture_end(result);
     if (result < 0) return told(s, result);
     *out_graph = d.make_graph(std::move(nodes));
     return xhal_result_t{XHAL_SUCCESS};
@@ -80,19 +61,14 @@ xhal_result_t exchange_capture_mode(xhal_driver_t driver, uint32_t mode, uint32_
   if (const xhal_result_t result = check_graph_claimed(*instance_of(driver).devices.front()); result < 0)
     return result;
   if (out_former == nullptr) return refuse_null("out_former");
-  if (!is_mode(mode)) return refuse_mode(mode);
-  *out_former = Captures::exchange_thread_mode(mode);
+  if (!kit::is_capture_mode(mode)) return kit::refuse_capture_mode(mode);
+  *out_former = kit::Captures::exchange_thread_mode(mode);
   return XHAL_SUCCESS;
 }
 
 xhal_result_t get_info(xhal_graph_t graph, xhal_graph_info_t* out) {
   if (const xhal_result_t result = check_out("out_info", out); result < 0) return result;
-  xhal_graph_info_t info = {};
-  for (const GraphNode& node : *graph_of(graph).nodes) {
-    ++info.node_count;
-    info.edge_count += static_cast<uint32_t>(node.after.size());
-    info.root_count += node.after.empty() ? 1 : 0;
-  }
+  const xhal_graph_info_t info = kit::graph_info(*graph_of(graph).nodes);
   kit::write_struct(info, out);
   return XHAL_SUCCESS;
 }
@@ -100,12 +76,7 @@ xhal_result_t get_info(xhal_graph_t graph, xhal_graph_info_t* out) {
 xhal_result_t dump_graph(xhal_graph_t graph, xhal_text_sink_fn sink, void* user) {
   if (sink == nullptr) return refuse_null("sink");
   return guarded([&] {
-    const std::string text = dump(*graph_of(graph).nodes);
-    for (size_t begin = 0; begin < text.size();) {
-      const size_t end = text.find('\n', begin) + 1;
-      if (sink(user, text.data() + begin, end - begin) != 0) break;
-      begin = end;
-    }
+    kit::send_lines(kit::graph_text(*graph_of(graph).nodes), sink, user);
     return XHAL_SUCCESS;
   });
 }
@@ -159,23 +130,15 @@ xhal_result_t update(xhal_graph_exec_t exec, xhal_graph_t graph, xhal_graph_upda
     if (const xhal_result_t result = check_epoch(e.device, e.epoch, "executable graph"); result < 0)
       return result;
     if (const xhal_result_t result = check_epoch(g.device, g.epoch, "graph"); result < 0) return result;
-    ShapeDifference difference;
+    kit::ShapeDifference difference;
     const std::lock_guard lock(e.mutex);
     bool fits = &e.device == &g.device;
     if (!fits) {
       difference.text = "the graph was captured on another device";
-    } else if (fits = same_shape(*e.nodes, *g.nodes, difference); fits) {
+    } else if (fits = kit::same_shape(*e.nodes, *g.nodes, difference); fits) {
       e.nodes = g.nodes;
     }
-    if (out != nullptr) {
-      xhal_graph_update_info_t info = {};
-      info.node = static_cast<uint32_t>(difference.node);
-      std::snprintf(info.text, sizeof(info.text), "%s", difference.text.c_str());
-      kit::write_struct(info, out);
-    }
-    if (fits) return XHAL_SUCCESS;
-    return kit::fail(XHAL_ERROR_GRAPH_UPDATE_FAILED, "%s; instantiate the graph instead",
-                     difference.text.c_str());
+    return kit::tell_update(fits, difference, out);
   });
 }
 

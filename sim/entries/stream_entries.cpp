@@ -14,16 +14,8 @@ xhal_result_t tell_refusal(const Stream& stream, xhal_result_t result) {
   if (result == XHAL_ERROR_OUT_OF_HOST_MEMORY) {
     return kit::fail(result, "the system gives no thread for the stream; use fewer streams");
   }
-  if (result == XHAL_ERROR_CAPTURE_INVALIDATED) {
-    return kit::fail(result, "the stream's capture became invalid by an earlier call; end it and begin anew");
-  }
-  if (result == XHAL_ERROR_CAPTURE_UNSUPPORTED) {
-    return kit::fail(
-        result,
-        "the stream captures, and the event was recorded outside of that capture; wait with "
-        "XHAL_EVENT_EXTERNAL, or record it in the capture; an event of several processes is recorded "
-        "by no node of a graph");
-  }
+  if (result == XHAL_ERROR_CAPTURE_INVALIDATED || result == XHAL_ERROR_CAPTURE_UNSUPPORTED)
+    return kit::refuse_in_capture(result);
   if (result == XHAL_ERROR_LIMIT_EXCEEDED) {
     return kit::fail(
         result,
@@ -35,33 +27,14 @@ xhal_result_t tell_refusal(const Stream& stream, xhal_result_t result) {
   return kit::fail(result, "%s", fault != nullptr ? fault->text.c_str() : "the stream has failed");
 }
 
-xhal_result_t check_external(const Stream& stream, uint32_t flags) {
-  if (flags != XHAL_EVENT_EXTERNAL) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "flags is 0x%x, the defined bit is 0x%x", flags,
-                     uint32_t{XHAL_EVENT_EXTERNAL});
-  }
-  if (stream.capture() != nullptr) return XHAL_SUCCESS;
-  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "XHAL_EVENT_EXTERNAL outside of a capture means nothing");
+xhal_result_t refuse_captured(const Stream& stream) {
+  const auto capture = stream.capture();
+  return capture == nullptr ? XHAL_SUCCESS : kit::refuse_captured(*capture, "the stream is");
 }
-
-namespace {
-
-xhal_result_t refuse(const std::shared_ptr<Capture>& capture, const char* what) {
-  if (capture == nullptr) return XHAL_SUCCESS;
-  capture->invalidate();
-  return kit::fail(XHAL_ERROR_CAPTURE_UNSUPPORTED,
-                   "%s in a capture: asking or waiting for it cannot be captured, and the capture is invalid "
-                   "now",
-                   what);
-}
-
-}  // namespace
-
-xhal_result_t refuse_captured(const Stream& stream) { return refuse(stream.capture(), "the stream is"); }
 
 xhal_result_t refuse_captured(const Event& event) {
   const auto mark = event.capture_mark();
-  return mark == nullptr ? XHAL_SUCCESS : refuse(mark->capture, "the event was recorded");
+  return mark == nullptr ? XHAL_SUCCESS : kit::refuse_captured(*mark->capture, "the event was recorded");
 }
 
 namespace {

@@ -68,10 +68,7 @@ xhal_result_t transfer(Stream& stream, const Call& call) {
       result < 0)
     return result;
   const bool pageable = is_pageable(to) || is_pageable(from);
-  if (pageable && stream.capture() != nullptr) {
-    return kit::fail(XHAL_ERROR_CAPTURE_UNSUPPORTED,
-                     "the stream captures: copies of pageable memory cannot be captured; use pinned memory");
-  }
+  if (pageable && stream.capture() != nullptr) return kit::refuse_captured_pageable();
   // An idle stream needs no worker, unless records are to tell what workers do, or one is still on its way out. This thread then waits for
   // the worker where there is no room to stage: the same calls succeed.
   const bool observed = (stream.host().activity().wanted() & XHAL_ACTIVITY_COPY) != 0;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/graph.hpp"
 
-#include <algorithm>
-
 namespace xhal::sim {
 namespace {
 
@@ -14,6 +12,10 @@ const KernelCode* kernel_of(const GraphNode& node) {
 
 OpKind operation_of(const GraphNode& node) {
   return node.kind == GraphNode::Kind::kWork ? node.work->op.kind : OpKind::kEmpty;
+}
+
+uint32_t flags_of(const GraphNode& node) {
+  return kernel_of(node) != nullptr ? node.work->op.body<LaunchOp>().launch.flags : 0;
 }
 
 }  // namespace
@@ -67,43 +69,12 @@ const char* GraphNode::label() const {
   return "empty";
 }
 
-std::string dump(const GraphNodes& nodes) {
-  std::string text = "digraph xhal {\n";
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const GraphNode& node = nodes[i];
-    text += "  n" + std::to_string(i) + " [label=\"" + node.label() + "\"" +
-            (kernel_of(node) != nullptr ? ", shape=box" : "") + "];\n";
-  }
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    for (const uint32_t before : nodes[i].after)
-      text += "  n" + std::to_string(before) + " -> n" + std::to_string(i) + ";\n";
-  }
-  return text + "}\n";
-}
+bool GraphNode::is_kernel() const { return kernel_of(*this) != nullptr; }
 
-static uint32_t flags_of(const GraphNode& node) {
-  return kernel_of(node) != nullptr ? node.work->op.body<LaunchOp>().launch.flags : 0;
-}
-
-bool same_shape(const GraphNodes& former, const GraphNodes& next, ShapeDifference& out) {
-  const size_t common = std::min(former.size(), next.size());
-  for (size_t i = 0; i < common; ++i) {
-    const GraphNode& a = former[i];
-    const GraphNode& b = next[i];
-    const char* what = a.kind != b.kind || operation_of(a) != operation_of(b) ? "is another operation"
-                       : flags_of(a) != flags_of(b)                           ? "is launched with other flags"
-                       : a.after != b.after                                   ? "has other dependencies"
-                       : a.event.get() != b.event.get()                       ? "has another event"
-                                                                              : nullptr;
-    if (what == nullptr) continue;
-    out = {i, "node " + std::to_string(i) + " " + what + ": '" + a.label() + "' before, '" + b.label() +
-                  "' now"};
-    return false;
-  }
-  if (former.size() == next.size()) return true;
-  out = {common, "the executable has " + std::to_string(former.size()) + " nodes, the graph " +
-                     std::to_string(next.size())};
-  return false;
+const char* GraphNode::difference(const GraphNode& next) const {
+  if (kind != next.kind || operation_of(*this) != operation_of(next)) return "is another operation";
+  if (flags_of(*this) != flags_of(next)) return "is launched with other flags";
+  return event.get() != next.event.get() ? "has another event" : nullptr;
 }
 
 }  // namespace xhal::sim

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -54,6 +53,9 @@ struct GraphNode {
   std::vector<uint32_t> after;       // indices of nodes
 
   [[nodiscard]] const char* label() const;
+  [[nodiscard]] bool is_kernel() const;
+  // See kit/graph.hpp.
+  [[nodiscard]] const char* difference(const GraphNode& next) const;
 };
 
 struct GraphNodes : std::vector<GraphNode> {
@@ -92,15 +94,5 @@ struct GraphRun final : Attachment {
   size_t next_wait = 0;
   size_t next_record = 0;
 };
-
-// The whole text in the DOT language.
-[[nodiscard]] std::string dump(const GraphNodes& nodes);
-
-// The first node in which two graphs differ in shape, and how; nodes.size() when they are equally shaped.
-struct ShapeDifference {
-  size_t node = 0;
-  std::string text;
-};
-[[nodiscard]] bool same_shape(const GraphNodes& former, const GraphNodes& next, ShapeDifference& out);
 
 }  // namespace xhal::sim
