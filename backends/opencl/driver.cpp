@@ -60,6 +60,7 @@ const xhal_functions_t& table() {
     add_event_entries(functions);
     add_memory_entries(functions);
     add_kernel_entries(functions);
+    add_graph_entries(functions);
     return functions;
   }();
   return kTable;

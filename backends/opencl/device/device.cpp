@@ -31,6 +31,10 @@ bool load_usm(const Calls& calls, cl_platform_id platform, UsmCalls& usm) {
 
 }  // namespace
 
+std::shared_ptr<const CaptureMark> Event::live_mark() const {
+  return mark != nullptr && mark->capture->state() != XHAL_CAPTURE_STATE_NONE ? mark : nullptr;
+}
+
 bool Device::is_synchronous() const { return has(kNoUserEvents); }
 
 std::vector<std::shared_ptr<Queue>> Device::queues() {
@@ -90,9 +94,14 @@ Instance::~Instance() {
   // No function is left to run: what their threads still hold of queues goes with them.
   threads.reset();
   for (const auto& device : devices) {
+    for (GraphExec& exec : device->execs) kit::free_handle(exec.handle);
+    for (Graph& graph : device->graphs) kit::free_handle(graph.handle);
+    device->execs.clear();
+    device->graphs.clear();
+    for (const auto& module : device->modules) module->retire();
     device->modules.clear();
     for (Stream& stream : device->streams) kit::free_handle(stream.handle);
-    for (Event& event : device->events) kit::free_handle(event.handle);
+    for (const auto& event : device->events) kit::free_handle(event->handle);
     device->events.clear();
     device->streams.clear();
     device->left_queues.clear();
@@ -183,6 +192,7 @@ xhal_result_t Device::make_stream(xhal_stream_t* out, Stream** out_stream) {
 }
 
 void Device::destroy(Stream& stream) {
+  stream.queue->leave();
   const bool is_busy = stream.queue->query() == XHAL_NOT_READY;
   const std::lock_guard lock(mutex);
   if (is_busy) left_queues.push_back(stream.queue);

@@ -13,11 +13,13 @@
 
 #include "api/calls.hpp"
 #include "device/facts.hpp"
+#include "graph/graph.hpp"
 #include "kernels/program_cache.hpp"
 #include "memory/memory.hpp"
 #include "work/host_threads.hpp"
 #include "work/queue.hpp"
 #include "xhal/driver.h"
+#include "xhal/kit/capture.hpp"
 #include "xhal/kit/handles.hpp"
 
 namespace xhal::opencl {
@@ -53,14 +55,19 @@ struct Stream {
   xhal_stream_t handle = nullptr;
 };
 
-struct Event {
+// Graphs hold events that were destroyed.
+struct Event : std::enable_shared_from_this<Event> {
   Device* device = nullptr;
   bool timed = false;
   std::mutex mutex;
   bool recorded = false;
-  EventRef current;  // none: done, or never recorded
-  std::list<Event>::iterator place;
+  EventRef current;                         // none: done, or never recorded
+  std::shared_ptr<const CaptureMark> mark;  // the latest record was in a capture
+  std::list<std::shared_ptr<Event>>::iterator place;
   xhal_event_t handle = nullptr;
+
+  // Under the mutex: null when the latest record was in no capture that is still under way.
+  [[nodiscard]] std::shared_ptr<const CaptureMark> live_mark() const;
 };
 
 class Module;
@@ -80,8 +87,10 @@ struct Device {
   // Guards what follows, and is held for moments.
   std::mutex mutex;
   std::list<Stream> streams;
-  std::list<Event> events;
-  std::list<std::unique_ptr<Module>> modules;
+  std::list<std::shared_ptr<Event>> events;
+  std::list<std::shared_ptr<Module>> modules;
+  std::list<Graph> graphs;
+  std::list<GraphExec> execs;
   // Of destroyed streams, while their commands are under way.
   std::vector<std::shared_ptr<Queue>> left_queues;
   Stream* default_stream = nullptr;
@@ -120,6 +129,7 @@ struct Instance {
   std::vector<std::unique_ptr<Device>> devices;
   std::mutex activation;
   Memory memory{*this};
+  kit::Captures captures;
   const Options options;
   const ProgramCache programs{options.cache};
   std::unique_ptr<HostThreads> threads = std::make_unique<HostThreads>();

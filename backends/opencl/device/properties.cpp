@@ -57,6 +57,7 @@ bool claims(const Device& device, uint32_t feature) {
     case XHAL_FEATURE_CORE:
     case XHAL_FEATURE_KERNEL:
     case XHAL_FEATURE_COPY_REGION:
+    case XHAL_FEATURE_GRAPH:
     case XHAL_FEATURE_MANAGED:
     case XHAL_FEATURE_POINTERS_IN_MEMORY:
       return true;

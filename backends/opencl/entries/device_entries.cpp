@@ -85,6 +85,9 @@ xhal_result_t synchronize(xhal_device_t device, uint64_t timeout_ns) {
   return guarded([&] {
     Device& d = device_of(device);
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
+    if (const xhal_result_t result = d.instance->captures.check_unsafe_call("waiting for a device");
+        result < 0)
+      return result;
     const Deadline deadline(timeout_ns);
     std::vector<EventRef> pending;
     for (const auto& queue : d.queues()) {

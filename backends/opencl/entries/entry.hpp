@@ -8,6 +8,7 @@
 
 #include "device/device.hpp"
 #include "kernels/kernel.hpp"
+#include "xhal/kit/capture.hpp"
 #include "xhal/kit/driver.hpp"
 #include "xhal/kit/entry.hpp"
 #include "xhal/kit/handles.hpp"
@@ -22,6 +23,7 @@ void add_stream_entries(xhal_functions_t& functions);
 void add_event_entries(xhal_functions_t& functions);
 void add_memory_entries(xhal_functions_t& functions);
 void add_kernel_entries(xhal_functions_t& functions);
+void add_graph_entries(xhal_functions_t& functions);
 
 // No exception crosses the table.
 template <class Body>
@@ -41,6 +43,8 @@ inline Device& device_of(xhal_device_t handle) { return *kit::object_of<Device>(
 inline Stream& stream_of(xhal_stream_t handle) { return *kit::object_of<Stream>(handle); }
 inline Event& event_of(xhal_event_t handle) { return *kit::object_of<Event>(handle); }
 inline Module& module_of(xhal_module_t handle) { return *kit::object_of<Module>(handle); }
+inline Graph& graph_of(xhal_graph_t handle) { return *kit::object_of<Graph>(handle); }
+inline GraphExec& exec_of(xhal_graph_exec_t handle) { return *kit::object_of<GraphExec>(handle); }
 inline Kernel& kernel_of(xhal_kernel_t handle) { return *kit::object_of<Kernel>(handle); }
 
 using kit::check_out;

@@ -6,12 +6,13 @@ namespace {
 
 constexpr uint32_t kKnownFlags = XHAL_EVENT_TIMING | XHAL_EVENT_BLOCKING | XHAL_EVENT_IPC;
 
-xhal_result_t check_flags(uint32_t flags) {
-  if (flags == 0) return XHAL_SUCCESS;
-  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
-                   flags == XHAL_EVENT_EXTERNAL ? "an external node needs a capture"
-                                                : "flags is 0x%x, which has unknown bits",
-                   flags);
+xhal_result_t check_not_captured(Event& event) {
+  std::shared_ptr<const CaptureMark> mark;
+  {
+    const std::lock_guard lock(event.mutex);
+    mark = event.live_mark();
+  }
+  return mark == nullptr ? XHAL_SUCCESS : kit::refuse_captured(*mark->capture, "the event was recorded");
 }
 
 xhal_result_t create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_event_t* out_event) {
@@ -30,7 +31,8 @@ xhal_result_t create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_e
   return guarded([&] {
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
     const std::lock_guard lock(d.mutex);
-    Event& event = d.events.emplace_front();
+    d.events.push_front(std::make_shared<Event>());
+    Event& event = *d.events.front();
     event.place = d.events.begin();
     event.device = &d;
     event.timed = timed;
@@ -50,7 +52,9 @@ xhal_result_t destroy(xhal_event_t event) {
     Device& d = *e.device;
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
     kit::free_handle(e.handle);
+    std::shared_ptr<Event> destroyed;  // behind the lock: what it holds of a capture may be the last
     const std::lock_guard lock(d.mutex);
+    destroyed = std::move(*e.place);
     d.events.erase(e.place);
     return xhal_result_t{XHAL_SUCCESS};
   });
@@ -61,17 +65,13 @@ xhal_result_t record(xhal_event_t event, xhal_stream_t stream, uint32_t flags) {
     Event& e = event_of(event);
     const Stream& s = stream_of(stream);
     if (const xhal_result_t result = make_ready(*s.device); result < 0) return result;
-    if (const xhal_result_t result = check_flags(flags); result < 0) return result;
+    if (const xhal_result_t result = kit::check_event_flags(flags, s.queue->capture() != nullptr); result < 0)
+      return result;
     if (e.device != s.device) {
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "the event is of device %u, the stream of device %u",
                        e.device->index, s.device->index);
     }
-    const std::lock_guard lock(e.mutex);
-    EventRef marker;
-    if (const xhal_result_t result = s.queue->marker(marker, e.timed); result < 0) return result;
-    e.current = std::move(marker);
-    e.recorded = true;
-    return xhal_result_t{XHAL_SUCCESS};
+    return s.queue->record(e, flags != 0);
   });
 }
 
@@ -83,6 +83,7 @@ EventRef current_of(Event& e) {
 xhal_result_t query(xhal_event_t event) {
   return guarded([&] {
     Event& e = event_of(event);
+    if (const xhal_result_t result = check_not_captured(e); result < 0) return result;
     const EventRef current = current_of(e);
     const xhal_result_t status = current.status();
     return status < 0 ? e.device->failed(current.native_status()) : status;
@@ -94,6 +95,7 @@ xhal_result_t synchronize(xhal_event_t event, uint64_t timeout_ns) {
     Event& e = event_of(event);
     Device& d = *e.device;
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
+    if (const xhal_result_t result = check_not_captured(e); result < 0) return result;
     const EventRef current = current_of(e);
     const xhal_result_t status = current.wait(timeout_ns);
     return status < 0 ? d.failed(current.native_status()) : status;
@@ -105,10 +107,9 @@ xhal_result_t wait(xhal_stream_t stream, xhal_event_t event, uint32_t flags) {
     const Stream& s = stream_of(stream);
     Event& e = event_of(event);
     if (const xhal_result_t result = make_ready(*s.device); result < 0) return result;
-    if (const xhal_result_t result = check_flags(flags); result < 0) return result;
-    EventRef current = current_of(e);
-    if (current.status() == XHAL_SUCCESS) return xhal_result_t{XHAL_SUCCESS};
-    return s.queue->wait_for(std::move(current), e.device->platform);
+    if (const xhal_result_t result = kit::check_event_flags(flags, s.queue->capture() != nullptr); result < 0)
+      return result;
+    return s.queue->wait(e, flags != 0);
   });
 }
 

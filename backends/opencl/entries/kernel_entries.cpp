@@ -37,11 +37,14 @@ xhal_result_t module_destroy(xhal_module_t module) {
     Module& m = module_of(module);
     Device& d = m.device();
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
-    std::unique_ptr<Module> destroyed;
-    const std::unique_lock lock(d.mutex);
-    const auto found = std::ranges::find_if(d.modules, [&](const auto& one) { return one.get() == &m; });
-    destroyed = std::move(*found);
-    d.modules.erase(found);
+    std::shared_ptr<Module> destroyed;
+    {
+      const std::lock_guard lock(d.mutex);
+      const auto found = std::ranges::find_if(d.modules, [&](const auto& one) { return one.get() == &m; });
+      destroyed = std::move(*found);
+      d.modules.erase(found);
+    }
+    destroyed->retire();
     return xhal_result_t{XHAL_SUCCESS};
   });
 }

@@ -30,6 +30,8 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
   return guarded([&] {
     Device& d = device_of(device);
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
+    if (const xhal_result_t result = d.instance->captures.check_unsafe_call("allocating memory"); result < 0)
+      return result;
     return d.instance->memory.allocate(d, given.kind, given.size, given.alignment, out_pointer);
   });
 }
@@ -37,7 +39,11 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
 xhal_result_t free_memory(xhal_device_t device, void* pointer) {
   if (kit::in_host_function()) return make_ready(device_of(device));
   if (pointer == nullptr) return XHAL_SUCCESS;
-  return guarded([&] { return device_of(device).instance->memory.free(device_of(device), pointer); });
+  return guarded([&] {
+    Device& d = device_of(device);
+    const xhal_result_t result = d.instance->captures.check_unsafe_call("freeing memory");
+    return result < 0 ? result : d.instance->memory.free(d, pointer);
+  });
 }
 
 // ---- Copy and fill -------------------------------------------------------------------------------------------------------------
@@ -50,8 +56,13 @@ cl_int enqueue_copy(const Device& device, cl_command_queue queue, void* to, cons
 }
 
 // Pageable memory is the caller's own again when the call returns.
-xhal_result_t wait_for_pageable(const Range& to, const Range& from, Queue& queue) {
-  return to.kind == 0 || from.kind == 0 ? queue.synchronize(XHAL_WAIT_FOREVER) : XHAL_SUCCESS;
+template <class Enqueue>
+xhal_result_t submit_copy(const char* what, const Range& to, const Range& from, Queue& queue,
+                          const Enqueue& enqueue) {
+  const bool pageable = to.kind == 0 || from.kind == 0;
+  if (pageable && queue.capture() != nullptr) return kit::refuse_captured_pageable();
+  const xhal_result_t result = queue.submit(what, enqueue);
+  return result < 0 || !pageable ? result : queue.synchronize(XHAL_WAIT_FOREVER);
 }
 
 bool overlap(const void* one, const void* other, uint64_t size) {
@@ -77,12 +88,11 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p overlap", destination,
                        source);
     }
-    const auto enqueue = [&](cl_command_queue queue) {
+    const auto enqueue = [&d, destination, source, size](cl_command_queue queue) {
       return enqueue_copy(d, queue, destination, source, size);
     };
     const std::shared_ptr<Queue> queue = s.queue;
-    if (const xhal_result_t result = queue->submit("copying", enqueue); result < 0) return result;
-    return wait_for_pageable(to, from, *queue);
+    return submit_copy("copy", to, from, *queue, enqueue);
   });
 }
 
@@ -112,7 +122,7 @@ xhal_result_t copy_region(xhal_stream_t stream, const xhal_copy_region_t* region
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p share bytes",
                        given.destination, given.source);
     }
-    const auto enqueue = [&](cl_command_queue queue) {
+    const auto enqueue = [&d, given, shape](cl_command_queue queue) {
       kit::RegionRows targets(reinterpret_cast<uint64_t>(given.destination), shape.to, shape.extent);
       kit::RegionRows origins(reinterpret_cast<uint64_t>(given.source), shape.from, shape.extent);
       for (; !targets.at_end(); targets.next(), origins.next()) {
@@ -123,8 +133,7 @@ xhal_result_t copy_region(xhal_stream_t stream, const xhal_copy_region_t* region
       return CL_SUCCESS;
     };
     const std::shared_ptr<Queue> queue = s.queue;
-    if (const xhal_result_t result = queue->submit("copying a region", enqueue); result < 0) return result;
-    return wait_for_pageable(to, from, *queue);
+    return submit_copy("copy of a region", to, from, *queue, enqueue);
   });
 }
 
@@ -152,7 +161,7 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
             d.instance->memory.resolve("destination", destination, size, false, range);
         result < 0)
       return result;
-    return s.queue->submit("filling", [&](cl_command_queue queue) {
+    return s.queue->submit("fill", [&d, destination, pattern, pattern_size, size](cl_command_queue queue) {
       return d.facts.path == MemoryPath::kUsm
                  ? d.platform->usm.fill(queue, destination, &pattern, pattern_size, size, 0, nullptr, nullptr)
                  : d.instance->calls->clEnqueueSVMMemFill(queue, destination, &pattern, pattern_size, size, 0,
@@ -179,7 +188,8 @@ xhal_result_t prefetch(xhal_stream_t stream, const void* pointer, uint64_t size,
     if (const xhal_result_t result = make_ready(*s.device); result < 0) return result;
     if (to_host > 1)
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "to_host is %u, it must be 0 or 1", to_host);
-    return size == 0 ? xhal_result_t{XHAL_SUCCESS} : check_managed(*s.device, pointer, size);
+    const xhal_result_t result = size == 0 ? XHAL_SUCCESS : check_managed(*s.device, pointer, size);
+    return result < 0 ? result : s.queue->submit("prefetch", [](cl_command_queue) { return CL_SUCCESS; });
   });
 }
 

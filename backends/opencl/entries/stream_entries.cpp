@@ -51,14 +51,25 @@ xhal_result_t get_device(xhal_stream_t stream, xhal_device_t* out_device) {
   return XHAL_SUCCESS;
 }
 
+// [XHAL-GRAPH-5]
+xhal_result_t check_not_captured(const Stream& stream) {
+  const auto capture = stream.queue->capture();
+  return capture == nullptr ? XHAL_SUCCESS : kit::refuse_captured(*capture, "the stream is");
+}
+
 xhal_result_t query(xhal_stream_t stream) {
-  return guarded([&] { return stream_of(stream).queue->query(); });
+  return guarded([&] {
+    const Stream& s = stream_of(stream);
+    const xhal_result_t result = check_not_captured(s);
+    return result < 0 ? result : s.queue->query();
+  });
 }
 
 xhal_result_t synchronize(xhal_stream_t stream, uint64_t timeout_ns) {
   return guarded([&] {
     const Stream& s = stream_of(stream);
     if (const xhal_result_t result = make_ready(*s.device); result < 0) return result;
+    if (const xhal_result_t result = check_not_captured(s); result < 0) return result;
     // The stream may be destroyed while the caller waits.
     const std::shared_ptr<Queue> queue = s.queue;
     return queue->synchronize(timeout_ns);

@@ -196,13 +196,14 @@ std::vector<xhal_image_format_t> image_formats(const Device& device) {
   return out;
 }
 
-Module::~Module() {
-  if (handle != nullptr) kit::free_handle(handle);
-  for (const auto& [name, kernel] : kernels_) kit::free_handle(kernel->handle);
-  // Kernels under way keep the program.
+// Kernels under way keep the program.
+Module::~Module() { device_.instance->calls->clReleaseProgram(program_); }
+
+void Module::retire() {
+  kit::free_handle(std::exchange(handle, nullptr));
+  for (const auto& [name, kernel] : kernels_) kit::free_handle(std::exchange(kernel->handle, nullptr));
   for (const auto& queue : device_.queues())
     for (const auto& [name, kernel] : kernels_) queue->forget(kernel->id);
-  device_.instance->calls->clReleaseProgram(program_);
 }
 
 xhal_result_t Module::load(Device& device, const xhal_module_desc_t& desc, std::unique_ptr<Module>& out) {

@@ -35,7 +35,8 @@ class Kernel {
   xhal_kernel_t handle = nullptr;
 };
 
-class Module {
+// Graphs hold modules that were destroyed.
+class Module : public std::enable_shared_from_this<Module> {
  public:
   Module(Device& device, cl_program program) : device_(device), program_(program) {}
   ~Module();
@@ -44,6 +45,8 @@ class Module {
 
   // Tells its own errors.
   static xhal_result_t load(Device& device, const xhal_module_desc_t& desc, std::unique_ptr<Module>& out);
+  // Nobody can use it by its handles any more.
+  void retire();
   xhal_result_t get_kernel(const char* name, xhal_kernel_t* out);
 
   [[nodiscard]] Device& device() const { return device_; }

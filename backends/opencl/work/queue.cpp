@@ -7,6 +7,7 @@
 
 #include "device/device.hpp"
 #include "device/quirks.hpp"
+#include "graph/graph.hpp"
 #include "kernels/kernel.hpp"
 #include "kernels/launch.hpp"
 #include "xhal/kit/driver.hpp"
@@ -169,8 +170,7 @@ xhal_result_t Queue::make_marker(EventRef& out) {
   return submitted();
 }
 
-xhal_result_t Queue::marker(EventRef& out, bool own) {
-  const std::lock_guard lock(mutex_);
+xhal_result_t Queue::take_marker(EventRef& out, bool own) {
   out.reset();
   if (own) return make_marker(out);
   if (unmarked_) {
@@ -187,6 +187,11 @@ xhal_result_t Queue::marker(EventRef& out, bool own) {
   return XHAL_SUCCESS;
 }
 
+xhal_result_t Queue::marker(EventRef& out) {
+  const std::lock_guard lock(mutex_);
+  return take_marker(out, false);
+}
+
 // An event of another platform means nothing here: an event of ours takes its place and ends with it.
 xhal_result_t Queue::bridged(EventRef event, EventRef& out) {
   const Calls& calls = *device_.instance->calls;
@@ -201,8 +206,8 @@ xhal_result_t Queue::bridged(EventRef event, EventRef& out) {
   return XHAL_SUCCESS;
 }
 
-xhal_result_t Queue::wait_for(EventRef event, const Platform* from) {
-  if (!event) return XHAL_SUCCESS;
+xhal_result_t Queue::add_wait(EventRef event, const Platform* from) {
+  if (event.status() == XHAL_SUCCESS) return XHAL_SUCCESS;
   // A device that runs commands in the calling thread must not be given one that has to wait.
   if (device_.is_synchronous()) {
     const xhal_result_t result = event.wait(XHAL_WAIT_FOREVER);
@@ -214,17 +219,26 @@ xhal_result_t Queue::wait_for(EventRef event, const Platform* from) {
     event = std::move(ours);
   }
   const cl_event waited = event.get();
-  return submit("clEnqueueBarrierWithWaitList", [&](cl_command_queue queue) {
+  return add("clEnqueueBarrierWithWaitList", [&](cl_command_queue queue) {
     return device_.instance->calls->clEnqueueBarrierWithWaitList(queue, 1, &waited, nullptr);
   });
 }
 
-xhal_result_t Queue::host_function(xhal_host_fn function, void* user) {
-  const Calls& calls = *device_.instance->calls;
+xhal_result_t Queue::wait_for(EventRef event, const Platform* from) {
+  if (event.status() == XHAL_SUCCESS) return XHAL_SUCCESS;
   const std::lock_guard lock(mutex_);
+  // The capture has begun since it was looked for.
+  if (in_capture()) return kit::refuse_in_capture(XHAL_ERROR_CAPTURE_UNSUPPORTED);
+  return add_wait(std::move(event), from);
+}
+
+xhal_result_t Queue::add_host_function(xhal_host_fn function, void* user) {
+  const Calls& calls = *device_.instance->calls;
   if (device_.is_synchronous()) {
     // What was submitted before is done, and the caller waits for whatever comes now.
+    calls_back_.store(true, std::memory_order_release);
     kit::run_host_function(function, user, XHAL_SUCCESS);
+    calls_back_.store(false, std::memory_order_release);
     return XHAL_SUCCESS;
   }
   device_.instance->threads->start();
@@ -248,9 +262,164 @@ xhal_result_t Queue::host_function(xhal_host_fn function, void* user) {
   return result;
 }
 
+xhal_result_t Queue::host_function(xhal_host_fn function, void* user) {
+  const std::lock_guard lock(mutex_);
+  if (in_capture()) return capture_node({GraphNode::HostFunction{function, user}});
+  return add_host_function(function, user);
+}
+
+// ---- Events --------------------------------------------------------------------------------------------------------------------
+
+xhal_result_t Queue::add_record(Event& event) {
+  EventRef marker;
+  if (const xhal_result_t result = take_marker(marker, event.timed); result < 0) return result;
+  const std::lock_guard lock(event.mutex);
+  event.current = std::move(marker);
+  event.recorded = true;
+  event.mark.reset();
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Queue::record(Event& event, bool external) {
+  const std::lock_guard lock(mutex_);
+  if (!in_capture()) return add_record(event);
+  return external ? capture_node({GraphNode::Record{event.shared_from_this()}}) : mark(event);
+}
+
+xhal_result_t Queue::wait(Event& event, bool external) {
+  EventRef current;
+  std::shared_ptr<const CaptureMark> mark;
+  bool recorded = false;
+  {
+    const std::lock_guard lock(event.mutex);
+    current = event.current.another();
+    mark = event.live_mark();
+    recorded = event.recorded;
+  }
+  const Platform* const from = event.device->platform;
+  if (mark == nullptr && !may_capture_.load(std::memory_order_acquire))
+    return wait_for(std::move(current), from);
+  const std::lock_guard lock(mutex_);
+  const bool captures = in_capture();  // it, too, may be over since
+  if (mark == nullptr && !captures) return add_wait(std::move(current), from);
+  if (external && captures) return capture_node({GraphNode::Wait{event.shared_from_this()}});
+  // Whoever never recorded is waited for by nobody.
+  if (mark == nullptr && !recorded) return XHAL_SUCCESS;
+  // A graph runs on one device.
+  const bool is_of_capture =
+      mark != nullptr && event.device == &device_ && (!captures || capture_ == mark->capture);
+  if (!is_of_capture) return kit::refuse_in_capture(XHAL_ERROR_CAPTURE_UNSUPPORTED);
+  if (const xhal_result_t result = mark->capture->join(this, mark->front); result < 0)
+    return kit::refuse_in_capture(result);
+  capture_ = mark->capture;
+  may_capture_.store(true, std::memory_order_release);
+  return XHAL_SUCCESS;
+}
+
+// ---- Captures ------------------------------------------------------------------------------------------------------------------
+
+bool Queue::still_captures() {
+  if (capture_->state() != XHAL_CAPTURE_STATE_NONE) return true;
+  capture_.reset();
+  may_capture_.store(false, std::memory_order_release);
+  return false;
+}
+
+xhal_result_t Queue::capture_node(GraphNode node) {
+  const xhal_result_t result = capture_->add(this, std::move(node));
+  return result < 0 ? kit::refuse_in_capture(result) : result;
+}
+
+xhal_result_t Queue::capture_commands(const char* what, std::function<cl_int(cl_command_queue)> enqueue) {
+  return capture_node(
+      {std::make_shared<const GraphNode::Commands>(GraphNode::Commands{what, std::move(enqueue)})});
+}
+
+xhal_result_t Queue::mark(Event& event) {
+  auto mark = std::make_shared<CaptureMark>(CaptureMark{capture_, {}});
+  if (const xhal_result_t result = capture_->front(this, mark->front); result < 0)
+    return kit::refuse_in_capture(result);
+  const std::lock_guard lock(event.mutex);
+  event.mark = std::move(mark);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Queue::begin_capture(const std::shared_ptr<Capture>& capture) {
+  const std::lock_guard lock(mutex_);
+  if (in_capture()) return XHAL_ERROR_CAPTURE_MISMATCH;
+  capture_ = capture;
+  may_capture_.store(true, std::memory_order_release);
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t Queue::end_capture(std::vector<GraphNode>& out) {
+  const std::lock_guard lock(mutex_);
+  if (!in_capture()) return XHAL_ERROR_CAPTURE_MISMATCH;
+  const xhal_result_t result = capture_->end(this, out);
+  in_capture();
+  return result;
+}
+
+std::shared_ptr<Capture> Queue::capture() {
+  if (!may_capture_.load(std::memory_order_acquire)) return nullptr;
+  const std::lock_guard lock(mutex_);
+  return in_capture() ? capture_ : nullptr;
+}
+
+void Queue::leave() {
+  const std::lock_guard lock(mutex_);
+  if (in_capture()) capture_->abort();
+}
+
+// ---- Graphs --------------------------------------------------------------------------------------------------------------------
+
+xhal_result_t Queue::add_node(GraphExec& exec, size_t index) {
+  const GraphNode& node = (*exec.nodes)[index];
+  if (const auto* commands = std::get_if<std::shared_ptr<const GraphNode::Commands>>(&node.work))
+    return add((*commands)->what, (*commands)->enqueue);
+  if (const auto* kept = std::get_if<std::shared_ptr<const KeptLaunch>>(&node.work)) {
+    std::unique_ptr<LaunchKernel>& kernel = exec.kernels[index];
+    cl_int code = CL_SUCCESS;
+    if (kernel == nullptr) kernel = LaunchKernel::make((*kept)->kernel(), code);
+    return kernel == nullptr ? refused("clCreateKernel", code) : add_launch(*kernel, (*kept)->launch());
+  }
+  if (const auto* call = std::get_if<GraphNode::HostFunction>(&node.work))
+    return add_host_function(call->function, call->user);
+  if (const auto* record = std::get_if<GraphNode::Record>(&node.work)) return add_record(*record->event);
+  Event& event = *std::get<GraphNode::Wait>(node.work).event;
+  EventRef current;
+  {
+    const std::lock_guard lock(event.mutex);
+    current = event.current.another();
+  }
+  return add_wait(std::move(current), event.device->platform);
+}
+
+xhal_result_t Queue::launch_graph(GraphExec& exec) {
+  const std::lock_guard turn(exec.mutex);
+  const std::shared_ptr<Queue> last = exec.last_queue.lock();
+  EventRef former;
+  if (last != nullptr && last.get() != this) {
+    if (const xhal_result_t result = last->marker(former); result < 0) return result;
+  }
+  const std::lock_guard lock(mutex_);
+  if (in_capture()) {
+    const xhal_result_t result = capture_->add_all(this, *exec.nodes);
+    return result < 0 ? kit::refuse_in_capture(result) : result;
+  }
+  if (former) {
+    if (const xhal_result_t result = add_wait(std::move(former), device_.platform); result < 0) return result;
+  }
+  exec.last_queue = weak_from_this();
+  for (size_t i = 0; i < exec.nodes->size(); ++i)
+    if (const xhal_result_t result = add_node(exec, i); result < 0) return result;
+  return XHAL_SUCCESS;
+}
+
 // ---- Asking --------------------------------------------------------------------------------------------------------------------
 
 xhal_result_t Queue::query() {
+  if (calls_back_.load(std::memory_order_acquire)) return XHAL_NOT_READY;
   if (idle_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
   EventRef pending;
   if (const xhal_result_t result = marker(pending); result < 0) return result;
@@ -283,15 +452,21 @@ xhal_result_t Queue::prepare(Kernel& kernel) {
   return XHAL_SUCCESS;
 }
 
+xhal_result_t Queue::add_launch(LaunchKernel& kernel, const xhal_launch_t& launch) {
+  if (const cl_int code = kernel.set_arguments(launch); code != CL_SUCCESS)
+    return refused("clSetKernelArg", code);
+  const cl_int code = kernel.enqueue(queue_, launch);
+  return code == CL_SUCCESS ? submitted() : refused("clEnqueueNDRangeKernel", code);
+}
+
 xhal_result_t Queue::launch(Kernel& kernel, const xhal_launch_t& launch) {
   const std::lock_guard lock(mutex_);
+  if (in_capture()) [[unlikely]]
+    return capture_node({std::make_shared<const KeptLaunch>(kernel, launch)});
   if (last_kernel_id_ != kernel.id) {
     if (const xhal_result_t result = prepare(kernel); result < 0) return result;
   }
-  if (const cl_int code = last_kernel_->set_arguments(launch); code != CL_SUCCESS)
-    return refused("clSetKernelArg", code);
-  const cl_int code = last_kernel_->enqueue(queue_, launch);
-  return code == CL_SUCCESS ? submitted() : refused("clEnqueueNDRangeKernel", code);
+  return add_launch(*last_kernel_, launch);
 }
 
 void Queue::forget(uint64_t kernel_id) {

@@ -7,17 +7,23 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "api/calls.hpp"
 #include "xhal/driver.h"
 
 namespace xhal::opencl {
 
+class Capture;
 struct Device;
+struct Event;
+struct GraphExec;
+struct GraphNode;
 struct Platform;
 class Kernel;
 class LaunchKernel;
@@ -78,22 +84,37 @@ class Queue : public std::enable_shared_from_this<Queue> {
 
   [[nodiscard]] Device& device() const { return device_; }
 
-  // Adds one command: `enqueue(queue)` returns OpenCL's code.
+  // ---- What is submitted becomes a node while the stream captures.
+
+  // One command of the contract: `enqueue(queue)` returns OpenCL's code. A graph keeps it: it holds what it needs by value.
   template <class Enqueue>
-  xhal_result_t submit(const char* what, Enqueue&& enqueue) {
+  xhal_result_t submit(const char* what, const Enqueue& enqueue) {
     const std::lock_guard lock(mutex_);
-    const cl_int code = enqueue(queue_);
-    return code == CL_SUCCESS ? submitted() : refused(what, code);
+    if (in_capture()) [[unlikely]]
+      return capture_commands(what, enqueue);
+    return add(what, enqueue);
   }
-  // Adds a launch; the kernel's arguments are this queue's own.
+  // The kernel's arguments are this queue's own.
   xhal_result_t launch(Kernel& kernel, const xhal_launch_t& launch);
   xhal_result_t host_function(xhal_host_fn function, void* user);
-  // `from`: the platform that the event is of.
-  xhal_result_t wait_for(EventRef event, const Platform* from);
+  // `external`: as a node of its own.
+  xhal_result_t record(Event& event, bool external);
+  xhal_result_t wait(Event& event, bool external);
+  xhal_result_t launch_graph(GraphExec& exec);
 
-  // What ends when all that was submitted before does. None when nothing is under way. `own`: one that nobody has asked for before, with its
-  // own time.
-  xhal_result_t marker(EventRef& out, bool own = false);
+  // ---- Captures. Codes without a text.
+
+  xhal_result_t begin_capture(const std::shared_ptr<Capture>& capture);
+  xhal_result_t end_capture(std::vector<GraphNode>& out);
+  // That the stream takes part in; null for none. Cheap while it takes part in none.
+  [[nodiscard]] std::shared_ptr<Capture> capture();
+  // Its stream is destroyed.
+  void leave();
+
+  // ---- What was submitted
+
+  // What ends when all that was submitted before does. None when nothing is under way.
+  xhal_result_t marker(EventRef& out);
   // SUCCESS, NOT_READY, or the failure's code.
   xhal_result_t query();
   xhal_result_t synchronize(uint64_t timeout_ns);
@@ -101,12 +122,34 @@ class Queue : public std::enable_shared_from_this<Queue> {
   void forget(uint64_t kernel_id);
 
  private:
-  // Under the mutex.
+  // Under the mutex, as all to the next blank line.
+  template <class Enqueue>
+  xhal_result_t add(const char* what, const Enqueue& enqueue) {
+    const cl_int code = enqueue(queue_);
+    return code == CL_SUCCESS ? submitted() : refused(what, code);
+  }
+  xhal_result_t add_launch(LaunchKernel& kernel, const xhal_launch_t& launch);
+  xhal_result_t add_host_function(xhal_host_fn function, void* user);
+  xhal_result_t add_record(Event& event);
+  // `from`: the platform that the event is of.
+  xhal_result_t add_wait(EventRef event, const Platform* from);
+  xhal_result_t add_node(GraphExec& exec, size_t index);
+  // A capture may have been ended by another of its streams.
+  bool in_capture() { return capture_ != nullptr && still_captures(); }
+  bool still_captures();
+  xhal_result_t capture_commands(const char* what, std::function<cl_int(cl_command_queue)> enqueue);
+  xhal_result_t capture_node(GraphNode node);
+  xhal_result_t mark(Event& event);
+  // `own`: one that nobody has asked for before, with its own time.
+  xhal_result_t take_marker(EventRef& out, bool own);
   xhal_result_t submitted();
   xhal_result_t refused(const char* what, cl_int code);
   xhal_result_t make_marker(EventRef& out);
   xhal_result_t bridged(EventRef event, EventRef& out);
   xhal_result_t prepare(Kernel& kernel);
+
+  // Outside of captures.
+  xhal_result_t wait_for(EventRef event, const Platform* from);
 
   Device& device_;
   const cl_command_queue queue_;
@@ -114,6 +157,9 @@ class Queue : public std::enable_shared_from_this<Queue> {
   bool unmarked_ = false;  // something was submitted since the last marker
   EventRef last_;          // the last marker, while it may be pending
   std::atomic<bool> idle_{true};
+  std::atomic<bool> calls_back_{false};  // a synchronous device's host function runs
+  std::shared_ptr<Capture> capture_;
+  std::atomic<bool> may_capture_{false};
   // Each queue has kernels of its own, whose arguments nobody else sets; one that is launched again with the same sets none.
   std::unordered_map<uint64_t, std::unique_ptr<LaunchKernel>> kernels_;
   uint64_t last_kernel_id_ = 0;
