@@ -165,9 +165,7 @@ xhal_result_t Instance::activate(Device& device) {
 xhal_result_t Device::make_stream(xhal_stream_t* out, Stream** out_stream) {
   const Calls& calls = *instance->calls;
   cl_int code = CL_SUCCESS;
-  const cl_command_queue_properties wanted =
-      claims(*this, XHAL_FEATURE_EVENT_TIMING) ? CL_QUEUE_PROFILING_ENABLE : 0;
-  const cl_command_queue made = calls.clCreateCommandQueue(platform->context, id, wanted, &code);
+  const cl_command_queue made = calls.clCreateCommandQueue(platform->context, id, 0, &code);
   if (code != CL_SUCCESS) {
     return kit::fail_native(
         code == CL_OUT_OF_HOST_MEMORY ? XHAL_ERROR_OUT_OF_HOST_MEMORY : XHAL_ERROR_LIMIT_EXCEEDED, code,

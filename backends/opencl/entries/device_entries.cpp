@@ -91,13 +91,11 @@ xhal_result_t synchronize(xhal_device_t device, uint64_t timeout_ns) {
     const Deadline deadline(timeout_ns);
     std::vector<EventRef> pending;
     for (const auto& queue : d.queues()) {
-      EventRef marker;
-      if (const xhal_result_t result = queue->marker(marker); result < 0) return result;
-      if (marker) pending.push_back(std::move(marker));
+      if (EventRef last = queue->under_way(); last) pending.push_back(std::move(last));
     }
-    for (const EventRef& marker : pending) {
-      const xhal_result_t result = marker.wait(deadline.left_ns());
-      if (result < 0) return d.failed(marker.native_status());
+    for (const EventRef& last : pending) {
+      const xhal_result_t result = last.wait(deadline.left_ns());
+      if (result < 0) return d.failed(last.native_status());
       if (result != XHAL_SUCCESS) return result;
     }
     d.instance->memory.reclaim();

@@ -48,11 +48,11 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
 
 // ---- Copy and fill -------------------------------------------------------------------------------------------------------------
 
-cl_int enqueue_copy(const Device& device, cl_command_queue queue, void* to, const void* from, uint64_t size) {
+cl_int enqueue_copy(const Device& device, cl_command_queue queue, void* to, const void* from, uint64_t size,
+                    cl_event* event) {
   return device.facts.path == MemoryPath::kUsm
-             ? device.platform->usm.copy(queue, CL_FALSE, to, from, size, 0, nullptr, nullptr)
-             : device.instance->calls->clEnqueueSVMMemcpy(queue, CL_FALSE, to, from, size, 0, nullptr,
-                                                          nullptr);
+             ? device.platform->usm.copy(queue, CL_FALSE, to, from, size, 0, nullptr, event)
+             : device.instance->calls->clEnqueueSVMMemcpy(queue, CL_FALSE, to, from, size, 0, nullptr, event);
 }
 
 // Pageable memory is the caller's own again when the call returns.
@@ -88,8 +88,8 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p overlap", destination,
                        source);
     }
-    const auto enqueue = [&d, destination, source, size](cl_command_queue queue) {
-      return enqueue_copy(d, queue, destination, source, size);
+    const auto enqueue = [&d, destination, source, size](cl_command_queue queue, cl_event* event) {
+      return enqueue_copy(d, queue, destination, source, size, event);
     };
     const std::shared_ptr<Queue> queue = s.queue;
     return submit_copy("copy", to, from, *queue, enqueue);
@@ -122,15 +122,18 @@ xhal_result_t copy_region(xhal_stream_t stream, const xhal_copy_region_t* region
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p share bytes",
                        given.destination, given.source);
     }
-    const auto enqueue = [&d, given, shape](cl_command_queue queue) {
+    const auto enqueue = [&d, given, shape](cl_command_queue queue, cl_event* event) {
       kit::RegionRows targets(reinterpret_cast<uint64_t>(given.destination), shape.to, shape.extent);
       kit::RegionRows origins(reinterpret_cast<uint64_t>(given.source), shape.from, shape.extent);
-      for (; !targets.at_end(); targets.next(), origins.next()) {
-        const cl_int code = enqueue_copy(d, queue, reinterpret_cast<void*>(targets.begin()),
-                                         reinterpret_cast<const void*>(origins.begin()), shape.extent[0]);
-        if (code != CL_SUCCESS) return code;
+      for (;;) {
+        void* const row = reinterpret_cast<void*>(targets.begin());
+        const auto* const origin = reinterpret_cast<const void*>(origins.begin());
+        targets.next();
+        origins.next();
+        const bool is_last = targets.at_end();
+        const cl_int code = enqueue_copy(d, queue, row, origin, shape.extent[0], is_last ? event : nullptr);
+        if (code != CL_SUCCESS || is_last) return code;
       }
-      return CL_SUCCESS;
     };
     const std::shared_ptr<Queue> queue = s.queue;
     return submit_copy("copy of a region", to, from, *queue, enqueue);
@@ -161,12 +164,14 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
             d.instance->memory.resolve("destination", destination, size, false, range);
         result < 0)
       return result;
-    return s.queue->submit("fill", [&d, destination, pattern, pattern_size, size](cl_command_queue queue) {
+    const auto enqueue = [&d, destination, pattern, pattern_size, size](cl_command_queue queue,
+                                                                        cl_event* event) {
       return d.facts.path == MemoryPath::kUsm
-                 ? d.platform->usm.fill(queue, destination, &pattern, pattern_size, size, 0, nullptr, nullptr)
+                 ? d.platform->usm.fill(queue, destination, &pattern, pattern_size, size, 0, nullptr, event)
                  : d.instance->calls->clEnqueueSVMMemFill(queue, destination, &pattern, pattern_size, size, 0,
-                                                          nullptr, nullptr);
-    });
+                                                          nullptr, event);
+    };
+    return s.queue->submit("fill", enqueue);
   });
 }
 
@@ -189,7 +194,8 @@ xhal_result_t prefetch(xhal_stream_t stream, const void* pointer, uint64_t size,
     if (to_host > 1)
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "to_host is %u, it must be 0 or 1", to_host);
     const xhal_result_t result = size == 0 ? XHAL_SUCCESS : check_managed(*s.device, pointer, size);
-    return result < 0 ? result : s.queue->submit("prefetch", [](cl_command_queue) { return CL_SUCCESS; });
+    return result < 0 ? result
+                      : s.queue->submit("prefetch", [](cl_command_queue, cl_event*) { return CL_SUCCESS; });
   });
 }
 

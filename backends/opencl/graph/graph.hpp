@@ -47,7 +47,7 @@ struct GraphNode {
   // Copies and fills: one command of the contract, of one or more of OpenCL's.
   struct Commands {
     const char* what;
-    std::function<cl_int(cl_command_queue)> enqueue;
+    std::function<cl_int(cl_command_queue, cl_event*)> enqueue;
   };
   struct HostFunction {
     xhal_host_fn function;

@@ -232,7 +232,7 @@ cl_int LaunchKernel::set_ranges(const xhal_launch_t& launch) {
                                                       pointers.size() * sizeof(void*), pointers.data());
 }
 
-cl_int LaunchKernel::enqueue(cl_command_queue queue, const xhal_launch_t& launch) const {
+cl_int LaunchKernel::enqueue(cl_command_queue queue, const xhal_launch_t& launch, cl_event* event) const {
   const uint32_t* const counts = launch.group_count;
   const uint32_t* const sizes = launch.group_size;
   size_t global[3];
@@ -244,7 +244,7 @@ cl_int LaunchKernel::enqueue(cl_command_queue queue, const xhal_launch_t& launch
     if (global[i] > 1) dimensions = i + 1;
   }
   return device_.instance->calls->clEnqueueNDRangeKernel(queue, kernel_, dimensions, nullptr, global, local,
-                                                         0, nullptr, nullptr);
+                                                         0, nullptr, event);
 }
 
 }  // namespace xhal::opencl

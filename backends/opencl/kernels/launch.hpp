@@ -27,7 +27,7 @@ class LaunchKernel {
 
   // Of a launch that was checked: those that differ from what the kernel has.
   cl_int set_arguments(const xhal_launch_t& launch);
-  cl_int enqueue(cl_command_queue queue, const xhal_launch_t& launch) const;
+  cl_int enqueue(cl_command_queue queue, const xhal_launch_t& launch, cl_event* event) const;
 
  private:
   // What was set last. Values up to a few words are kept to compare; larger ones are set each time.

@@ -133,9 +133,7 @@ xhal_result_t Memory::free(Device& device, void* pointer) {
   for (const auto& one : instance_.devices) {
     if (!one->active) continue;
     for (const auto& queue : one->queues()) {
-      EventRef marker;
-      // A queue that takes no marker has failed, and runs nothing any more.
-      if (queue->marker(marker) == XHAL_SUCCESS && marker) retired.users.push_back(std::move(marker));
+      if (EventRef pending = queue->under_way(); pending) retired.users.push_back(std::move(pending));
     }
   }
   if (retired.users.empty()) {

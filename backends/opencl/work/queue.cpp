@@ -149,47 +149,68 @@ xhal_result_t Queue::refused(const char* what, cl_int code) {
   return kit::fail_native(result, code, "%s: %s", what, name_of_error(code).c_str());
 }
 
-xhal_result_t Queue::submitted() {
+xhal_result_t Queue::submitted(cl_event event) {
+  if (event == nullptr) return XHAL_SUCCESS;
   const Calls& calls = *device_.instance->calls;
-  unmarked_ = true;
-  idle_.store(false, std::memory_order_relaxed);
+  last_ = EventRef(calls, event);
   if (device_.is_synchronous()) {
     const cl_int code = calls.clFinish(queue_);
     return code == CL_SUCCESS ? XHAL_SUCCESS : device_.failed(code);
   }
+  idle_.store(false, std::memory_order_relaxed);
   if (!device_.has(kStartsUnasked)) calls.clFlush(queue_);
   return XHAL_SUCCESS;
 }
 
-xhal_result_t Queue::make_marker(EventRef& out) {
-  const Calls& calls = *device_.instance->calls;
-  cl_event event = nullptr;
-  if (const cl_int code = calls.clEnqueueMarkerWithWaitList(queue_, 0, nullptr, &event); code != CL_SUCCESS)
-    return refused("clEnqueueMarkerWithWaitList", code);
-  out = EventRef(calls, event);
-  return submitted();
-}
-
-xhal_result_t Queue::take_marker(EventRef& out, bool own) {
-  out.reset();
-  if (own) return make_marker(out);
-  if (unmarked_) {
-    EventRef made;
-    if (const xhal_result_t result = make_marker(made); result < 0) return result;
-    last_ = std::move(made);
-    unmarked_ = false;
-  }
-  if (last_ && last_.status() == XHAL_SUCCESS) {
+xhal_result_t Queue::status() {
+  const xhal_result_t result = last_.status();
+  if (result == XHAL_SUCCESS) {
     last_.reset();
     idle_.store(true, std::memory_order_release);
   }
-  out = last_.another();
+  return result;
+}
+
+EventRef Queue::under_way() {
+  const std::lock_guard lock(mutex_);
+  return status() == XHAL_SUCCESS ? EventRef() : last_.another();
+}
+
+// What was submitted stays on the queue without times, and comes first.
+xhal_result_t Queue::start_timing() {
+  const Calls& calls = *device_.instance->calls;
+  cl_int code = CL_SUCCESS;
+  const cl_command_queue timed =
+      calls.clCreateCommandQueue(device_.platform->context, device_.id, CL_QUEUE_PROFILING_ENABLE, &code);
+  if (code != CL_SUCCESS) return refused("clCreateCommandQueue", code);
+  if (status() == XHAL_NOT_READY) {
+    const cl_event former = last_.get();
+    cl_event behind = nullptr;
+    calls.clFlush(queue_);
+    code = calls.clEnqueueBarrierWithWaitList(timed, 1, &former, &behind);
+    if (code != CL_SUCCESS) {
+      calls.clReleaseCommandQueue(timed);
+      return refused("clEnqueueBarrierWithWaitList", code);
+    }
+    last_ = EventRef(calls, behind);
+  }
+  calls.clReleaseCommandQueue(queue_);
+  queue_ = timed;
+  has_times_ = true;
   return XHAL_SUCCESS;
 }
 
-xhal_result_t Queue::marker(EventRef& out) {
-  const std::lock_guard lock(mutex_);
-  return take_marker(out, false);
+// An event with a time of its own.
+xhal_result_t Queue::stamp(EventRef& out) {
+  if (!has_times_) {
+    if (const xhal_result_t result = start_timing(); result < 0) return result;
+  }
+  const auto mark = [&](cl_command_queue queue, cl_event* event) {
+    return device_.instance->calls->clEnqueueMarkerWithWaitList(queue, 0, nullptr, event);
+  };
+  const xhal_result_t result = add("clEnqueueMarkerWithWaitList", mark);
+  out = last_.another();
+  return result;
 }
 
 // An event of another platform means nothing here: an event of ours takes its place and ends with it.
@@ -219,8 +240,8 @@ xhal_result_t Queue::add_wait(EventRef event, const Platform* from) {
     event = std::move(ours);
   }
   const cl_event waited = event.get();
-  return add("clEnqueueBarrierWithWaitList", [&](cl_command_queue queue) {
-    return device_.instance->calls->clEnqueueBarrierWithWaitList(queue, 1, &waited, nullptr);
+  return add("clEnqueueBarrierWithWaitList", [&](cl_command_queue queue, cl_event* passed) {
+    return device_.instance->calls->clEnqueueBarrierWithWaitList(queue, 1, &waited, passed);
   });
 }
 
@@ -246,12 +267,17 @@ xhal_result_t Queue::add_host_function(xhal_host_fn function, void* user) {
   EventRef released(calls, calls.clCreateUserEvent(device_.platform->context, &code));
   if (code != CL_SUCCESS) return refused("clCreateUserEvent", code);
   auto call = std::make_unique<HostCall>(shared_from_this(), function, user, released.another());
-  EventRef turn;
-  if (const xhal_result_t result = make_marker(turn); result < 0) return result;
+  const EventRef turn = status() == XHAL_SUCCESS ? EventRef() : last_.another();
   const cl_event gate = released.get();
-  if (code = calls.clEnqueueBarrierWithWaitList(queue_, 1, &gate, nullptr); code != CL_SUCCESS)
-    return refused("clEnqueueBarrierWithWaitList", code);
-  const xhal_result_t result = submitted();
+  const auto shut = [&](cl_command_queue queue, cl_event* event) {
+    return calls.clEnqueueBarrierWithWaitList(queue, 1, &gate, event);
+  };
+  const xhal_result_t result = add("clEnqueueBarrierWithWaitList", shut);
+  if (result < 0) return result;
+  if (!turn) {
+    device_.instance->threads->run(std::move(call));
+    return result;
+  }
   code = calls.clSetEventCallback(turn.get(), CL_COMPLETE, turn_has_come, call.get());
   if (code != CL_SUCCESS) {
     // The stream must not stay shut for a function that never runs.
@@ -271,10 +297,14 @@ xhal_result_t Queue::host_function(xhal_host_fn function, void* user) {
 // ---- Events --------------------------------------------------------------------------------------------------------------------
 
 xhal_result_t Queue::add_record(Event& event) {
-  EventRef marker;
-  if (const xhal_result_t result = take_marker(marker, event.timed); result < 0) return result;
+  EventRef current;
+  if (event.timed) {
+    if (const xhal_result_t result = stamp(current); result < 0) return result;
+  } else if (status() != XHAL_SUCCESS) {
+    current = last_.another();
+  }
   const std::lock_guard lock(event.mutex);
-  event.current = std::move(marker);
+  event.current = std::move(current);
   event.recorded = true;
   event.mark.reset();
   return XHAL_SUCCESS;
@@ -330,7 +360,8 @@ xhal_result_t Queue::capture_node(GraphNode node) {
   return result < 0 ? kit::refuse_in_capture(result) : result;
 }
 
-xhal_result_t Queue::capture_commands(const char* what, std::function<cl_int(cl_command_queue)> enqueue) {
+xhal_result_t Queue::capture_commands(const char* what,
+                                      std::function<cl_int(cl_command_queue, cl_event*)> enqueue) {
   return capture_node(
       {std::make_shared<const GraphNode::Commands>(GraphNode::Commands{what, std::move(enqueue)})});
 }
@@ -399,9 +430,7 @@ xhal_result_t Queue::launch_graph(GraphExec& exec) {
   const std::lock_guard turn(exec.mutex);
   const std::shared_ptr<Queue> last = exec.last_queue.lock();
   EventRef former;
-  if (last != nullptr && last.get() != this) {
-    if (const xhal_result_t result = last->marker(former); result < 0) return result;
-  }
+  if (last != nullptr && last.get() != this) former = last->under_way();
   const std::lock_guard lock(mutex_);
   if (in_capture()) {
     const xhal_result_t result = capture_->add_all(this, *exec.nodes);
@@ -421,16 +450,14 @@ xhal_result_t Queue::launch_graph(GraphExec& exec) {
 xhal_result_t Queue::query() {
   if (calls_back_.load(std::memory_order_acquire)) return XHAL_NOT_READY;
   if (idle_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
-  EventRef pending;
-  if (const xhal_result_t result = marker(pending); result < 0) return result;
+  const EventRef pending = under_way();
   const xhal_result_t status = pending.status();
   return status < 0 ? device_.failed(pending.native_status()) : status;
 }
 
 xhal_result_t Queue::synchronize(uint64_t timeout_ns) {
   if (idle_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
-  EventRef pending;
-  if (const xhal_result_t result = marker(pending); result < 0) return result;
+  const EventRef pending = under_way();
   const xhal_result_t status = pending.wait(timeout_ns);
   return status < 0 ? device_.failed(pending.native_status()) : status;
 }
@@ -455,8 +482,8 @@ xhal_result_t Queue::prepare(Kernel& kernel) {
 xhal_result_t Queue::add_launch(LaunchKernel& kernel, const xhal_launch_t& launch) {
   if (const cl_int code = kernel.set_arguments(launch); code != CL_SUCCESS)
     return refused("clSetKernelArg", code);
-  const cl_int code = kernel.enqueue(queue_, launch);
-  return code == CL_SUCCESS ? submitted() : refused("clEnqueueNDRangeKernel", code);
+  return add("clEnqueueNDRangeKernel",
+             [&](cl_command_queue queue, cl_event* event) { return kernel.enqueue(queue, launch, event); });
 }
 
 xhal_result_t Queue::launch(Kernel& kernel, const xhal_launch_t& launch) {

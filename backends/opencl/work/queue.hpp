@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One stream's queue of OpenCL commands, and waiting for them.
 //
-// A stream is an in-order queue. What other streams and the host wait for are markers: an OpenCL event is made where somebody asks, not for
-// each command. Commands of the contract that are several commands of OpenCL go in under the queue's mutex, as one.
+// A stream is an in-order queue, whose last command's event is what other streams and the host wait for: drivers make an event for each
+// command anyway. Commands of the contract that are several commands of OpenCL go in under the queue's mutex, as one.
 #pragma once
 
 #include <atomic>
@@ -86,7 +86,8 @@ class Queue : public std::enable_shared_from_this<Queue> {
 
   // ---- What is submitted becomes a node while the stream captures.
 
-  // One command of the contract: `enqueue(queue)` returns OpenCL's code. A graph keeps it: it holds what it needs by value.
+  // One command of the contract: `enqueue(queue, event)` returns OpenCL's code and gives its last command's event; none, where it has
+  // nothing to do. A graph keeps it: it holds what it needs by value.
   template <class Enqueue>
   xhal_result_t submit(const char* what, const Enqueue& enqueue) {
     const std::lock_guard lock(mutex_);
@@ -114,7 +115,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   // ---- What was submitted
 
   // What ends when all that was submitted before does. None when nothing is under way.
-  xhal_result_t marker(EventRef& out);
+  EventRef under_way();
   // SUCCESS, NOT_READY, or the failure's code.
   xhal_result_t query();
   xhal_result_t synchronize(uint64_t timeout_ns);
@@ -125,8 +126,9 @@ class Queue : public std::enable_shared_from_this<Queue> {
   // Under the mutex, as all to the next blank line.
   template <class Enqueue>
   xhal_result_t add(const char* what, const Enqueue& enqueue) {
-    const cl_int code = enqueue(queue_);
-    return code == CL_SUCCESS ? submitted() : refused(what, code);
+    cl_event event = nullptr;
+    const cl_int code = enqueue(queue_, &event);
+    return code == CL_SUCCESS ? submitted(event) : refused(what, code);
   }
   xhal_result_t add_launch(LaunchKernel& kernel, const xhal_launch_t& launch);
   xhal_result_t add_host_function(xhal_host_fn function, void* user);
@@ -137,14 +139,16 @@ class Queue : public std::enable_shared_from_this<Queue> {
   // A capture may have been ended by another of its streams.
   bool in_capture() { return capture_ != nullptr && still_captures(); }
   bool still_captures();
-  xhal_result_t capture_commands(const char* what, std::function<cl_int(cl_command_queue)> enqueue);
+  xhal_result_t capture_commands(const char* what,
+                                 std::function<cl_int(cl_command_queue, cl_event*)> enqueue);
   xhal_result_t capture_node(GraphNode node);
   xhal_result_t mark(Event& event);
-  // `own`: one that nobody has asked for before, with its own time.
-  xhal_result_t take_marker(EventRef& out, bool own);
-  xhal_result_t submitted();
+  // SUCCESS, NOT_READY, or the failure's code, of all that was submitted.
+  xhal_result_t status();
+  xhal_result_t submitted(cl_event event);
   xhal_result_t refused(const char* what, cl_int code);
-  xhal_result_t make_marker(EventRef& out);
+  xhal_result_t stamp(EventRef& out);
+  xhal_result_t start_timing();
   xhal_result_t bridged(EventRef event, EventRef& out);
   xhal_result_t prepare(Kernel& kernel);
 
@@ -152,10 +156,10 @@ class Queue : public std::enable_shared_from_this<Queue> {
   xhal_result_t wait_for(EventRef event, const Platform* from);
 
   Device& device_;
-  const cl_command_queue queue_;
   std::mutex mutex_;
-  bool unmarked_ = false;  // something was submitted since the last marker
-  EventRef last_;          // the last marker, while it may be pending
+  cl_command_queue queue_;
+  bool has_times_ = false;  // its commands have times: only where somebody asks for them, as it costs
+  EventRef last_;           // of the last command, while it may be pending
   std::atomic<bool> idle_{true};
   std::atomic<bool> calls_back_{false};  // a synchronous device's host function runs
   std::shared_ptr<Capture> capture_;
