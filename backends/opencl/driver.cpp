@@ -23,6 +23,11 @@ xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out_driver) 
            return std::string(value == "off" || value.starts_with('/') ? ""
                                                                        : "it must be off or begin with /");
          }},
+        {"waits", "event, or finish: a stream's waits of a second and more are clFinish's",
+         [&](std::string_view value) {
+           options.waits_by_finish = value == "finish";
+           return std::string(value == "event" || value == "finish" ? "" : "it must be event or finish");
+         }},
         {"loader", "library to open in place of libOpenCL.so.1", [&](std::string_view value) {
            options.loader = value;
            return std::string(value.empty() ? "it must name a library" : "");

@@ -34,6 +34,25 @@ XHAL_TEST_P(kernel, items_together, group_kernels, .clauses = {"XHAL-KERNEL-9"},
   check_group_kernel(t, "XHAL-KERNEL-9", of_image(t), t.text("kernel"));
 }
 
+Cases loops() { return grid({{"turns", {65535, 65536, 1000003}}}); }
+
+// Some compilers guard against loops without an end by ending long ones.
+XHAL_TEST_P(kernel, long_loops, loops, .clauses = {"XHAL-KERNEL-4"},
+            .observes = "one item's loop of so many turns against its oracle",
+            .needs = {XHAL_FEATURE_KERNEL}) {
+  const uint64_t turns = t.number("turns");
+  const auto before = t.random_u64(1);
+  const Buffer cell = device_memory(t, sizeof(uint64_t));
+  t.write(cell, before);
+  Stream stream(t);
+  Launch launch(t.kernel("xhal_spin_u64"));
+  launch.updates(cell, sizeof(uint64_t)).value(turns);
+  REQUIRE_OK(launch.on(stream));
+  REQUIRE_OK(xhal_stream_synchronize(stream, t.patience()));
+  EXPECT_DATA("XHAL-KERNEL-4", std::vector<uint64_t>{oracle::spin_u64(before.front(), turns)},
+              t.read<uint64_t>(cell, 1));
+}
+
 Cases gates() { return grid({gate_axis()}); }
 
 XHAL_TEST_P(kernel, structures_are_copied, gates, .clauses = {"XHAL-KERNEL-3"},

@@ -45,6 +45,13 @@ namespace xhal::opencl {
   X(clGetKernelInfo)              \
   X(clGetKernelArgInfo)           \
   X(clGetKernelWorkGroupInfo)     \
+  X(clCreateKernelsInProgram)     \
+  X(clCreateBuffer)               \
+  X(clReleaseMemObject)           \
+  X(clEnqueueReadBuffer)          \
+  X(clEnqueueWriteBuffer)         \
+  X(clEnqueueCopyBuffer)          \
+  X(clEnqueueFillBuffer)          \
   X(clGetExtensionFunctionAddressForPlatform)
 
 // Of later versions of OpenCL; an older loader lacks them, and a device that needs one is not offered then.

@@ -119,6 +119,7 @@ xhal_device_properties_t properties_of(const Device& device);
 struct Options {
   std::string loader = kUsualLoader;
   std::string cache = ProgramCache::default_folder();  // "": none
+  bool waits_by_finish = false;                        // as an application of OpenCL would wait
 };
 
 struct Instance {

@@ -73,7 +73,7 @@ MemoryPath path_of(const Calls& calls, cl_device_id device, const std::string& e
   if (lists(extensions, "cl_intel_unified_shared_memory") && calls.clSetKernelExecInfo != nullptr)
     return MemoryPath::kUsm;
   if (has_svm_calls && (svm & CL_DEVICE_SVM_FINE_GRAIN_BUFFER) != 0) return MemoryPath::kSvm;
-  return MemoryPath::kNone;
+  return MemoryPath::kBuffers;
 }
 
 void gather_device(const Calls& calls, cl_device_id device, DeviceFacts& facts) {
@@ -110,6 +110,9 @@ void gather_device(const Calls& calls, cl_device_id device, DeviceFacts& facts) 
   facts.address_bits = value_of<cl_uint>(calls, device, CL_DEVICE_ADDRESS_BITS);
   make_uuid(facts);
   facts.quirks = quirks_of(facts);
+  // There the second form of a kernel, which needs a call of the first, is what the path stands on.
+  if (facts.path == MemoryPath::kBuffers && (facts.quirks & kNoCalledKernels) != 0)
+    facts.path = MemoryPath::kNone;
 }
 
 xhal_result_t decoded(const std::vector<unsigned char>& bytes, std::vector<DeviceFacts>& out) {
@@ -127,6 +130,8 @@ const char* name_of(MemoryPath path) {
       return "unified shared memory";
     case MemoryPath::kSvm:
       return "shared virtual memory";
+    case MemoryPath::kBuffers:
+      return "plain buffers";
     case MemoryPath::kNone:
       break;
   }

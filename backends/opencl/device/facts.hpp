@@ -13,9 +13,10 @@ namespace xhal::opencl {
 
 // How device memory is addressed, best first.
 enum class MemoryPath : uint32_t {
-  kNone = 0,  // the device is not offered
-  kUsm = 1,   // cl_intel_unified_shared_memory
-  kSvm = 2    // shared virtual memory, fine-grained buffers
+  kNone = 0,    // the device is not offered
+  kUsm = 1,     // cl_intel_unified_shared_memory
+  kSvm = 2,     // shared virtual memory, fine-grained buffers
+  kBuffers = 3  // plain buffers, addresses of ours
 };
 const char* name_of(MemoryPath path);
 

@@ -58,11 +58,13 @@ bool claims(const Device& device, uint32_t feature) {
     case XHAL_FEATURE_KERNEL:
     case XHAL_FEATURE_COPY_REGION:
     case XHAL_FEATURE_GRAPH:
+      return true;
+    // An address of ours means nothing to a kernel that finds it in memory.
     case XHAL_FEATURE_MANAGED:
     case XHAL_FEATURE_POINTERS_IN_MEMORY:
-      return true;
+      return device.facts.path != MemoryPath::kBuffers;
     case XHAL_FEATURE_EVENT_TIMING:
-      return device.facts.has_event_timing != 0 && device.facts.profiling_resolution_ns != 0;
+      return device.facts.has_event_timing != 0;
     default:
       return false;
   }
@@ -97,7 +99,7 @@ xhal_device_properties_t properties_of(const Device& device) {
   p.host_function_blocks = XHAL_BLOCKS_NONE;
   p.default_stream_kind = XHAL_DEFAULT_STREAM_INDEPENDENT;
   p.event_resolution_ns =
-      claims(device, XHAL_FEATURE_EVENT_TIMING) ? clamped(facts.profiling_resolution_ns) : 0;
+      claims(device, XHAL_FEATURE_EVENT_TIMING) ? std::max(clamped(facts.profiling_resolution_ns), 1U) : 0;
   set_limits(facts, p);
   return p;
 }

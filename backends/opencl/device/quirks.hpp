@@ -11,9 +11,11 @@ namespace xhal::opencl {
 struct DeviceFacts;
 
 enum Quirk : uint32_t {
-  kNoUserEvents = 1u << 0,   // commands run in the thread that flushes: nothing may wait for that thread
-  kStartsUnasked = 1u << 1,  // commands start without a flush
-  kCachesPrograms = 1u << 2  // a program that was built once is ready at once in the next process
+  kNoUserEvents = 1u << 0,    // commands run in the thread that flushes: nothing may wait for that thread
+  kStartsUnasked = 1u << 1,   // commands start without a flush
+  kCachesPrograms = 1u << 2,  // a program that was built once is ready at once in the next process
+  kLowGroupLimit = 1u << 4,   // a kernel's own limit of items in a group is less than what runs
+  kNoCalledKernels = 1u << 3  // a kernel that another one calls has no local arrays of its own
 };
 
 struct QuirkRow {

@@ -2,10 +2,27 @@
 #include <cinttypes>
 
 #include "entries/entry.hpp"
+#include "memory/transfers.hpp"
 #include "xhal/kit/region.hpp"
 
 namespace xhal::opencl {
 namespace {
+
+xhal_result_t check_claims_managed(const Device& device) {
+  if (claims(device, XHAL_FEATURE_MANAGED)) return XHAL_SUCCESS;
+  return kit::fail(XHAL_ERROR_UNSUPPORTED, "the device does not claim managed");
+}
+
+// A buffer is of its platform's context alone.
+xhal_result_t check_reach(const Device& device, const Range& range) {
+  const bool has_buffers = range.buffer != nullptr || device.facts.path == MemoryPath::kBuffers;
+  if (range.kind != XHAL_MEMORY_DEVICE || !has_buffers) return XHAL_SUCCESS;
+  if (device.instance->devices[range.device]->platform == device.platform) return XHAL_SUCCESS;
+  return kit::fail(XHAL_ERROR_UNSUPPORTED,
+                   "device %u does not reach memory of device %u, which is of another platform with plain "
+                   "buffers; copy by way of host memory",
+                   device.index, range.device);
+}
 
 // ---- Allocation ----------------------------------------------------------------------------------------------------------------
 
@@ -30,6 +47,9 @@ xhal_result_t allocate(xhal_device_t device, const xhal_memory_desc_t* desc, voi
   return guarded([&] {
     Device& d = device_of(device);
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
+    if (given.kind == XHAL_MEMORY_MANAGED) {
+      if (const xhal_result_t result = check_claims_managed(d); result < 0) return result;
+    }
     if (const xhal_result_t result = d.instance->captures.check_unsafe_call("allocating memory"); result < 0)
       return result;
     return d.instance->memory.allocate(d, given.kind, given.size, given.alignment, out_pointer);
@@ -47,13 +67,6 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
 }
 
 // ---- Copy and fill -------------------------------------------------------------------------------------------------------------
-
-cl_int enqueue_copy(const Device& device, cl_command_queue queue, void* to, const void* from, uint64_t size,
-                    cl_event* event) {
-  return device.facts.path == MemoryPath::kUsm
-             ? device.platform->usm.copy(queue, CL_FALSE, to, from, size, 0, nullptr, event)
-             : device.instance->calls->clEnqueueSVMMemcpy(queue, CL_FALSE, to, from, size, 0, nullptr, event);
-}
 
 // Pageable memory is the caller's own again when the call returns.
 template <class Enqueue>
@@ -84,6 +97,8 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
       return result;
     if (const xhal_result_t result = memory.resolve("source", source, size, true, from); result < 0)
       return result;
+    for (const Range* range : {&to, &from})
+      if (const xhal_result_t result = check_reach(d, *range); result < 0) return result;
     if (overlap(destination, source, size)) {
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p overlap", destination,
                        source);
@@ -118,6 +133,8 @@ xhal_result_t copy_region(xhal_stream_t stream, const xhal_copy_region_t* region
             memory.resolve("source", given.source, shape.span_of(shape.from), true, from);
         result < 0)
       return result;
+    for (const Range* range : {&to, &from})
+      if (const xhal_result_t result = check_reach(d, *range); result < 0) return result;
     if (shape.overlaps(given.destination, given.source)) {
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p share bytes",
                        given.destination, given.source);
@@ -164,12 +181,10 @@ xhal_result_t fill(xhal_stream_t stream, void* destination, uint64_t pattern, ui
             d.instance->memory.resolve("destination", destination, size, false, range);
         result < 0)
       return result;
+    if (const xhal_result_t result = check_reach(d, range); result < 0) return result;
     const auto enqueue = [&d, destination, pattern, pattern_size, size](cl_command_queue queue,
                                                                         cl_event* event) {
-      return d.facts.path == MemoryPath::kUsm
-                 ? d.platform->usm.fill(queue, destination, &pattern, pattern_size, size, 0, nullptr, event)
-                 : d.instance->calls->clEnqueueSVMMemFill(queue, destination, &pattern, pattern_size, size, 0,
-                                                          nullptr, event);
+      return enqueue_fill(d, queue, destination, pattern, pattern_size, size, event);
     };
     return s.queue->submit("fill", enqueue);
   });
@@ -191,6 +206,7 @@ xhal_result_t prefetch(xhal_stream_t stream, const void* pointer, uint64_t size,
   return guarded([&] {
     const Stream& s = stream_of(stream);
     if (const xhal_result_t result = make_ready(*s.device); result < 0) return result;
+    if (const xhal_result_t result = check_claims_managed(*s.device); result < 0) return result;
     if (to_host > 1)
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "to_host is %u, it must be 0 or 1", to_host);
     const xhal_result_t result = size == 0 ? XHAL_SUCCESS : check_managed(*s.device, pointer, size);
@@ -202,6 +218,7 @@ xhal_result_t prefetch(xhal_stream_t stream, const void* pointer, uint64_t size,
 xhal_result_t advise(xhal_device_t device, const void* pointer, uint64_t size, uint32_t advice) {
   return guarded([&] {
     if (const xhal_result_t result = make_ready(device_of(device)); result < 0) return result;
+    if (const xhal_result_t result = check_claims_managed(device_of(device)); result < 0) return result;
     if (advice < XHAL_ADVICE_READ_MOSTLY || advice > XHAL_ADVICE_UNSET_ACCESSED_BY)
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "advice %u is not known", advice);
     return size == 0 ? xhal_result_t{XHAL_SUCCESS} : check_managed(device_of(device), pointer, size);

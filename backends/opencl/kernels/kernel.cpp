@@ -9,6 +9,7 @@
 #include "device/device.hpp"
 #include "device/quirks.hpp"
 #include "kernels/launch.hpp"
+#include "kernels/offset_form.hpp"
 #include "xhal/kit/driver.hpp"
 
 namespace xhal::opencl {
@@ -125,6 +126,26 @@ xhal_result_t make_program(const Device& device, std::string_view format, std::s
   return code == CL_SUCCESS ? XHAL_SUCCESS : refuse_image(code);
 }
 
+xhal_result_t make_built(const Device& device, std::string_view format, std::string_view image,
+                         const std::string& options, cl_program& out) {
+  const Calls& calls = *device.instance->calls;
+  cl_program program = nullptr;
+  if (const xhal_result_t result = make_program(device, format, image, program); result < 0) return result;
+  const cl_int code = calls.clBuildProgram(program, 1, &device.id, options.c_str(), nullptr, nullptr);
+  if (code == CL_SUCCESS) {
+    out = program;
+    return XHAL_SUCCESS;
+  }
+  const std::string log = build_log(calls, program, device.id);
+  calls.clReleaseProgram(program);
+  if (code == CL_INVALID_BUILD_OPTIONS) {
+    return kit::fail_native(XHAL_ERROR_INVALID_ARGUMENT, code, "OpenCL's compiler refuses the options '%s'",
+                            options.c_str());
+  }
+  return kit::fail_native(XHAL_ERROR_INVALID_IMAGE, code, "the image does not build: %s: %s",
+                          name_of_error(code).c_str(), log.c_str());
+}
+
 std::vector<unsigned char> binary_of(const Calls& calls, cl_program program) {
   size_t size = 0;
   // The program was built for one device, and its context has as many as it likes: their binaries have no bytes.
@@ -187,6 +208,11 @@ Param param_of(const Calls& calls, cl_kernel kernel, cl_uint index) {
 
 std::vector<xhal_image_format_t> image_formats(const Device& device) {
   std::vector<xhal_image_format_t> out;
+  // A text alone can be given the second form of its kernels.
+  if (device.facts.path == MemoryPath::kBuffers) {
+    out.push_back(format_of(kText, "1.2"));
+    return out;
+  }
   for (const std::string& version : spirv_versions(device.facts.il))
     out.push_back(format_of(kSpirv, version));
   out.push_back(format_of(kText, "1.2"));
@@ -218,17 +244,14 @@ xhal_result_t Module::load(Device& device, const xhal_module_desc_t& desc, std::
       is_kept ? ProgramCache::key_of(device.facts, desc.format, options, image) : std::string();
   if (is_kept && load_kept(device, cache.find(key), options, out)) return XHAL_SUCCESS;
   cl_program program = nullptr;
-  if (const xhal_result_t result = make_program(device, desc.format, image, program); result < 0)
+  if (const xhal_result_t result = make_built(device, desc.format, image, options, program); result < 0)
     return result;
   auto module = std::make_unique<Module>(device, program);
-  const cl_int code = calls.clBuildProgram(program, 1, &device.id, options.c_str(), nullptr, nullptr);
-  if (code == CL_INVALID_BUILD_OPTIONS) {
-    return kit::fail_native(XHAL_ERROR_INVALID_ARGUMENT, code, "OpenCL's compiler refuses the options '%s'",
-                            options.c_str());
-  }
-  if (code != CL_SUCCESS) {
-    return kit::fail_native(XHAL_ERROR_INVALID_IMAGE, code, "the image does not build: %s: %s",
-                            name_of_error(code).c_str(), build_log(calls, program, device.id).c_str());
+  if (device.facts.path == MemoryPath::kBuffers) {
+    const std::string both = std::string(image) + offset_forms(calls, program);
+    if (const xhal_result_t result = make_built(device, desc.format, both, options, program); result < 0)
+      return result;
+    module = std::make_unique<Module>(device, program);
   }
   if (is_kept) cache.keep(key, binary_of(calls, program));
   out = std::move(module);
@@ -253,7 +276,10 @@ bool Module::load_kept(Device& device, const std::vector<unsigned char>& binary,
 xhal_result_t Module::make_kernel(const std::string& name, std::unique_ptr<Kernel>& out) const {
   const Calls& calls = *device_.instance->calls;
   cl_int code = CL_SUCCESS;
-  const cl_kernel probe = calls.clCreateKernel(program_, name.c_str(), &code);
+  const bool is_second_form =
+      device_.facts.path == MemoryPath::kBuffers && std::string_view(name).ends_with(kOffsetForm);
+  const cl_kernel probe = is_second_form ? nullptr : calls.clCreateKernel(program_, name.c_str(), &code);
+  if (is_second_form) code = CL_INVALID_KERNEL_NAME;
   if (code == CL_INVALID_KERNEL_NAME)
     return kit::fail_native(XHAL_ERROR_NOT_FOUND, code, "the module has no kernel '%.128s'", name.c_str());
   if (code != CL_SUCCESS) {
@@ -263,8 +289,19 @@ xhal_result_t Module::make_kernel(const std::string& name, std::unique_ptr<Kerne
   auto made = std::make_unique<Kernel>();
   cl_uint params = 0;
   calls.clGetKernelInfo(probe, CL_KERNEL_NUM_ARGS, sizeof(params), &params, nullptr);
-  for (cl_uint i = 0; i < params; ++i) made->params.push_back(param_of(calls, probe, i));
-  made->max_group_items = kernel_value<size_t>(calls, probe, device_.id, CL_KERNEL_WORK_GROUP_SIZE);
+  uint32_t place = 0;
+  made->native_name = name;
+  for (cl_uint i = 0; i < params; ++i) {
+    Param param = param_of(calls, probe, i);
+    param.place = place++;
+    made->params.push_back(param);
+    if (device_.facts.path != MemoryPath::kBuffers || param.kind != Param::Kind::kMemory) continue;
+    ++place;  // of the offset
+    made->native_name = name + std::string(kOffsetForm);
+  }
+  made->max_group_items = device_.has(kLowGroupLimit)
+                              ? device_.facts.max_group_items
+                              : kernel_value<size_t>(calls, probe, device_.id, CL_KERNEL_WORK_GROUP_SIZE);
   made->static_local_bytes = kernel_value<cl_ulong>(calls, probe, device_.id, CL_KERNEL_LOCAL_MEM_SIZE);
   made->private_bytes = kernel_value<cl_ulong>(calls, probe, device_.id, CL_KERNEL_PRIVATE_MEM_SIZE);
   made->preferred_multiple =

@@ -20,6 +20,7 @@ class Module;
 struct Param {
   enum class Kind : uint8_t { kUnknown, kValue, kMemory, kLocal };
   Kind kind = Kind::kUnknown;
+  uint32_t place = 0;  // among the arguments of OpenCL's kernel
 };
 
 class Kernel {
@@ -27,6 +28,7 @@ class Kernel {
   uint64_t id = 0;  // never used again
   Module* module = nullptr;
   std::string name;
+  std::string native_name;  // with plain buffers, of the form that takes offsets
   std::vector<Param> params;
   uint64_t max_group_items = 0;
   uint64_t static_local_bytes = 0;

@@ -7,6 +7,7 @@
 
 #include "device/device.hpp"
 #include "kernels/kernel.hpp"
+#include "memory/transfers.hpp"
 #include "xhal/kit/driver.hpp"
 #include "xhal/kit/entry.hpp"
 
@@ -151,9 +152,9 @@ xhal_result_t check_launch(const Kernel& kernel, const Device& device, const xha
 std::unique_ptr<LaunchKernel> LaunchKernel::make(const Kernel& kernel, cl_int& code) {
   const Device& device = kernel.module->device();
   const Calls& calls = *device.instance->calls;
-  const cl_kernel made = calls.clCreateKernel(kernel.module->program(), kernel.name.c_str(), &code);
+  const cl_kernel made = calls.clCreateKernel(kernel.module->program(), kernel.native_name.c_str(), &code);
   if (code != CL_SUCCESS) return nullptr;
-  std::unique_ptr<LaunchKernel> out(new LaunchKernel(device, made, kernel.params.size()));
+  std::unique_ptr<LaunchKernel> out(new LaunchKernel(kernel, made));
   if (device.facts.path == MemoryPath::kUsm) {
     // Pointers that the kernel finds in memory; a driver that needs to be told of them takes these.
     const cl_bool yes = CL_TRUE;
@@ -168,19 +169,31 @@ std::unique_ptr<LaunchKernel> LaunchKernel::make(const Kernel& kernel, cl_int& c
   return out;
 }
 
+LaunchKernel::LaunchKernel(const Kernel& kernel, cl_kernel native)
+    : device_(kernel.module->device()), kernel_(native), set_(kernel.params.size()) {
+  for (size_t i = 0; i < set_.size(); ++i) set_[i].place = kernel.params[i].place;
+}
+
 LaunchKernel::~LaunchKernel() { device_.instance->calls->clReleaseKernel(kernel_); }
 
-cl_int LaunchKernel::set(uint32_t index, const xhal_argument_t& argument) {
+cl_int LaunchKernel::set_memory(uint32_t place, const void* pointer) {
   const Calls& calls = *device_.instance->calls;
-  if (argument.kind == XHAL_ARGUMENT_MEMORY) {
-    return device_.facts.path == MemoryPath::kUsm
-               ? device_.platform->usm.set_argument(kernel_, index, argument.data)
-               : calls.clSetKernelArgSVMPointer(kernel_, index, argument.data);
-  }
+  if (device_.facts.path == MemoryPath::kUsm)
+    return device_.platform->usm.set_argument(kernel_, place, pointer);
+  if (device_.facts.path == MemoryPath::kSvm) return calls.clSetKernelArgSVMPointer(kernel_, place, pointer);
+  const Range range = device_.instance->memory.find(pointer);
+  const cl_ulong offset = reinterpret_cast<uint64_t>(pointer) - range.base;
+  const cl_int code = calls.clSetKernelArg(kernel_, place, sizeof(range.buffer), &range.buffer);
+  return code != CL_SUCCESS ? code : calls.clSetKernelArg(kernel_, place + 1, sizeof(offset), &offset);
+}
+
+cl_int LaunchKernel::set(uint32_t place, const xhal_argument_t& argument) {
+  const Calls& calls = *device_.instance->calls;
+  if (argument.kind == XHAL_ARGUMENT_MEMORY) return set_memory(place, argument.data);
   // Local memory of no size is refused by OpenCL and legal here.
   const uint64_t size =
       argument.kind == XHAL_ARGUMENT_LOCAL ? std::max<uint64_t>(argument.size, 1) : argument.size;
-  return calls.clSetKernelArg(kernel_, index, size, argument.data);
+  return calls.clSetKernelArg(kernel_, place, size, argument.data);
 }
 
 // Intel's runtime binds the allocation that an address is in when the argument is set: the same address may be another's after a free.
@@ -204,7 +217,7 @@ cl_int LaunchKernel::set_arguments(const xhal_launch_t& launch) {
     if (has.kind == given.kind && has.size == size && kept <= Set::kMostKept &&
         std::memcmp(has.bytes, bytes == nullptr ? has.bytes : bytes, kept) == 0)
       continue;
-    if (const cl_int code = set(i, given); code != CL_SUCCESS) {
+    if (const cl_int code = set(has.place, given); code != CL_SUCCESS) {
       has.kind = UINT32_MAX;
       return code;
     }
@@ -243,8 +256,12 @@ cl_int LaunchKernel::enqueue(cl_command_queue queue, const xhal_launch_t& launch
     global[i] = size_t{counts[i]} * sizes[i];
     if (global[i] > 1) dimensions = i + 1;
   }
-  return device_.instance->calls->clEnqueueNDRangeKernel(queue, kernel_, dimensions, nullptr, global, local,
+  const bool has_buffers = device_.facts.path == MemoryPath::kBuffers;
+  cl_int code = has_buffers ? enqueue_arrivals(device_, queue, launch) : CL_SUCCESS;
+  if (code != CL_SUCCESS) return code;
+  code = device_.instance->calls->clEnqueueNDRangeKernel(queue, kernel_, dimensions, nullptr, global, local,
                                                          0, nullptr, event);
+  return has_buffers && code == CL_SUCCESS ? enqueue_returns(device_, queue, launch, event) : code;
 }
 
 }  // namespace xhal::opencl

@@ -33,14 +33,15 @@ class LaunchKernel {
   // What was set last. Values up to a few words are kept to compare; larger ones are set each time.
   struct Set {
     static constexpr uint64_t kMostKept = 16;
+    uint32_t place = 0;  // among the arguments of OpenCL's kernel
     uint32_t kind = UINT32_MAX;
     uint64_t size = 0;
     alignas(16) unsigned char bytes[kMostKept] = {};
   };
 
-  LaunchKernel(const Device& device, cl_kernel kernel, size_t params)
-      : device_(device), kernel_(kernel), set_(params) {}
-  cl_int set(uint32_t index, const xhal_argument_t& argument);
+  LaunchKernel(const Kernel& kernel, cl_kernel native);
+  cl_int set(uint32_t place, const xhal_argument_t& argument);
+  cl_int set_memory(uint32_t place, const void* pointer);
   void forget_freed();
   cl_int set_ranges(const xhal_launch_t& launch);
 

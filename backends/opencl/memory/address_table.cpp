@@ -34,6 +34,7 @@ void AddressTable::write(Record& record, const Range& range) {
   record.kind.store(range.kind, std::memory_order_release);
   record.device.store(range.device, std::memory_order_release);
   record.id.store(range.id, std::memory_order_release);
+  record.buffer.store(range.buffer, std::memory_order_release);
   record.version.fetch_add(1, std::memory_order_release);
 }
 
@@ -41,7 +42,7 @@ bool AddressTable::read(const Record& record, Range& out) {
   const uint64_t before = record.version.load(std::memory_order_acquire);
   out = {record.base.load(std::memory_order_acquire), record.size.load(std::memory_order_acquire),
          record.kind.load(std::memory_order_acquire), record.device.load(std::memory_order_acquire),
-         record.id.load(std::memory_order_acquire)};
+         record.id.load(std::memory_order_acquire),   record.buffer.load(std::memory_order_acquire)};
   return (before & 1) == 0 && record.version.load(std::memory_order_relaxed) == before;
 }
 

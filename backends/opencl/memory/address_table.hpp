@@ -11,6 +11,8 @@
 #include <mutex>
 #include <vector>
 
+#include "api/calls.hpp"
+
 namespace xhal::opencl {
 
 struct Range {
@@ -19,6 +21,7 @@ struct Range {
   uint32_t kind = 0;  // XHAL_MEMORY_x; 0: nothing is there
   uint32_t device = 0;
   uint64_t id = 0;
+  cl_mem buffer = nullptr;  // of devices with plain buffers
 };
 
 class AddressTable {
@@ -46,6 +49,7 @@ class AddressTable {
     std::atomic<uint64_t> version{0};
     std::atomic<uint64_t> base{0}, size{0}, id{0};
     std::atomic<uint32_t> kind{0}, device{0};
+    std::atomic<cl_mem> buffer{nullptr};
   };
   struct Table;
   // Nothing, a table of the next level, or a record where one range has all of what the entry stands for.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/memory.hpp"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cinttypes>
 #include <optional>
+#include <utility>
 
 #include "device/device.hpp"
 #include "xhal/kit/driver.hpp"
@@ -19,10 +21,18 @@ uint64_t host_memory() {
   return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+// An address without memory behind it, which is nobody else's, or the host's own memory.
+void* reserve(uint32_t kind, uint64_t bytes) {
+  const int access = kind == XHAL_MEMORY_PINNED ? PROT_READ | PROT_WRITE : PROT_NONE;
+  void* const out = mmap(nullptr, bytes, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return out == MAP_FAILED ? nullptr : out;
+}
+
 // Null when OpenCL refuses. Nobody says which alignments a driver takes beyond those of its types: the caller makes its own.
 void* raw_allocate(const Device& device, uint32_t kind, uint64_t bytes) {
   const Platform& platform = *device.platform;
   cl_int code = CL_SUCCESS;
+  if (device.facts.path == MemoryPath::kBuffers) return reserve(kind, bytes);
   if (device.facts.path == MemoryPath::kUsm) {
     if (kind == XHAL_MEMORY_PINNED)
       return platform.usm.host_allocate(platform.context, nullptr, bytes, 0, &code);
@@ -35,9 +45,11 @@ void* raw_allocate(const Device& device, uint32_t kind, uint64_t bytes) {
   return device.instance->calls->clSVMAlloc(platform.context, flags, bytes, 0);
 }
 
-void raw_free(const Device& device, void* raw) {
+void raw_free(const Device& device, void* raw, uint64_t bytes) {
   const Platform& platform = *device.platform;
-  if (device.facts.path == MemoryPath::kUsm) {
+  if (device.facts.path == MemoryPath::kBuffers) {
+    munmap(raw, bytes);
+  } else if (device.facts.path == MemoryPath::kUsm) {
     platform.usm.free(platform.context, raw);
   } else {
     device.instance->calls->clSVMFree(platform.context, raw);
@@ -65,7 +77,8 @@ bool Memory::take(Device& device, uint32_t kind, uint64_t bytes) {
 
 void Memory::give_back(const Block& block) {
   Device& device = *instance_.devices[block.range.device];
-  if (block.raw != nullptr) raw_free(device, block.raw);
+  if (block.range.buffer != nullptr) instance_.calls->clReleaseMemObject(block.range.buffer);
+  if (block.raw != nullptr) raw_free(device, block.raw, block.raw_bytes);
   (block.range.kind == XHAL_MEMORY_PINNED ? pinned_ : device.used_bytes) -= block.taken;
 }
 
@@ -82,14 +95,24 @@ xhal_result_t Memory::allocate(Device& device, uint32_t kind, uint64_t size, uin
   }
   Block block;
   block.taken = (size + kPage - 1) / kPage * kPage;
-  block.range = {0, size, kind, device.index, kit::services().next_id()};
+  block.range = {0, size, kind, device.index, kit::services().next_id(), nullptr};
   if (!take(device, kind, block.taken)) {
     return kit::fail(none, "%" PRIu64 " bytes: %s has no more than %" PRIu64 " left", size,
                      kind == XHAL_MEMORY_PINNED ? "the host" : "the device",
                      kind == XHAL_MEMORY_PINNED ? host_memory() - std::min(host_memory(), pinned_.load())
                                                 : device.facts.memory_bytes - device.used_bytes.load());
   }
-  block.raw = raw_allocate(device, kind, block.taken + alignment - 1);
+  block.raw_bytes = block.taken + alignment - 1;
+  block.raw = raw_allocate(device, kind, block.raw_bytes);
+  if (block.raw != nullptr && device.facts.path == MemoryPath::kBuffers) {
+    cl_int code = CL_SUCCESS;
+    block.range.buffer = instance_.calls->clCreateBuffer(device.platform->context, CL_MEM_READ_WRITE,
+                                                         block.taken, nullptr, &code);
+    if (code != CL_SUCCESS) {
+      raw_free(device, std::exchange(block.raw, nullptr), block.raw_bytes);
+      block.range.buffer = nullptr;
+    }
+  }
   if (block.raw == nullptr) {
     give_back(block);
     return kit::fail(none, "OpenCL has no %" PRIu64 " bytes for device %u", size, device.index);

@@ -41,8 +41,9 @@ class Memory {
  private:
   struct Block {
     Range range;
-    void* raw = nullptr;  // what OpenCL gave
-    uint64_t taken = 0;   // bytes of its device's memory, or of the host's
+    void* raw = nullptr;  // what OpenCL gave, or the system
+    uint64_t raw_bytes = 0;
+    uint64_t taken = 0;  // bytes of its device's memory, or of the host's
   };
   // Freed; given back when what was under way at that time is done.
   struct Retired {

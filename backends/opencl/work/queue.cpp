@@ -17,6 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr uint64_t kLongWaitNs = 1'000'000'000;
 // What clocks can add to a time of today; nobody waits as long.
 constexpr uint64_t kLongestNs = uint64_t{1} << 62;
 
@@ -455,8 +456,20 @@ xhal_result_t Queue::query() {
   return status < 0 ? device_.failed(pending.native_status()) : status;
 }
 
+// Believes clFinish: whoever judges a vendor's driver wants to know what it is worth.
+xhal_result_t Queue::finish() {
+  cl_command_queue queue = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    queue = queue_;
+  }
+  const cl_int code = device_.instance->calls->clFinish(queue);
+  return code == CL_SUCCESS ? XHAL_SUCCESS : device_.failed(code);
+}
+
 xhal_result_t Queue::synchronize(uint64_t timeout_ns) {
   if (idle_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
+  if (device_.instance->options.waits_by_finish && timeout_ns >= kLongWaitNs) return finish();
   const EventRef pending = under_way();
   const xhal_result_t status = pending.wait(timeout_ns);
   return status < 0 ? device_.failed(pending.native_status()) : status;

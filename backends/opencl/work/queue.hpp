@@ -152,7 +152,8 @@ class Queue : public std::enable_shared_from_this<Queue> {
   xhal_result_t bridged(EventRef event, EventRef& out);
   xhal_result_t prepare(Kernel& kernel);
 
-  // Outside of captures.
+  // Without the mutex.
+  xhal_result_t finish();
   xhal_result_t wait_for(EventRef event, const Platform* from);
 
   Device& device_;
