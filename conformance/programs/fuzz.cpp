@@ -343,6 +343,8 @@ int fuzz_checked(FuzzOptions& options) {
   }
   const Probe found = probed(options.target, options.entry_deadline_s, interrupts.fd());
   if (found.ending == Probe::Ending::kInterrupted)
+  use_kernel_compiler(options.kernel_compiler, options.target, default_share_directory() + "/kernels",
+                      options.entry_deadline_s, interrupts.fd());
     stop(kExitInterrupted,
          fmt::format("driver {}: interrupted while it was loaded", driver_of(options.target)));
   Fuzz fuzz(options, found, settings_of(options.target, *options.seed, found), interrupts.fd());

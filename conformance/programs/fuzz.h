@@ -6,12 +6,14 @@
 #include <optional>
 #include <string>
 
+#include "compiler/compiled_pack.h"
 #include "frame/session.h"
 
 namespace xhal::programs {
 
 struct FuzzOptions {
   conformance::Target target;  // kernel_directory: empty for the one beside the program
+  conformance::KernelCompiler kernel_compiler;
   uint64_t programs = 1000;
   std::optional<uint64_t> seed;  // of the first program; the next has the next number
   uint32_t ops = 100;            // about, a program

@@ -18,6 +18,7 @@ Command fuzz_command(CLI::App& program) {
   const auto options = std::make_shared<programs::FuzzOptions>();
   const auto seed = std::make_shared<uint64_t>(0);
   add_target_options(*app, options->target);
+  tools::add_compiler_options(*app, options->kernel_compiler);
   app->add_option("--programs", options->programs, "how many")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
       ->capture_default_str();
