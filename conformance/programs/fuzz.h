@@ -21,7 +21,8 @@ struct FuzzOptions {
   bool rotation = true;
   bool drop =
       false;  // measure: leave out the wait that each rotation is about, and count how often that is seen
-  std::string reproducer;  // C file for the first failing program, made small
+  std::string reproducer;               // C file for the first failing program, made small
+  std::string reproducer_api = "xhal";  // what it calls: this, or "opencl"
   std::string json;
   double entry_deadline_s = 60;
   bool terminal = false;
