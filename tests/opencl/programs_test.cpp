@@ -162,6 +162,17 @@ TEST(PlainOpenCl, SaysWhatItCannotBeTriedOn) {
   expect_untried({"", "paper"}, 2, "memory path 'paper'");
 }
 
+// What is published as another driver's defect is none of PoCL's, and can be tried by anybody.
+TEST(PlainOpenCl, DefectsOfOtherDriversCompileAndPass) {
+  const TemporaryFolder folder;
+  const std::string runnable =
+      compiled(folder, read_text(XHAL_SOURCE_DIR "/docs/results/opencl/finish-behind-flush.c"));
+  ASSERT_FALSE(runnable.empty());
+  const Result result = on_pocl(runnable, {});
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_NE(result.out.find("clFinish has waited"), std::string::npos) << result.out;
+}
+
 // The whole way: a driver that is wrong, its program made small, and OpenCL that does it right.
 TEST(PlainOpenCl, IsWhatFuzzWritesWhereAsked) {
   const TemporaryFolder folder;
