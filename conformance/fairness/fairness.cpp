@@ -163,6 +163,8 @@ int run_checked(FairnessOptions& options) {
   } catch (const OutputError& error) {
     stop(kExitUsage, error.what());
   }
+  use_kernel_compiler(options.kernel_compiler, options.target, options.share_directory + "/kernels",
+                      options.entry_deadline_s, interrupts.fd());
   MixPlan plan{options, level, probed(options.target, options.entry_deadline_s, interrupts.fd()),
                interrupts.fd()};
   if (plan.base.ending == Probe::Ending::kInterrupted)

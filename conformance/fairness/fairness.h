@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "compiler/compiled_pack.h"
 #include "frame/session.h"
 
 namespace xhal::conformance {
 
 struct FairnessOptions {
   Target target;
+  KernelCompiler kernel_compiler;
   std::vector<std::string> variants;  // globs over names; none: all
   bool pairs = false;                 // every two of them, in place of each alone
   uint32_t together = 2;              // that many at once, so that fewer mixes hold every two

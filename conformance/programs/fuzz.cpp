@@ -12,6 +12,7 @@
 #include "programs/gates.h"
 #include "programs/order.h"
 #include "programs/print_c.h"
+#include "programs/print_opencl.h"
 #include "programs/program_json.h"
 #include "programs/shrink.h"
 #include "report/output_file.h"
@@ -260,7 +261,8 @@ void Fuzz::reproduce(OutputFile& file) {
     reproduced_ = fmt::format("the program of seed {}, made smaller from {} operations to {}", failure.seed,
                               before, program.ops.size());
   }
-  file.commit(c_text(program, fmt::format("Made by: {}", rerun(failure.seed)), failure.text));
+  const auto text_of_api = options_.reproducer_api == "opencl" ? opencl_text : c_text;
+  file.commit(text_of_api(program, fmt::format("Made by: {}", rerun(failure.seed)), failure.text));
   print(out_, "{}: {}\n", options_.reproducer, reproduced_);
 }
 
@@ -341,6 +343,8 @@ int fuzz_checked(FuzzOptions& options) {
   } catch (const OutputError& error) {
     stop(kExitUsage, error.what());
   }
+  use_kernel_compiler(options.kernel_compiler, options.target, default_share_directory() + "/kernels",
+                      options.entry_deadline_s, interrupts.fd());
   const Probe found = probed(options.target, options.entry_deadline_s, interrupts.fd());
   if (found.ending == Probe::Ending::kInterrupted)
     stop(kExitInterrupted,

@@ -3,11 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
-#include "programs/oracle.h"
-#include "programs/order.h"
+#include "programs/c_printer.h"
 #include "programs/print_c_pieces.h"
 
 namespace xhal::programs {
@@ -32,72 +28,30 @@ std::string place_of(uint32_t memory, uint32_t offset) {
 std::string destination_of(const Op& op) { return place_of(op.destination, op.destination_offset); }
 std::string source_of(const Op& op) { return place_of(op.source, op.source_offset); }
 
-// No text of a driver's ends the comment that it stands in.
-std::string for_comment(std::string text) {
-  for (size_t at = 0; (at = text.find("*/", at)) != std::string::npos;) text.replace(at, 2, "* /");
-  return text;
-}
-
-class Printer {
+class XhalPrinter final : public CPrinter {
  public:
-  explicit Printer(const Program& program) : program_(program), joins_(joins_of(program)) {}
-
-  std::string text(const std::string& made_by, const std::string& seen) {
-    head(made_by, seen);
-    objects();
-    for (uint32_t t = 0; t < program_.threads; ++t) thread(t);
-    main_function();
-    return std::move(out_);
-  }
+  using CPrinter::CPrinter;
 
  private:
-  template <class... Args>
-  void line(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
-    out_ += '\n';
-  }
-
-  template <class F>
-  [[nodiscard]] bool any(F matches) const {
-    return std::any_of(program_.ops.begin(), program_.ops.end(), matches) ||
-           std::any_of(program_.graphs.begin(), program_.graphs.end(), [&](const Graph& graph) {
-             return std::any_of(graph.body.begin(), graph.body.end(), matches);
-           });
-  }
-  [[nodiscard]] bool has(Kind kind) const {
-    return any([kind](const Op& op) { return op.kind == kind; });
-  }
-  [[nodiscard]] bool has_kernels() const {
-    return any([](const Op& op) { return is_kernel(op.kind); });
-  }
-
-  void head(const std::string& made_by, const std::string& seen) {
-    line("/*");
-    line(" * A program of {} operations that a driver got wrong. {}", program_.ops.size(),
-         for_comment(made_by));
-    line(" * What was seen: {}", for_comment(seen));
-    line(" *");
+  void how_to_run() override {
     line(" *   cc -std=c11 -pthread THIS_FILE $(pkg-config --cflags --libs xhal) && ./a.out DRIVER{}",
          has_kernels() ? " KERNEL_FOLDER" : "");
-    line(" *");
-    line(
-        " * Exit code 0: every byte is as the contract says. 1: not, or a call failed, or the program hangs. "
-        "2: it could not be tried.");
-    line(" */");
-    out_ += pieces::kHead;
-    if (has(Kind::kHostFold)) out_ += pieces::kMix;
-    if (has_kernels()) out_ += pieces::kKernels;
-    if (has(Kind::kPollEvent)) out_ += pieces::kPoll;
-    if (has(Kind::kQueryEvent) || has(Kind::kQueryStream)) out_ += pieces::kQuery;
-    if (program_.gates > 0) {
-      line("enum {{ DEVICES = {} }};", program_.devices);
-      out_ += pieces::kGates;
-      if (opens_behind()) out_ += pieces::kOpener;
-    }
-    if (program_.threads > 1) out_ += pieces::kThreads;
   }
 
-  void objects() {
+  void includes() override { line("#include <xhal/xhal.h>\n"); }
+
+  void calls() override {
+    piece(pieces::kXhal);
+    if (has(Kind::kHostFold)) piece(pieces::kXhalFold);
+    if (has_kernels()) piece(pieces::kXhalKernels);
+    if (has(Kind::kPollEvent)) piece(pieces::kXhalPoll);
+    if (has(Kind::kQueryEvent) || has(Kind::kQueryStream)) piece(pieces::kXhalQuery);
+  }
+
+  void gate_calls() override { piece(pieces::kXhalPass); }
+  void gate_work() override { piece(pieces::kXhalHold); }
+
+  void objects() override {
     line("static unsigned char* m[{}];", std::max<size_t>(1, program_.memories.size()));
     line("static xhal_stream_t s[{}];", std::max<size_t>(1, program_.streams.size()));
     if (!program_.events.empty()) line("static xhal_event_t e[{}];", program_.events.size());
@@ -132,7 +86,11 @@ class Printer {
     line("}}\n");
   }
 
-  [[nodiscard]] std::string work(const Op& op, const std::string& stream) const {
+  [[nodiscard]] std::string stream_name(uint32_t stream) const override {
+    return fmt::format("s[{}]", stream);
+  }
+
+  [[nodiscard]] std::string work(const Op& op, const std::string& stream) const override {
     const auto kernel = [&](const char* which) {
       return fmt::format("launch({}, {}, {}, {}, {}, {}, UINT64_C({:#x}));", stream,
                          program_.memories[op.destination].device, which, destination_of(op),
@@ -213,38 +171,7 @@ class Printer {
     }
   }
 
-  void thread(uint32_t t) {
-    line("static {} {{",
-         program_.threads == 1 ? "void run(void)" : fmt::format("void* thread_{}(void* unused)", t));
-    if (program_.threads > 1) line("  (void)unused;");
-    auto join = joins_.begin();
-    for (uint32_t i = 0; i < program_.ops.size(); ++i) {
-      const Op& op = program_.ops[i];
-      if (op.thread != t) continue;
-      while (join != joins_.end() && join->op < i) ++join;
-      for (; join != joins_.end() && join->op == i; ++join)
-        line("  await({}, {});", program_.ops[join->target].thread, join->target);
-      line("  {} /* {} */", work(op, fmt::format("s[{}]", op.stream)), i);
-      if (program_.threads > 1) line("  atomic_store(&returned[{}], {});", t, i + 1);
-    }
-    if (program_.threads > 1) {
-      line("  atomic_store(&returned[{}], UINT32_MAX);", t);
-      line("  return NULL;");
-    }
-    line("}}\n");
-  }
-
-  void main_function() {
-    const Contents expected = expected_contents(program_);
-    for (size_t i = 0; i < expected.size(); ++i) {
-      if (expected[i].empty()) continue;
-      out_ += fmt::format("static const unsigned char expected_{}[] = {{", i);
-      for (size_t k = 0; k < expected[i].size(); ++k)
-        out_ += fmt::format("{}{},", k % 24 == 0 ? "\n    " : "", expected[i][k]);
-      line("\n}};");
-    }
-    line("\nstatic void once(void) {{");
-    if (program_.gates > 0) line("  make_gates();");
+  void make_objects() override {
     for (size_t i = 0; i < program_.memories.size(); ++i) {
       const Memory& one = program_.memories[i];
       if (one.origin == Origin::kPermanent)
@@ -258,47 +185,23 @@ class Printer {
     for (size_t i = 0; i < program_.pools.size(); ++i)
       line("  CHECK(xhal_pool_create(d[{}], NULL, &p[{}]));", program_.pools[i], i);
     for (size_t i = 0; i < program_.graphs.size(); ++i) line("  capture_{}();", i);
-    if (program_.threads == 1) {
-      line("  run();");
-    } else {
-      line("  for (int i = 0; i < 8; ++i) atomic_store(&returned[i], 0);");
-      line("  pthread_t threads[{}];", program_.threads);
-      for (uint32_t t = 0; t < program_.threads; ++t)
-        line("  pthread_create(&threads[{}], NULL, thread_{}, NULL);", t, t);
-      line("  for (int i = 0; i < {}; ++i) pthread_join(threads[i], NULL);", program_.threads);
-    }
-    if (opens_behind()) line("  pthread_join(opener_thread, NULL);");
-    line("  for (int i = 0; i < {}; ++i) CHECK(xhal_device_synchronize(d[i], PATIENCE));", program_.devices);
-    for (size_t i = 0; i < expected.size(); ++i) {
-      if (expected[i].empty()) continue;
-      const Memory& one = program_.memories[i];
-      line("  verify(\"m{}\", {}, {}, m[{}], expected_{}, {});", i, one.device, kind_of(one.place), i, i,
-           one.bytes);
-    }
-    clean_up(expected);
-    line("}}");
-    line("\nint main(int argc, char** argv) {{");
-    line("  signal(SIGALRM, too_late);");
-    line("  alarm(120);");
-    line("  if (argc < 2) return printf(\"%s DRIVER{}\\n\", argv[0]), 2;",
-         has_kernels() ? " KERNEL_FOLDER" : "");
-    line("  open_driver(argv[1], {});", program_.devices);
-    if (has_kernels())
-      line("  for (int i = 0; i < {}; ++i) load_kernels(i, argc > 2 ? argv[2] : NULL);", program_.devices);
-    line("  for (int turn = 0; turn < TURNS && differences == 0; ++turn) once();");
-    line("  if (differences > 0) return 1;");
-    line("  CHECK(xhal_instance_destroy(instance));");
-    line("  printf(\"every byte is right\\n\");");
-    line("  return 0;");
-    line("}}");
   }
 
-  // The next turn begins with new objects.
-  void clean_up(const Contents& expected) {
+  void finish() override {
+    line("  for (int i = 0; i < {}; ++i) CHECK(xhal_device_synchronize(d[i], PATIENCE));", program_.devices);
+  }
+
+  void verify(uint32_t i) override {
+    const Memory& one = program_.memories[i];
+    line("  verify(\"m{}\", {}, {}, m[{}], expected_{}, {});", i, one.device, kind_of(one.place), i, i,
+         one.bytes);
+  }
+
+  void clean_up() override {
     for (size_t i = 0; i < program_.graphs.size(); ++i) line("  CHECK(xhal_graph_exec_destroy(g[{}]));", i);
-    for (size_t i = 0; i < expected.size(); ++i) {
+    for (uint32_t i = 0; i < program_.memories.size(); ++i) {
       const Memory& one = program_.memories[i];
-      if (expected[i].empty()) continue;
+      if (!lives(i)) continue;
       if (one.place == Place::kPageable) {
         line("  free(m[{}]);", i);
       } else if (one.origin == Origin::kPool) {
@@ -315,19 +218,20 @@ class Printer {
     }
   }
 
-  [[nodiscard]] bool opens_behind() const {
-    return any([](const Op& op) { return op.kind == Kind::kOpen && op.width != 0; });
+  void open() override {
+    line("  if (argc < 2) return printf(\"%s DRIVER{}\\n\", argv[0]), 2;",
+         has_kernels() ? " KERNEL_FOLDER" : "");
+    line("  open_driver(argv[1], {});", program_.devices);
+    if (has_kernels())
+      line("  for (int i = 0; i < {}; ++i) load_kernels(i, argc > 2 ? argv[2] : NULL);", program_.devices);
   }
-
-  const Program& program_;
-  const std::vector<Join> joins_;
-  std::string out_;
+  void close() override { line("  CHECK(xhal_instance_destroy(instance));"); }
 };
 
 }  // namespace
 
 std::string c_text(const Program& program, const std::string& made_by, const std::string& seen) {
-  return Printer(program).text(made_by, seen);
+  return XhalPrinter(program).text(made_by, seen);
 }
 
 }  // namespace xhal::programs

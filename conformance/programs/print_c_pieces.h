@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fixed parts of a printed program, each needed by some. C11, in C's style.
+// The fixed parts of a printed program, each needed by some. C11, in C's style. Those with Xhal in their names call libxhal.
 #pragma once
 
 namespace xhal::programs::pieces {
@@ -14,25 +14,9 @@ inline constexpr const char* kHead = R"c(#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xhal/xhal.h>
+)c";
 
-#define PATIENCE UINT64_C(10000000000)
-
-static xhal_instance_t instance;
-static xhal_device_t d[16];
-static xhal_stream_t service[16]; /* for what is no part of the program */
-
-static void check(const char* call, int line, xhal_result_t result) {
-  xhal_error_t error = {.struct_size = sizeof(error)};
-  if (result == XHAL_SUCCESS) return;
-  if (result < 0) xhal_error_get_last(&error);
-  printf("line %d: %s\n  %s %s\n", line, call, xhal_result_name(result), error.text);
-  fflush(stdout);
-  _exit(1);
-}
-#define CHECK(call) check(#call, __LINE__, (call))
-
-static void too_late(int signal_number) {
+inline constexpr const char* kShared = R"c(static void too_late(int signal_number) {
   (void)signal_number;
   static const char text[] = "the program hangs\n";
   if (write(1, text, sizeof(text) - 1) < 0) _exit(1);
@@ -48,6 +32,38 @@ static void data(uint64_t value, void* to, uint32_t bytes) {
     memcpy((unsigned char*)to + at, &z, bytes - at < 8 ? bytes - at : 8);
   }
 }
+
+/* A wrong order may show only now and then. */
+#ifndef TURNS
+#define TURNS 100
+#endif
+static int differences;
+static void compare(const char* name, const unsigned char* got, const unsigned char* expected, uint32_t bytes) {
+  for (uint32_t i = 0; i < bytes; ++i) {
+    if (got[i] == expected[i]) continue;
+    printf("%s+%u: expected %02x, got %02x\n", name, i, expected[i], got[i]);
+    ++differences;
+    break;
+  }
+}
+
+)c";
+
+inline constexpr const char* kXhal = R"c(#define PATIENCE UINT64_C(10000000000)
+
+static xhal_instance_t instance;
+static xhal_device_t d[16];
+static xhal_stream_t service[16]; /* for what is no part of the program */
+
+static void check(const char* call, int line, xhal_result_t result) {
+  xhal_error_t error = {.struct_size = sizeof(error)};
+  if (result == XHAL_SUCCESS) return;
+  if (result < 0) xhal_error_get_last(&error);
+  printf("line %d: %s\n  %s %s\n", line, call, xhal_result_name(result), error.text);
+  fflush(stdout);
+  _exit(1);
+}
+#define CHECK(call) check(#call, __LINE__, (call))
 
 static void* allocate(int device, uint32_t kind, uint32_t bytes) {
   const xhal_memory_desc_t desc = {.struct_size = sizeof(desc), .kind = kind, .size = bytes};
@@ -68,9 +84,6 @@ __attribute__((unused)) static void* memory(int device, uint32_t kind, uint32_t 
   return pointer;
 }
 
-/* A wrong order may show only now and then. */
-#define TURNS 100
-static int differences;
 static void verify(const char* name, int device, uint32_t kind, const void* pointer, const unsigned char* expected, uint32_t bytes) {
   unsigned char* got = malloc(bytes);
   if (kind == XHAL_MEMORY_DEVICE) {
@@ -79,12 +92,7 @@ static void verify(const char* name, int device, uint32_t kind, const void* poin
   } else {
     memcpy(got, pointer, bytes);
   }
-  for (uint32_t i = 0; i < bytes; ++i) {
-    if (got[i] == expected[i]) continue;
-    printf("%s+%u: expected %02x, got %02x\n", name, i, expected[i], got[i]);
-    ++differences;
-    break;
-  }
+  compare(name, got, expected, bytes);
   free(got);
 }
 
@@ -106,28 +114,30 @@ static void open_driver(const char* driver, uint32_t devices) {
 
 )c";
 
-inline constexpr const char* kMix = R"c(static uint64_t mix(uint64_t cell, uint64_t value) {
-  return (((cell << 5) | (cell >> 59)) ^ value) * UINT64_C(0x9E3779B97F4A7C15) + UINT64_C(0x7F4A7C15);
+inline constexpr const char* kFold = R"c(static void fold(uint64_t* cells, uint64_t bytes, uint64_t value) {
+  for (uint64_t i = 0; i < bytes / 8; ++i) cells[i] = (((cells[i] << 5) | (cells[i] >> 59)) ^ value) * UINT64_C(0x9E3779B97F4A7C15) + UINT64_C(0x7F4A7C15);
 }
 
-struct host_work {
+)c";
+
+inline constexpr const char* kXhalFold = R"c(struct host_work {
   uint64_t* cells;
-  uint64_t count, value;
+  uint64_t bytes, value;
 };
 static void host_fold_function(void* user, xhal_result_t status) {
   (void)status;
   const struct host_work* work = user;
-  for (uint64_t i = 0; i < work->count; ++i) work->cells[i] = mix(work->cells[i], work->value);
+  fold(work->cells, work->bytes, work->value);
 }
 static void host_fold(xhal_stream_t stream, void* cells, uint64_t bytes, uint64_t value) {
   struct host_work* work = malloc(sizeof(*work)); /* the function reads it whenever it runs */
-  *work = (struct host_work){cells, bytes / 8, value};
+  *work = (struct host_work){cells, bytes, value};
   CHECK(xhal_stream_host_function(stream, host_fold_function, work));
 }
 
 )c";
 
-inline constexpr const char* kKernels = R"c(enum { FOLD, FOLD2, AXPY, COPY };
+inline constexpr const char* kXhalKernels = R"c(enum { FOLD, FOLD2, AXPY, COPY };
 static xhal_kernel_t kernels[16][4];
 
 static char* read_file(const char* folder, const char* name, size_t* size) {
@@ -217,7 +227,7 @@ static void launch(xhal_stream_t stream, int device, int kernel, void* destinati
 
 )c";
 
-inline constexpr const char* kPoll = R"c(static void poll_event(xhal_event_t event) {
+inline constexpr const char* kXhalPoll = R"c(static void poll_event(xhal_event_t event) {
   xhal_result_t result;
   while ((result = xhal_event_query(event)) == XHAL_NOT_READY) sched_yield();
   CHECK(result);
@@ -225,9 +235,25 @@ inline constexpr const char* kPoll = R"c(static void poll_event(xhal_event_t eve
 
 )c";
 
-inline constexpr const char* kQuery = R"c(/* `known`: the thread knows that all is done. */
+inline constexpr const char* kXhalQuery = R"c(/* `known`: the thread knows that all is done. */
 static void query(xhal_result_t result, int known) {
   if (result != XHAL_NOT_READY || known) CHECK(result);
+}
+
+)c";
+
+inline constexpr const char* kXhalPass = R"c(static void* witness[16];
+static void pass(int device) {
+  if (witness[device] == NULL) witness[device] = allocate(device, XHAL_MEMORY_DEVICE, 64);
+  CHECK(xhal_memory_fill(service[device], witness[device], 1, 4, 64));
+  CHECK(xhal_stream_synchronize(service[device], PATIENCE));
+}
+
+)c";
+
+inline constexpr const char* kXhalHold = R"c(static void hold(void* gate, xhal_result_t status) {
+  (void)status;
+  wait_for_gate(gate);
 }
 
 )c";
@@ -240,11 +266,8 @@ struct gate {
   int is_open;
 };
 static struct gate gates[16];
-static void* witness[16];
 
-static void hold(void* user, xhal_result_t status) {
-  (void)status;
-  struct gate* gate = user;
+static void wait_for_gate(struct gate* gate) {
   struct timespec until;
   clock_gettime(CLOCK_REALTIME, &until);
   until.tv_sec += 2;
@@ -257,10 +280,7 @@ static void hold(void* user, xhal_result_t status) {
 /* Whoever is not held has had its time when later work on another stream is done, twice. */
 static void open_gate(int i) {
   for (int turn = 0; turn < 2; ++turn) {
-    for (int device = 0; device < DEVICES; ++device) {
-      CHECK(xhal_memory_fill(service[device], witness[device], 1, 4, 64));
-      CHECK(xhal_stream_synchronize(service[device], PATIENCE));
-    }
+    for (int device = 0; device < GATE_DEVICES; ++device) pass(device);
   }
   pthread_mutex_lock(&gates[i].mutex);
   gates[i].is_open = 1;
@@ -274,7 +294,7 @@ static void make_gates(void) {
     pthread_cond_init(&gates[i].changed, NULL);
     gates[i].is_open = 0;
   }
-  for (int device = 0; device < DEVICES && witness[device] == NULL; ++device) witness[device] = allocate(device, XHAL_MEMORY_DEVICE, 64);
+  for (int device = 0; device < GATE_DEVICES; ++device) pass(device);
 }
 
 )c";

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/compiled_pack.h"
 #include "frame/session.h"
 #include "run/shard.h"
 
@@ -14,6 +15,7 @@ namespace xhal::conformance {
 
 struct FaultOptions {
   Target target;
+  KernelCompiler kernel_compiler;
   std::vector<std::string> faults;   // globs over names; none: all
   std::string family;                // "": all
   bool generated = false;            // not those of the table, but those of every entry

@@ -56,11 +56,13 @@ nlohmann::json identity_of(const FaultOptions& options, const RunPlan& plan, con
 
 Setup set_up(const FaultOptions& options, const Interrupts& interrupts) {
   Setup out;
-  out.found = probed(options.target, options.entry_deadline_s, interrupts.fd());
+  Target target = options.target;
+  use_kernel_compiler(options.kernel_compiler, target, options.share_directory + "/kernels",
+                      options.entry_deadline_s, interrupts.fd());
+  out.found = probed(target, options.entry_deadline_s, interrupts.fd());
   if (out.found.ending == Probe::Ending::kInterrupted)
-    stop(kExitInterrupted,
-         fmt::format("driver {}: interrupted while it was loaded", driver_of(options.target)));
-  const Probe layered = checked_layer(options.target, options.entry_deadline_s, interrupts.fd());
+    stop(kExitInterrupted, fmt::format("driver {}: interrupted while it was loaded", driver_of(target)));
+  const Probe layered = checked_layer(target, options.entry_deadline_s, interrupts.fd());
   // One slow start of a process must not make what hangs last minutes.
   if (layered.round_trip_ns > 0)
     out.found.round_trip_ns = std::min(out.found.round_trip_ns, layered.round_trip_ns);
@@ -70,8 +72,8 @@ Setup set_up(const FaultOptions& options, const Interrupts& interrupts) {
   plan.seeds = options.seeds;
   plan.entry_deadline_s = options.entry_deadline_s;
   plan.all_tests = options.all_tests;
-  plan.run.target = options.target;
-  plan.run.settings = settings_of(options.target, *options.seed, out.found);
+  plan.run.target = target;
+  plan.run.settings = settings_of(target, *options.seed, out.found);
   plan.long_patience_ns = std::max(plan.run.settings.patience_ns, kLongPatienceNs);
   plan.run.settings.patience_ns = std::max(kLeastPatienceNs, out.found.round_trip_ns * 1000);
   plan.run.deadline_s =

@@ -267,6 +267,34 @@ TEST(KernelCompiler, WordsOfTheCommandAreItsArguments) {
       << bench.calls().front();
 }
 
+// The measurements judge with the same kernels as the suite does.
+TEST(KernelCompiler, EveryCommandThatRunsKernelsTakesIt) {
+  const std::vector<Words> commands = {
+      {"fuzz", "--backend", "sim", "--programs", "2", "--no-gate-rotation"},
+      {"faults", "--over", "sim", "--fault", "launch_drops_a_group"},
+      {"variants", "--over", "sim", "--variant", "coarse_timer", "--filter", "kernel.axpy/*"}};
+  for (const Words& command : commands) {
+    const Bench bench;
+    const Words named = {"--kernels",         bench.folder.file("pack"),
+                         "--kernel-compiler", bench.folder.file("compiler"),
+                         "--kernel-cache",    bench.folder.file("cache")};
+    const Ending ending = run_conform(command + named);
+    EXPECT_NE(ending.exit_code, 2) << ending.err;
+    EXPECT_EQ(bench.calls().size(), 1U) << command.front() << ": " << ending.err;
+    EXPECT_NE(ending.err.find("kernels: in " + bench.folder.file("cache")), std::string::npos) << ending.err;
+    // Its failure is the command's.
+    const Bench broken("exit 1");
+    const Ending refused = run_conform(command + Words{"--kernels", broken.folder.file("pack"),
+                                                       "--kernel-compiler", broken.folder.file("compiler"),
+                                                       "--kernel-cache", broken.folder.file("cache")});
+    EXPECT_EQ(refused.exit_code, 1) << command.front() << ": " << refused.out << refused.err;
+    EXPECT_TRUE(is_one_line(refused.err)) << refused.err;
+  }
+  expect_refused({"faults", "--over", "sim", "--list", "--kernel-compiler", "cc"}, 2);
+  expect_refused({"variants", "--over", "sim", "--list", "--kernel-compiler", "cc"}, 2);
+  expect_refused({"fuzz", "--backend", "sim", "--kernel-cache", "folder"}, 2, "--kernel-compiler");
+}
+
 TEST(KernelCompiler, AnInterruptionEndsIt) {
   Bench bench("echo >\"$here/begun\"\nexec sleep infinity");
   const Fifo begun(bench.folder.file("begun"));

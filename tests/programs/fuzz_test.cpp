@@ -104,6 +104,8 @@ TEST(Fuzz, WrongWordsAreRefused) {
                                                {"--seed", "-1"},
                                                {"--json", "/no/such/folder/file"},
                                                {"--reproducer", "/no/such/folder/file"},
+                                               {"--reproducer-api", "opencl"},
+                                               {"--reproducer", "file", "--reproducer-api", "cuda"},
                                                {"surplus"}}) {
     const Ending ending = run_conform(fuzz("minimal", words), mutant("minimal"));
     EXPECT_EQ(ending.exit_code, 2) << words.front() << ": " << ending.out << ending.err;

@@ -30,6 +30,7 @@ Command faults_command(CLI::App& program) {
   const auto input = std::make_shared<Input>();
   conformance::FaultOptions& options = input->options;
   add_target_options(*app, options.target, "--over,--backend");
+  tools::add_compiler_options(*app, options.kernel_compiler);
   app->add_option("--fault", options.faults, "faults whose name matches this glob only (repeatable)")
       ->check(tools::not_empty())
       ->allow_extra_args(false);
@@ -64,7 +65,8 @@ Command faults_command(CLI::App& program) {
       ->capture_default_str();
   app->add_option("--json", options.json, "file for the result; - is the standard output")
       ->check(tools::not_empty());
-  app->add_flag("--list", input->list, "print the faults and stop");
+  app->add_flag("--list", input->list, "print the faults and stop")
+      ->excludes(app->get_option("--kernel-compiler"));
   return {app, [input, seed] {
             conformance::FaultOptions& chosen = input->options;
             if (!input->shard.empty()) {

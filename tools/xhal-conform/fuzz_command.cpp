@@ -18,6 +18,7 @@ Command fuzz_command(CLI::App& program) {
   const auto options = std::make_shared<programs::FuzzOptions>();
   const auto seed = std::make_shared<uint64_t>(0);
   add_target_options(*app, options->target);
+  tools::add_compiler_options(*app, options->kernel_compiler);
   app->add_option("--programs", options->programs, "how many")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
       ->capture_default_str();
@@ -33,9 +34,15 @@ Command fuzz_command(CLI::App& program) {
   app->add_flag("--gate-rotation,!--no-gate-rotation", options->rotation,
                 "run each program once more for each wait that it needs, with the stream held shut that the "
                 "wait is for (default)");
-  app->add_option("--reproducer", options->reproducer,
-                  "write the first failing program, made small, to this C file")
-      ->check(tools::not_empty());
+  CLI::Option* const reproducer =
+      app->add_option("--reproducer", options->reproducer,
+                      "write the first failing program, made small, to this C file")
+          ->check(tools::not_empty());
+  app->add_option("--reproducer-api", options->reproducer_api,
+                  "what that file calls: xhal, or opencl, for those who make an OpenCL driver")
+      ->check(CLI::IsMember({"xhal", "opencl"}))
+      ->capture_default_str()
+      ->needs(reproducer);
   app->add_option("--json", options->json, "write a report to this file; - is the standard output")
       ->check(tools::not_empty());
   app->add_option("--entry-timeout", options->entry_deadline_s, "seconds for loading and enumerating")

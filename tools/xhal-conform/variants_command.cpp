@@ -28,6 +28,7 @@ Command variants_command(CLI::App& program) {
   const auto input = std::make_shared<Input>();
   conformance::FairnessOptions& options = input->options;
   add_target_options(*app, options.target, "--over,--backend");
+  tools::add_compiler_options(*app, options.kernel_compiler);
   app->add_option("--variant", options.variants, "variants whose name matches this glob only (repeatable)")
       ->check(tools::not_empty())
       ->allow_extra_args(false);
@@ -61,7 +62,8 @@ Command variants_command(CLI::App& program) {
       ->capture_default_str();
   app->add_option("--json", options.json, "file for the result; - is the standard output")
       ->check(tools::not_empty());
-  app->add_flag("--list", input->list, "print them, with the reason why each is legal, and stop");
+  app->add_flag("--list", input->list, "print them, with the reason why each is legal, and stop")
+      ->excludes(app->get_option("--kernel-compiler"));
   return {app, [input, seed] {
             conformance::FairnessOptions& chosen = input->options;
             if (input->list) return conformance::list_variants(chosen);
