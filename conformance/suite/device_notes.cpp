@@ -74,7 +74,7 @@ XHAL_TEST(device, notes, .clauses = {"XHAL-DEVICE-14"},
   }
 }
 
-XHAL_TEST(device, note_strides, .clauses = {"XHAL-ABI-10", "XHAL-INSTANCE-5"},
+XHAL_TEST(device, note_strides, .clauses = {"XHAL-ABI-10", "XHAL-INSTANCE-5", "XHAL-DEVICE-14"},
           .observes = "notes into padded elements, strides below the first size, and null arrays") {
   uint32_t count = 0;
   if (!lists_notes(t, count)) {
