@@ -30,8 +30,9 @@ std::vector<xhal_device_note_t> notes_of(const Options& options) {
   const std::string odd = oddities_of(options.odd);
   fact("order",
        odd.empty() ? "streams run side by side, in the order of the system's threads" : "odd=" + odd);
-  if (options.odd.slow != 0)
-    fact("time", "slow=" + std::to_string(options.odd.slow) + ": no figure of time is the processor's");
+  fact("time", options.odd.slow == 0
+                   ? "as fast as the processor goes"
+                   : "slow=" + std::to_string(options.odd.slow) + ": no figure of time is the processor's");
   if (options.level != 0)
     fact("floats", "level=" + std::to_string(options.level) + ": kernels of x86-64-v" +
                        std::to_string(options.level) + " at most");

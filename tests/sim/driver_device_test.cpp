@@ -187,7 +187,9 @@ TEST(SimDevice, NotesTellTheOptionsInForce) {
     for (uint32_t i = 0; i < count; ++i) text += std::string(all[i].topic) + ": " + all[i].text + "\n";
     return text;
   };
-  EXPECT_EQ(notes(Machine()), "order: streams run side by side, in the order of the system's threads\n");
+  EXPECT_EQ(notes(Machine()),
+            "order: streams run side by side, in the order of the system's threads\ntime: as fast as the "
+            "processor goes\n");
   EXPECT_EQ(notes(Machine("odd=lazy+reuse,slow=7")),
             "order: odd=lazy+reuse\ntime: slow=7: no figure of time is the processor's\n");
 }
