@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver's one exported symbol, and opening and closing.
+#include <charconv>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "entries/entry.hpp"
@@ -28,9 +30,17 @@ xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out_driver) 
            options.waits_by_finish = value == "finish";
            return std::string(value == "event" || value == "finish" ? "" : "it must be event or finish");
          }},
-        {"loader", "library to open in place of libOpenCL.so.1", [&](std::string_view value) {
-           options.loader = value;
+        {"loader", "library to open in place of libOpenCL.so.1",
+         [&](std::string_view value) {
+           options.search.loader = value;
            return std::string(value.empty() ? "it must name a library" : "");
+         }},
+        {"timeout", "seconds that OpenCL's platforms may take to be listed", [&](std::string_view value) {
+           const char* const end = value.data() + value.size();
+           const auto [stop, code] = std::from_chars(value.data(), end, options.search.timeout_s);
+           const bool is_right = code == std::errc{} && stop == end && options.search.timeout_s >= 1 &&
+                                 options.search.timeout_s <= 600;
+           return std::string(is_right ? "" : "it must be a number from 1 to 600");
          }}};
     if (const xhal_result_t result = kit::apply_options("opencl", given, rules); result < 0) return result;
     std::unique_ptr<Instance> instance;

@@ -233,6 +233,21 @@ xhal_result_t formats_always_fit(xhal_device_t device, uint32_t capacity, uint32
                                  xhal_image_format_t* out, uint32_t* out_count) {
   return ignoring(next::device_get_image_formats(device, capacity, stride, out, out_count), XHAL_INCOMPLETE);
 }
+xhal_result_t notes_always_fit(xhal_device_t device, uint32_t capacity, uint32_t stride,
+                               xhal_device_note_t* out, uint32_t* out_count) {
+  return ignoring(next::device_get_notes(device, capacity, stride, out, out_count), XHAL_INCOMPLETE);
+}
+xhal_result_t notes_say_nothing(xhal_device_t device, uint32_t capacity, uint32_t stride,
+                                xhal_device_note_t* out, uint32_t* out_count) {
+  const xhal_result_t result = next::device_get_notes(device, capacity, stride, out, out_count);
+  if (result >= 0 && capacity > 0 && *out_count > 0) out->text[0] = '\0';
+  return result;
+}
+xhal_result_t notes_without_stride(xhal_device_t device, uint32_t capacity, uint32_t stride,
+                                   xhal_device_note_t* out, uint32_t* out_count) {
+  const uint32_t mine = stride > sizeof(xhal_device_note_t) ? uint32_t{sizeof(xhal_device_note_t)} : stride;
+  return next::device_get_notes(device, capacity, mine, out, out_count);
+}
 xhal_result_t any_extension_is_null(xhal_driver_t driver, const char* name, uint32_t version,
                                     const void** out) {
   const xhal_result_t result = next::driver_get_extension(driver, name, version, out);

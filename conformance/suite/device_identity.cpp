@@ -5,32 +5,10 @@
 #include <set>
 
 #include "suite/support.h"
+#include "suite/texts.h"
 
 namespace xhal::conformance {
 namespace {
-
-template <size_t N>
-bool is_text(const char (&text)[N]) {
-  return std::memchr(text, 0, N) != nullptr;
-}
-
-// Terminated and whole UTF-8, control characters apart.
-template <size_t N>
-bool is_utf8(const char (&text)[N]) {
-  if (!is_text(text)) return false;
-  const auto* p = reinterpret_cast<const unsigned char*>(text);
-  while (*p != 0) {
-    size_t more = 0;
-    if (*p >= 0xC2 && *p <= 0xDF) more = 1;
-    if (*p >= 0xE0 && *p <= 0xEF) more = 2;
-    if (*p >= 0xF0 && *p <= 0xF4) more = 3;
-    if (*p >= 0x80 && more == 0) return false;
-    for (++p; more > 0; --more, ++p) {
-      if ((*p & 0xC0) != 0x80) return false;
-    }
-  }
-  return true;
-}
 
 XHAL_TEST(device, uuid, .clauses = {"XHAL-DEVICE-1"},
           .observes =

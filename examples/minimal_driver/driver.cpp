@@ -121,6 +121,14 @@ xhal_result_t get_image_formats(xhal_device_t, uint32_t capacity, uint32_t strid
   return XHAL_SUCCESS;
 }
 
+xhal_result_t get_notes(xhal_device_t, uint32_t capacity, uint32_t stride, xhal_device_note_t* out,
+                        uint32_t* out_count) {
+  if (out_count == nullptr || (out == nullptr && capacity > 0) || stride < sizeof(*out))
+    return XHAL_ERROR_INVALID_ARGUMENT;
+  *out_count = 0;
+  return XHAL_SUCCESS;
+}
+
 xhal_result_t is_active(xhal_device_t device, uint32_t* out) {
   if (out == nullptr) return XHAL_ERROR_INVALID_ARGUMENT;
   *out = object_of<Device>(device)->active ? 1 : 0;
@@ -178,6 +186,7 @@ constexpr xhal_functions_t make_functions() {
   f.device_get_properties = kGuarded<get_properties>;
   f.device_has_feature = kGuarded<has_feature>;
   f.device_get_image_formats = kGuarded<get_image_formats>;
+  f.device_get_notes = kGuarded<get_notes>;
   f.device_is_active = kGuarded<is_active>;
   f.device_get_memory_info = kGuarded<get_memory_info>;
   f.device_get_link = kGuarded<get_link>;

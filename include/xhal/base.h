@@ -24,7 +24,7 @@
  */
 #define XHAL_ABI_MAJOR 0
 #define XHAL_ABI_MINOR 1
-#define XHAL_ABI_REVISION 1
+#define XHAL_ABI_REVISION 2
 
 #if defined(__GNUC__)
 #define XHAL_EXPORT __attribute__((visibility("default")))

@@ -121,6 +121,18 @@ typedef struct xhal_image_format {
   char target[64]; /* "x86-64-v3", "sm_90", "1.2"; "" when the format needs none. Best first */
 } xhal_image_format_t;
 
+/* Of a note: how the driver drives this device, or what it works around. */
+enum { XHAL_NOTE_FACT = 0, XHAL_NOTE_QUIRK = 1 };
+
+/* For a person to read. A program that decides by one has missed a property or a feature. Since revision 2. [XHAL-DEVICE-14] */
+typedef struct xhal_device_note {
+  uint32_t struct_size;
+  uint32_t kind;
+  char topic[32]; /* "memory", "events"; never empty */
+  char text[256]; /* one line, never empty */
+  char link[128]; /* where more is told; "" when nowhere */
+} xhal_device_note_t;
+
 typedef struct xhal_memory_info {
   uint32_t struct_size;
   uint32_t reserved;
@@ -171,6 +183,12 @@ XHAL_EXPORT xhal_result_t xhal_device_has_feature(xhal_device_t device, uint32_t
 XHAL_EXPORT xhal_result_t xhal_device_get_image_formats(xhal_device_t device, uint32_t capacity,
                                                         uint32_t stride, xhal_image_format_t* out_formats,
                                                         uint32_t* out_count);
+/*
+ * What the driver wants a person to know of how it drives this device; opens no context. None is right, and a driver from before
+ * revision 2 answers UNSUPPORTED. [XHAL-DEVICE-14]
+ */
+XHAL_EXPORT xhal_result_t xhal_device_get_notes(xhal_device_t device, uint32_t capacity, uint32_t stride,
+                                                xhal_device_note_t* out_notes, uint32_t* out_count);
 /* Whether some call has opened the device's context. Never opens it. */
 XHAL_EXPORT xhal_result_t xhal_device_is_active(xhal_device_t device, uint32_t* out_active);
 /* Of the device as the driver sees it, all processes together. May open the context. [XHAL-DEVICE-5] */

@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
+#include "device/notes.hpp"
 #include "device/properties.hpp"
 #include "entries/entry.hpp"
 #include "kernels/cpu_level.hpp"
@@ -35,33 +37,26 @@ xhal_result_t get_image_formats(xhal_device_t device, uint32_t capacity, uint32_
                            : std::span<const std::string_view>();
   const uint32_t builtins = claims(device_of(device), XHAL_FEATURE_BUILTIN_KERNELS) ? 1 : 0;
   const auto count = static_cast<uint32_t>(targets.size()) + builtins;
-  const auto element = [&](uint32_t i) {
-    return reinterpret_cast<xhal_image_format_t*>(reinterpret_cast<std::byte*>(out_formats) +
-                                                  size_t{stride} * i);
-  };
-  if (out_formats != nullptr && capacity != 0) {
-    if (stride < kit::kFirstSize<xhal_image_format_t>) {
-      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "stride is %u, a format has at least %u bytes", stride,
-                       kit::kFirstSize<xhal_image_format_t>);
-    }
-    for (uint32_t i = 0; i < std::min(capacity, count); ++i) {
-      if (const xhal_result_t result = check_out("out_formats[i]", element(i)); result < 0) return result;
-      if (element(i)->struct_size > stride) {
-        return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
-                         "out_formats[%u].struct_size is %u, above the stride %u", i, element(i)->struct_size,
-                         stride);
-      }
-    }
-  }
-  return enumerate(capacity, out_formats, out_count, count, [&](uint32_t i) {
-    xhal_image_format_t format = {};
-    // Built-in kernels last: a host that brings images prefers them.
-    const bool is_builtin = i == targets.size();
-    const std::string_view target = is_builtin ? std::string_view() : targets[i];
-    std::snprintf(format.format, sizeof(format.format), "%s", is_builtin ? kBuiltinFormat : kNativeFormat);
-    std::snprintf(format.target, sizeof(format.target), "%.*s", static_cast<int>(target.size()),
-                  target.data());
-    kit::write_struct(format, element(i));
+  return kit::enumerate_structs(
+      "out_formats", capacity, stride, out_formats, out_count, count, [&](uint32_t i) {
+        xhal_image_format_t format = {};
+        // Built-in kernels last: a host that brings images prefers them.
+        const bool is_builtin = i == targets.size();
+        const std::string_view target = is_builtin ? std::string_view() : targets[i];
+        std::snprintf(format.format, sizeof(format.format), "%s",
+                      is_builtin ? kBuiltinFormat : kNativeFormat);
+        std::snprintf(format.target, sizeof(format.target), "%.*s", static_cast<int>(target.size()),
+                      target.data());
+        return format;
+      });
+}
+
+xhal_result_t get_notes(xhal_device_t device, uint32_t capacity, uint32_t stride,
+                        xhal_device_note_t* out_notes, uint32_t* out_count) {
+  return guarded([&] {
+    const std::vector<xhal_device_note_t> notes = notes_of(device_of(device).instance.options);
+    return kit::enumerate_structs("out_notes", capacity, stride, out_notes, out_count,
+                                  static_cast<uint32_t>(notes.size()), [&](uint32_t i) { return notes[i]; });
   });
 }
 
@@ -154,6 +149,7 @@ void add_device_entries(xhal_functions_t& functions) {
   functions.device_get_properties = get_properties;
   functions.device_has_feature = has_feature;
   functions.device_get_image_formats = get_image_formats;
+  functions.device_get_notes = get_notes;
   functions.device_is_active = is_active;
   functions.device_get_memory_info = get_memory_info;
   functions.device_get_link = get_link;

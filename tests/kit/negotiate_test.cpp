@@ -30,14 +30,17 @@ void detach_nothing(void* /*state*/) {}
 
 xhal_result_t query_done(xhal_stream_t /*stream*/) { return XHAL_SUCCESS; }
 xhal_result_t query_refused(xhal_stream_t /*stream*/) { return XHAL_ERROR_UNSUPPORTED; }
-xhal_result_t clocks(xhal_device_t /*device*/, xhal_clocks_t* /*out*/) { return XHAL_SUCCESS; }
+xhal_result_t notes(xhal_device_t /*device*/, uint32_t /*capacity*/, uint32_t /*stride*/,
+                    xhal_device_note_t* /*out*/, uint32_t* /*out_count*/) {
+  return XHAL_SUCCESS;
+}
 
 constexpr xhal_functions_t make_functions() {
   xhal_functions_t functions = {};
   functions.struct_size = sizeof(functions);
   functions.abi_revision = XHAL_ABI_REVISION;
   functions.stream_query = query_done;
-  functions.device_get_clocks = clocks;
+  functions.device_get_notes = notes;
   return functions;
 }
 constexpr xhal_functions_t kFunctions = make_functions();
@@ -76,7 +79,8 @@ TEST(Services, WorkBeforeNegotiation) {
   EXPECT_EQ(before.dead_table->state, XHAL_TABLE_DEAD);
   EXPECT_EQ(before.dead_table->functions.stream_query(nullptr), XHAL_ERROR_INVALID_HANDLE);
   EXPECT_EQ(before.dead_table->functions.kernel_launch(nullptr, nullptr, nullptr), XHAL_ERROR_INVALID_HANDLE);
-  EXPECT_EQ(before.dead_table->functions.device_get_clocks(nullptr, nullptr), XHAL_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(before.dead_table->functions.device_get_notes(nullptr, 0, 0, nullptr, nullptr),
+            XHAL_ERROR_INVALID_HANDLE);
   const auto stream = make_handle<xhal_stream_t>(&first);
   EXPECT_EQ(reinterpret_cast<xhal_handle_header_t*>(stream)->table, before.dead_table);
   free_handle(stream);
@@ -97,7 +101,7 @@ TEST(Negotiate, EqualSizes) {
   EXPECT_EQ(pair.functions->struct_size, sizeof(xhal_functions_t));
   EXPECT_EQ(pair.functions->stream_query, query_done) << "the driver's own call";
   EXPECT_NE(pair.functions->event_query, nullptr) << "a null slot must keep the host's refusing stub";
-  EXPECT_EQ(pair.functions->device_get_clocks, clocks) << "the last slot";
+  EXPECT_EQ(pair.functions->device_get_notes, notes) << "the last slot";
   EXPECT_TRUE(pair.interface.untouched());
   EXPECT_TRUE(pair.functions.untouched());
 }
@@ -156,14 +160,14 @@ TEST(Negotiate, OlderHostWithShorterTableGetsNoByteMore) {
 TEST(Negotiate, OlderDriverWithShorterTableFillsWhatItKnows) {
   XHAL_CLAUSE("XHAL-ABI-18");
   xhal_functions_t shorter = kFunctions;
-  shorter.struct_size = offsetof(xhal_functions_t, device_get_clocks);
+  shorter.struct_size = offsetof(xhal_functions_t, device_get_notes);
   DriverDescription driver = kDriver;
   driver.functions = &shorter;
   Pair pair;
   ASSERT_EQ(pair.negotiate(negotiation_of(host_services()), driver), XHAL_SUCCESS);
-  EXPECT_EQ(pair.functions->struct_size, offsetof(xhal_functions_t, device_get_clocks));
+  EXPECT_EQ(pair.functions->struct_size, offsetof(xhal_functions_t, device_get_notes));
   EXPECT_EQ(pair.functions->stream_query, query_done);
-  EXPECT_EQ(pair.functions->device_get_clocks, nullptr) << "not the driver's to write";
+  EXPECT_EQ(pair.functions->device_get_notes, nullptr) << "not the driver's to write";
 }
 
 TEST(Negotiate, NewerHostWithLongerStructs) {

@@ -245,6 +245,18 @@ std::vector<Case> feature_cases() {
          xhal_device_get_image_formats(t.devices[0], wrong ? 1 : 0, sizeof(xhal_image_format_t), nullptr,
                                        &count);
        }},
+      {"bad-argument", "stride_of_notes",
+       [](Instance& t, bool wrong) {
+         xhal_device_note_t notes[1] = {};
+         notes[0].struct_size = sizeof(notes[0]);
+         uint32_t count = 0;
+         xhal_device_get_notes(t.devices[0], 1, wrong ? 8 : sizeof(notes[0]), notes, &count);
+       }},
+      {"null-pointer", "notes",
+       [](Instance& t, bool wrong) {
+         uint32_t count = 0;
+         xhal_device_get_notes(t.devices[0], wrong ? 1 : 0, sizeof(xhal_device_note_t), nullptr, &count);
+       }},
       {"bad-argument", "stride_of_metrics",
        [](Instance& t, bool wrong) {
          auto metric = sized<xhal_metric_t>();

@@ -177,6 +177,23 @@ TEST(SimDevice, InstancesClaimEachTheirOwnFeatures) {
   EXPECT_TRUE(claims(with.device(), XHAL_FEATURE_REGISTER));
 }
 
+TEST(SimDevice, NotesTellTheOptionsInForce) {
+  const auto notes = [](const Machine& machine) {
+    uint32_t count = 0;
+    std::vector<xhal_device_note_t> all(16, sized<xhal_device_note_t>());
+    EXPECT_EQ(call().device_get_notes(machine.device(), 16, sizeof(all[0]), all.data(), &count),
+              XHAL_SUCCESS);
+    std::string text;
+    for (uint32_t i = 0; i < count; ++i) text += std::string(all[i].topic) + ": " + all[i].text + "\n";
+    return text;
+  };
+  EXPECT_EQ(notes(Machine()),
+            "order: streams run side by side, in the order of the system's threads\ntime: as fast as the "
+            "processor goes\n");
+  EXPECT_EQ(notes(Machine("odd=lazy+reuse,slow=7")),
+            "order: odd=lazy+reuse\ntime: slow=7: no figure of time is the processor's\n");
+}
+
 TEST(SimDevice, ImageFormatsAreWalkedByTheStride) {
   const Machine machine;
   uint32_t count = 0;

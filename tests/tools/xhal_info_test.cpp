@@ -170,6 +170,17 @@ TEST(XhalInfoJson, OneDeviceKeepsTheDecisionsThatWereAskedFor) {
   EXPECT_FALSE(json::parse(plain.out).contains("candidates"));
 }
 
+TEST(XhalInfoJson, NotesAreOfTheDriverThatHasThem) {
+  const ProgramResult odd = info({"--json", "--backend", "sim"}, {.environment = {{"XHAL_SIM", "odd=lazy"}}});
+  ASSERT_EQ(odd.exit_code, 0) << odd.err;
+  expect_valid(odd.out);
+  const json note = {{"kind", "fact"}, {"topic", "order"}, {"text", "odd=lazy"}, {"link", ""}};
+  EXPECT_EQ(json::parse(odd.out)["drivers"][0]["devices"][0]["notes"][0], note);
+  const ProgramResult none = info_on_fake("", {"--json"});  // lacks the call, as drivers from before it do
+  expect_valid(none.out);
+  EXPECT_EQ(json::parse(none.out)["drivers"][0]["devices"][0]["notes"], json::array());
+}
+
 // One document, whatever is asked for: the second device of two is the only one in it, with its own number.
 TEST(XhalInfoJson, OneDeviceIsTheOnlyOneOfTheSameDocument) {
   const ProgramResult result = info({"--json", "--backend", "sim", "--device", "1"});

@@ -105,6 +105,29 @@ json image_formats(xhal_device_t device) {
   return result;
 }
 
+json notes(xhal_device_t device) {
+  uint32_t count = 0;
+  const xhal_result_t asked = xhal_device_get_notes(device, 0, sizeof(xhal_device_note_t), nullptr, &count);
+  json result = json::array();
+  if (asked == XHAL_ERROR_UNSUPPORTED) return result;  // a driver from before there were notes
+  require("xhal_device_get_notes", asked);
+  count = std::min<uint32_t>(count, 1024);
+  std::vector<xhal_device_note_t> all(count);
+  for (xhal_device_note_t& note : all) note.struct_size = sizeof(note);
+  if (count > 0) {
+    uint32_t total = 0;
+    require("xhal_device_get_notes",
+            xhal_device_get_notes(device, count, sizeof(xhal_device_note_t), all.data(), &total));
+  }
+  for (const xhal_device_note_t& note : all) {
+    result.push_back({{"kind", named(note.kind, {"fact", "quirk"})},
+                      {"topic", text(note.topic)},
+                      {"text", text(note.text)},
+                      {"link", text(note.link)}});
+  }
+  return result;
+}
+
 json identity(const xhal_device_properties_t& p) {
   json pci = nullptr;
   if (p.pci_domain != XHAL_PCI_UNKNOWN) {
@@ -228,6 +251,7 @@ json describe_device(xhal_device_t device, const std::vector<xhal_device_t>& pee
   result["active"] = active != 0;
   result["features"] = feature_table(device);
   result["image_formats"] = image_formats(device);
+  result["notes"] = notes(device);
   result["behaviour"] = behaviour(properties);
   result["limits"] = limits(properties);
   result["links"] = links(device, peers);

@@ -59,6 +59,18 @@ json describe_all(xhal_instance_t instance, const DescribeOptions& options) {
   return result;
 }
 
+// What a driver that works warned of while it did, such as hardware that it leaves out. Its vendor's chatter is none of it.
+std::string warnings_of(const std::string& name, const std::string& noise) {
+  const std::string begin = "xhal: warning: " + name + ": ";
+  std::string out;
+  std::istringstream lines(noise);
+  for (std::string text; std::getline(lines, text);) {
+    if (!text.starts_with(begin)) continue;
+    out += (out.empty() ? "" : "; ") + tools::printable(text.substr(begin.size()));
+  }
+  return out;
+}
+
 }  // namespace
 
 int run_probe_worker(const std::string& load_path, const DescribeOptions& options) {
@@ -136,7 +148,7 @@ Probed probe_driver(const tools::FoundCandidate& candidate, const DescribeOption
   using Ending = process::ChildResult::Ending;
   if (child.ending == Ending::kExited && child.code == 0 && answered) {
     driver["status"] = "ok";
-    driver["message"] = "";
+    driver["message"] = warnings_of(driver["name"], child.noise);
     return {driver, ending::kExitOk};
   }
   if (!error.empty()) {

@@ -47,11 +47,11 @@ std::string status_cell(const json& driver, const Look& look) {
   return styled(status, style, look.color);
 }
 
-// A line for each driver that did not answer.
+// A line for each driver that did not answer, or that warned of something.
 std::string troubles_of(const json& report) {
   std::string troubles;
   for (const json& driver : report["drivers"]) {
-    if (driver["status"] == "ok") continue;
+    if (driver["message"] == "") continue;
     troubles +=
         fmt::format("{}: {}\n", driver["name"].get<std::string>(), driver["message"].get<std::string>());
   }

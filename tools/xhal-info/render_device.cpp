@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "common/terminal.hpp"
 #include "render.hpp"
 
@@ -28,13 +30,17 @@ std::string value_text(const std::string& key, const json& value) {
   return is_bytes ? fmt::format("{} ({})", value.dump(), human_bytes(value.get<uint64_t>())) : value.dump();
 }
 
+// What one asked for by number is shown whole.
+Look unlimited(Look look) {
+  look.width = 4096;
+  return look;
+}
+
 void section(std::string& out, const char* title, const json& object, const Look& look) {
   out += tools::styled(title, tools::Style::kBold, look.color) + "\n";
   std::vector<std::vector<std::string>> rows;
   for (const auto& [key, value] : object.items()) rows.push_back({"  " + key, value_text(key, value)});
-  Look wide = look;
-  wide.width = 4096;
-  out += render_columns(rows, wide);
+  out += render_columns(rows, unlimited(look));
 }
 
 }  // namespace
@@ -48,7 +54,7 @@ std::string render_device(const json& driver, const json& device, const Look& lo
   json identity = json::object();
   for (const auto& [key, value] : device.items()) {
     const bool own_section = key == "features" || key == "behaviour" || key == "limits" || key == "links" ||
-                             key == "image_formats";
+                             key == "image_formats" || key == "notes";
     if (!own_section) identity[key] = value;
   }
   section(out, "device", identity, look);
@@ -65,6 +71,19 @@ std::string render_device(const json& driver, const json& device, const Look& lo
   out += tools::styled("image formats, best first", tools::Style::kBold, look.color) + "\n";
   for (const json& format : device["image_formats"]) {
     out += fmt::format("  {} {}\n", format["format"].get<std::string>(), format["target"].get<std::string>());
+  }
+  for (const char* const kind : {"fact", "quirk"}) {
+    std::vector<std::vector<std::string>> rows;
+    for (const json& note : device["notes"]) {
+      if (note["kind"] != kind) continue;
+      rows.push_back({"  " + note["topic"].get<std::string>(), note["text"].get<std::string>()});
+      const auto link = note["link"].get<std::string>();
+      if (!link.empty()) rows.push_back({"", link});
+    }
+    if (rows.empty()) continue;
+    const bool is_quirk = std::string_view(kind) == "quirk";
+    out += tools::styled(is_quirk ? "quirks in force" : "how it is driven", tools::Style::kBold, look.color) +
+           "\n" + render_columns(rows, unlimited(look));
   }
   return out;
 }

@@ -56,13 +56,18 @@ xhal_result_t Device::failed(cl_int status) {
 }
 
 xhal_result_t Instance::open(void* host_context, Options options, std::unique_ptr<Instance>& out) {
-  std::vector<DeviceFacts> all;
+  Listed all;
   std::string why;
-  if (const xhal_result_t result = facts_of_all(options.loader, all, why); result < 0)
+  if (const xhal_result_t result = facts_of_all(options.search, all, why); result < 0)
     return why.empty() ? result : kit::fail(result, "%s", why.c_str());
+  for (const std::string& one : all.left_out) {
+    kit::services().log(host_context, XHAL_LOG_WARNING, "opencl",
+                        (one + ", and is left out: its devices are not listed").c_str());
+  }
   auto instance = std::make_unique<Instance>(std::move(options));
   instance->host_context = host_context;
-  for (const DeviceFacts& facts : all) {
+  instance->vendors = std::move(all.folder);
+  for (const DeviceFacts& facts : all.devices) {
     if (facts.path == MemoryPath::kNone) continue;
     auto& platforms = instance->platforms;
     if (platforms.empty() || platforms.back()->number != facts.platform) {
@@ -151,7 +156,7 @@ xhal_result_t Instance::activate(Device& device) {
   if (device.active) return XHAL_SUCCESS;
   kit::services().activated(host_context);
   std::string why;
-  if (calls == nullptr) calls = load_calls(options.loader, why);
+  if (calls == nullptr) calls = load_calls(options.search.loader, vendors, why);
   if (calls == nullptr) return kit::fail(XHAL_ERROR_DRIVER_FAILED, "%s", why.c_str());
   if (device.platform->context == nullptr) {
     if (const xhal_result_t result = open_platform(*device.platform); result < 0) return result;

@@ -117,7 +117,7 @@ xhal_device_properties_t properties_of(const Device& device);
 
 // What can be set when an instance is made: XHAL_OPENCL=cache=off or the instance's options.
 struct Options {
-  std::string loader = kUsualLoader;
+  Search search;
   std::string cache = ProgramCache::default_folder();  // "": none
   bool waits_by_finish = false;                        // as an application of OpenCL would wait
 };
@@ -129,6 +129,7 @@ struct Instance {
   std::vector<std::unique_ptr<Platform>> platforms;
   std::vector<std::unique_ptr<Device>> devices;
   std::mutex activation;
+  VendorFolder vendors;  // where a platform is left out: the others
   Memory memory{*this};
   kit::Captures captures;
   const Options options;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include "device/quirks.hpp"
@@ -11,8 +12,7 @@
 namespace xhal::opencl {
 namespace {
 
-// A vendor's driver that compiles something of its own while it is loaded takes seconds; one that hangs is given up.
-constexpr uint64_t kHelperTimeoutNs = uint64_t{60} * 1000 * 1000 * 1000;
+constexpr uint64_t kSecondNs = 1'000'000'000;
 
 template <size_t N>
 void put(char (&field)[N], std::string_view text) {
@@ -127,11 +127,11 @@ xhal_result_t decoded(const std::vector<unsigned char>& bytes, std::vector<Devic
 const char* name_of(MemoryPath path) {
   switch (path) {
     case MemoryPath::kUsm:
-      return "unified shared memory";
+      return "unified memory (cl_intel_unified_shared_memory)";
     case MemoryPath::kSvm:
-      return "shared virtual memory";
+      return "fine-grained shared virtual memory";
     case MemoryPath::kBuffers:
-      return "plain buffers";
+      return "plain buffers with addresses of this driver's own";
     case MemoryPath::kNone:
       break;
   }
@@ -173,15 +173,14 @@ xhal_result_t gather_facts(const Calls& calls, std::vector<DeviceFacts>& out, st
   return XHAL_SUCCESS;
 }
 
-xhal_result_t facts_of_all(const std::string& loader, std::vector<DeviceFacts>& out, std::string& why) {
-  if (calls_are_loaded()) {
-    const Calls* const calls = load_calls(loader, why);
-    return calls == nullptr ? XHAL_ERROR_UNSUPPORTED : gather_facts(*calls, out, why);
-  }
+namespace {
+
+// In a helper process, with the loader's own platforms or those of the folder.
+xhal_result_t ask_helper(const Search& search, const VendorFolder& folder, std::vector<DeviceFacts>& out) {
   std::vector<unsigned char> bytes;
-  const auto ask = [&loader](std::vector<unsigned char>& answer) {
+  const auto ask = [&](std::vector<unsigned char>& answer) {
     std::string text;
-    const Calls* const calls = load_calls(loader, text);
+    const Calls* const calls = load_calls(search.loader, folder, text);
     if (calls == nullptr) return kit::fail(XHAL_ERROR_UNSUPPORTED, "%s", text.c_str());
     std::vector<DeviceFacts> facts;
     if (const xhal_result_t result = gather_facts(*calls, facts, text); result < 0)
@@ -190,9 +189,56 @@ xhal_result_t facts_of_all(const std::string& loader, std::vector<DeviceFacts>& 
     answer.insert(answer.end(), begin, begin + facts.size() * sizeof(DeviceFacts));
     return xhal_result_t{XHAL_SUCCESS};
   };
-  if (const xhal_result_t result = kit::run_in_helper(ask, kHelperTimeoutNs, bytes); result < 0)
-    return result;
-  return decoded(bytes, out);
+  const xhal_result_t result = kit::run_in_helper(ask, search.timeout_s * kSecondNs, bytes);
+  return result != XHAL_SUCCESS ? result : decoded(bytes, out);
+}
+
+bool went_wrong(xhal_result_t result) { return result == XHAL_ERROR_DRIVER_FAILED || result == XHAL_TIMEOUT; }
+
+std::string told(xhal_result_t result, const Search& search) {
+  return result == XHAL_TIMEOUT
+             ? "does not answer within " + std::to_string(search.timeout_s) + " s while it is listed"
+             : "crashes or fails while it is listed";
+}
+
+// The loader loads all platforms or none: each by itself tells which one is to blame, and the others are what is left.
+xhal_result_t without_the_bad(const Search& search, xhal_result_t former, Listed& out, std::string& why) {
+  std::vector<std::filesystem::path> good;
+  for (const std::filesystem::path& entry : vendor_entries()) {
+    std::vector<DeviceFacts> ignored;
+    const xhal_result_t result = ask_helper(search, VendorFolder({&entry, 1}), ignored);
+    if (went_wrong(result))
+      out.left_out.push_back("OpenCL's platform " + entry.string() + " " + told(result, search));
+    else
+      good.push_back(entry);
+  }
+  if (out.left_out.empty()) {
+    why =
+        "an OpenCL platform of " + vendor_source() + " " + told(former, search) + ", though none does alone";
+    return XHAL_ERROR_DRIVER_FAILED;
+  }
+  xhal_result_t result = XHAL_ERROR_DRIVER_FAILED;
+  if (!good.empty()) {
+    out.folder = VendorFolder(good);
+    result = ask_helper(search, out.folder, out.devices);
+  }
+  if (result != XHAL_SUCCESS) {
+    for (const std::string& one : out.left_out) why += (why.empty() ? "" : "; ") + one;
+    why += good.empty() ? ", and there is no other" : "; without it the others do so too";
+    return XHAL_ERROR_DRIVER_FAILED;
+  }
+  return XHAL_SUCCESS;
+}
+
+}  // namespace
+
+xhal_result_t facts_of_all(const Search& search, Listed& out, std::string& why) {
+  if (calls_are_loaded()) {
+    const Calls* const calls = load_calls(search.loader, why);
+    return calls == nullptr ? XHAL_ERROR_UNSUPPORTED : gather_facts(*calls, out.devices, why);
+  }
+  const xhal_result_t result = ask_helper(search, VendorFolder(), out.devices);
+  return went_wrong(result) ? without_the_bad(search, result, out, why) : result;
 }
 
 }  // namespace xhal::opencl

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/calls.hpp"
+#include "device/vendors.hpp"
 #include "xhal/base.h"
 
 namespace xhal::opencl {
@@ -57,7 +58,21 @@ struct DeviceFacts {
 // is no error.
 xhal_result_t gather_facts(const Calls& calls, std::vector<DeviceFacts>& out, std::string& why);
 
-// The same without any trace in this process: in a helper process, unless this process has opened the loader before.
-xhal_result_t facts_of_all(const std::string& loader, std::vector<DeviceFacts>& out, std::string& why);
+// How the devices are looked for.
+struct Search {
+  std::string loader = kUsualLoader;
+  // A vendor's driver that compiles something of its own while it is loaded takes seconds; one that hangs is given up.
+  uint32_t timeout_s = 60;
+};
+
+struct Listed {
+  std::vector<DeviceFacts> devices;
+  std::vector<std::string> left_out;  // platforms that crash or hang, a text each
+  VendorFolder folder;  // of the others, for this process's own loader; empty where none is left out
+};
+
+// The same without any trace in this process: in a helper process, unless this process has opened the loader before. Platforms that end or
+// stop the helper are found by asking for each alone, and are left out.
+xhal_result_t facts_of_all(const Search& search, Listed& out, std::string& why);
 
 }  // namespace xhal::opencl

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cstddef>
 #include <cstdio>
 
+#include "device/notes.hpp"
 #include "entries/entry.hpp"
 
 namespace xhal::opencl {
@@ -24,25 +24,18 @@ xhal_result_t get_image_formats(xhal_device_t device, uint32_t capacity, uint32_
                                 xhal_image_format_t* out, uint32_t* out_count) {
   return guarded([&] {
     const std::vector<xhal_image_format_t> formats = image_formats(device_of(device));
-    const auto element = [&](uint32_t i) {
-      return reinterpret_cast<xhal_image_format_t*>(reinterpret_cast<std::byte*>(out) + size_t{stride} * i);
-    };
-    const auto count = static_cast<uint32_t>(formats.size());
-    if (out != nullptr && capacity != 0) {
-      if (stride < kit::kFirstSize<xhal_image_format_t>)
-        return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "stride is %u, a format has at least %u bytes", stride,
-                         kit::kFirstSize<xhal_image_format_t>);
-      for (uint32_t i = 0; i < std::min(capacity, count); ++i) {
-        if (const xhal_result_t result = check_out("out_formats[i]", element(i)); result < 0) return result;
-        if (element(i)->struct_size > stride) {
-          return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
-                           "out_formats[%u].struct_size is %u, above the stride %u", i,
-                           element(i)->struct_size, stride);
-        }
-      }
-    }
-    return enumerate(capacity, out, out_count, count,
-                     [&](uint32_t i) { kit::write_struct(formats[i], element(i)); });
+    return kit::enumerate_structs("out_formats", capacity, stride, out, out_count,
+                                  static_cast<uint32_t>(formats.size()),
+                                  [&](uint32_t i) { return formats[i]; });
+  });
+}
+
+xhal_result_t get_notes(xhal_device_t device, uint32_t capacity, uint32_t stride, xhal_device_note_t* out,
+                        uint32_t* out_count) {
+  return guarded([&] {
+    const std::vector<xhal_device_note_t> notes = notes_of(device_of(device).facts);
+    return kit::enumerate_structs("out_notes", capacity, stride, out, out_count,
+                                  static_cast<uint32_t>(notes.size()), [&](uint32_t i) { return notes[i]; });
   });
 }
 
@@ -143,6 +136,7 @@ void add_device_entries(xhal_functions_t& functions) {
   functions.device_get_properties = get_properties;
   functions.device_has_feature = has_feature;
   functions.device_get_image_formats = get_image_formats;
+  functions.device_get_notes = get_notes;
   functions.device_is_active = is_active;
   functions.device_get_memory_info = get_memory_info;
   functions.device_get_link = get_link;

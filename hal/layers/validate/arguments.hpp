@@ -16,7 +16,8 @@ concept Sized = requires(const T& value) { value.struct_size; };
 
 // Elements of arrays whose stride is told; their own size says nothing.
 template <class T>
-inline constexpr bool kIsElement = std::is_same_v<T, xhal_image_format_t> || std::is_same_v<T, xhal_metric_t>;
+inline constexpr bool kIsElement = std::is_same_v<T, xhal_image_format_t> ||
+                                   std::is_same_v<T, xhal_device_note_t> || std::is_same_v<T, xhal_metric_t>;
 
 // Flag bits that the headers define for a struct.
 template <class T>

@@ -226,6 +226,8 @@ void before(Call& call, Is<Entry::semaphore_import> entry, xhal_device_t device,
 
 void before(Call& call, Is<Entry::device_get_image_formats> entry, xhal_device_t device, uint32_t capacity,
             uint32_t stride, xhal_image_format_t* out_formats, uint32_t* out_count);
+void before(Call& call, Is<Entry::device_get_notes> entry, xhal_device_t device, uint32_t capacity,
+            uint32_t stride, xhal_device_note_t* out_notes, uint32_t* out_count);
 void before(Call& call, Is<Entry::device_read_metrics> entry, xhal_device_t device, uint32_t count,
             uint32_t stride, xhal_metric_t* metrics);
 void before(Call& call, Is<Entry::activity_subscribe> entry, xhal_device_t device,

@@ -143,6 +143,12 @@ void before(Call& call, Is<Entry::device_get_image_formats> /*entry*/, xhal_devi
   check_stride<xhal_image_format_t>(call, capacity, stride);
 }
 
+void before(Call& call, Is<Entry::device_get_notes> /*entry*/, xhal_device_t /*device*/, uint32_t capacity,
+            uint32_t stride, xhal_device_note_t* out_notes, uint32_t* /*out_count*/) {
+  check_present(call, "out_notes", out_notes == nullptr && capacity > 0);
+  check_stride<xhal_device_note_t>(call, capacity, stride);
+}
+
 void before(Call& call, Is<Entry::device_read_metrics> /*entry*/, xhal_device_t /*device*/, uint32_t count,
             uint32_t stride, xhal_metric_t* /*metrics*/) {
   check_stride<xhal_metric_t>(call, count, stride);

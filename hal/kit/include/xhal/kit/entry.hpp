@@ -55,4 +55,27 @@ xhal_result_t enumerate(uint32_t capacity, Out* array, uint32_t* out_count, uint
   return array != nullptr && capacity < count ? XHAL_INCOMPLETE : XHAL_SUCCESS;
 }
 
+// The same of structs that stand `stride` bytes apart; make(i) is the i-th. Nothing is written before everything is checked. [XHAL-ABI-10]
+template <class Out, class Make>
+xhal_result_t enumerate_structs(const char* name, uint32_t capacity, uint32_t stride, Out* array,
+                                uint32_t* out_count, uint32_t count, Make&& make) {
+  const auto element = [&](uint32_t i) {
+    return reinterpret_cast<Out*>(reinterpret_cast<std::byte*>(array) + size_t{stride} * i);
+  };
+  if (array != nullptr && capacity != 0) {
+    if (stride < kFirstSize<Out>) {
+      return fail(XHAL_ERROR_INVALID_ARGUMENT, "stride is %u, an element of %s has at least %u bytes", stride,
+                  name, kFirstSize<Out>);
+    }
+    for (uint32_t i = 0; i < capacity && i < count; ++i) {
+      if (const xhal_result_t result = check_out(name, element(i)); result < 0) return result;
+      if (element(i)->struct_size > stride) {
+        return fail(XHAL_ERROR_INVALID_ARGUMENT, "%s[%u].struct_size is %u, above the stride %u", name, i,
+                    element(i)->struct_size, stride);
+      }
+    }
+  }
+  return enumerate(capacity, array, out_count, count, [&](uint32_t i) { write_struct(make(i), element(i)); });
+}
+
 }  // namespace xhal::kit
