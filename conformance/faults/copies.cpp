@@ -221,10 +221,15 @@ xhal_result_t allocate_and_leak(xhal_device_t device, const xhal_memory_desc_t* 
   if (result != XHAL_ERROR_OUT_OF_DEVICE_MEMORY || !is_whole(desc) ||
       next::device_get_memory_info(device, &info) != XHAL_SUCCESS)
     return result;
+  auto properties = sized<xhal_device_properties_t>();
+  if (next::device_get_properties(device, &properties) != XHAL_SUCCESS) return result;
+  // In as few pieces as the device's largest allocation allows.
   xhal_memory_desc_t part = *desc;
-  part.size = std::max<uint64_t>(info.free_bytes / 2, 1);
   void* lost = nullptr;
-  next::memory_allocate(device, &part, &lost);
+  for (uint64_t left = std::max<uint64_t>(info.free_bytes / 2, 1); left > 0; left -= part.size) {
+    part.size = std::min(left, properties.max_allocation_bytes);
+    if (next::memory_allocate(device, &part, &lost) != XHAL_SUCCESS) break;
+  }
   return result;
 }
 

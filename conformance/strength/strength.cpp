@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "run/subject.h"
+#include "strength/shown_by.h"
 
 namespace xhal::conformance {
 
@@ -200,6 +201,18 @@ std::optional<FaultRecord> Strength::measure(const FaultInfo& fault) {
         return judges(test) && clean_[first_seed].outcomes[test] != Outcome::kSkipped;
       }))
     return not_applicable(fmt::format("no test of {} applies to the device", fault.clause.id()));
+  if (const std::string_view shows = shown_by(fault.name); !shows.empty()) {
+    const auto is_it = [&](const TestCase* test) {
+      return test->id.starts_with(shows) &&
+             (test->id.size() == shows.size() || test->id[shows.size()] == '/');
+    };
+    const auto found = std::ranges::find_if(plan_.run.tests, is_it);
+    if (found == plan_.run.tests.end())
+      return not_applicable(fmt::format("{}, which would show it, does not apply to the device", shows));
+    if (!know_clean({*found}, first_seed)) return std::nullopt;
+    if (clean_[first_seed].outcomes[*found] == Outcome::kSkipped)
+      return not_applicable(fmt::format("{}, which would show it, can see nothing on the device", shows));
+  }
   std::erase_if(tests, [&](const TestCase* test) { return !passes(test, first_seed); });
 
   const auto records = run(tests, first_seed, &fault);

@@ -12,6 +12,7 @@
 #include "faults/generated_list.hpp"
 #include "faults/near_names.hpp"
 #include "strength/fault_list.h"
+#include "strength/shown_by.h"
 #include "strength/unbroken.h"
 
 namespace xhal::conformance {
@@ -52,6 +53,18 @@ TEST(FaultTable, HasEveryFamily) {
   std::map<std::string_view, size_t> seen;
   for (const FaultInfo& fault : all_faults()) ++seen[fault.family.name()];
   for (const std::string_view family : kFaultFamilies) EXPECT_GT(seen[family], 0U) << family;
+}
+
+TEST(FaultTable, NamesTestsThatShowFaultsThatExist) {
+  const auto faults = all_faults();
+  std::set<std::string_view> seen;
+  for (const ShownBy& row : all_shown_by()) {
+    EXPECT_TRUE(std::ranges::any_of(faults, [&](const FaultInfo& fault) { return fault.name == row.fault; }))
+        << row.fault;
+    EXPECT_TRUE(seen.insert(row.fault).second) << row.fault;
+    EXPECT_EQ(shown_by(row.fault), row.test);
+  }
+  EXPECT_EQ(shown_by("copies_lose_a_byte"), "");
 }
 
 TEST(FaultTable, FirstContactsAreOfFaultsThatExist) {

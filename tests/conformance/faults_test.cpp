@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "conform.hpp"
+#include "strength/shown_by.h"
 
 namespace xhal::test {
 namespace {
@@ -98,6 +99,18 @@ TEST(FaultsCommand, KillsWhatIsWrongWithProcessesThatFail) {
       measure({"--over", "sim", "--fault", "doomed_processes_*", "--fault", "failures_end_the_process"}, 0);
   EXPECT_EQ(report.at("killed"), 3);
   EXPECT_EQ(report.at("total"), 3);
+}
+
+// Where the test that shows one can look, it applies.
+TEST(FaultsCommand, KillsWhatOneTestAloneShows) {
+  Words words = {"--over", "sim"};
+  for (const conformance::ShownBy& row : conformance::all_shown_by()) {
+    words.emplace_back("--fault");
+    words.emplace_back(row.fault);
+  }
+  const auto report = measure(words, 0);
+  EXPECT_EQ(report.at("killed"), conformance::all_shown_by().size());
+  EXPECT_EQ(report.at("total"), conformance::all_shown_by().size());
 }
 
 // On a device that has done everything when a call returns, a stream that always says so tells the truth.

@@ -23,17 +23,20 @@ bool is_access(uint32_t access) { return access >= XHAL_ACCESS_READ && access <=
 
 xhal_result_t check_memory(const Kernel& kernel, const Device& device, const char* what, uint32_t index,
                            const void* pointer, uint64_t size) {
+  // A text is made for what is refused alone: it costs more than all the rest of a launch's checks.
   char name[160];
-  std::snprintf(name, sizeof(name), "kernel '%.100s', %s %u:", kernel.name.c_str(), what, index);
-  Range range;
-  if (const xhal_result_t result = device.instance->memory.resolve(name, pointer, size, false, range);
-      result < 0)
-    return result;
+  const auto make_name = [&] {
+    std::snprintf(name, sizeof(name), "kernel '%.100s', %s %u:", kernel.name.c_str(), what, index);
+    return name;
+  };
+  const Memory& memory = device.instance->memory;
+  Range range = memory.find(pointer);
+  if (!range.holds(pointer, size)) return memory.resolve(make_name(), pointer, size, false, range);
   // What is not a device's own is everybody's.
   const bool is_near = range.kind != XHAL_MEMORY_DEVICE || range.device == device.index;
   if (is_near && device.instance->devices[range.device]->platform == device.platform) return XHAL_SUCCESS;
   return kit::fail(XHAL_ERROR_INVALID_POINTER, "%s %p is memory of device %u, which device %u does not reach",
-                   name, pointer, range.device, device.index);
+                   make_name(), pointer, range.device, device.index);
 }
 
 xhal_result_t check_argument(const Kernel& kernel, const Device& device, uint32_t index,

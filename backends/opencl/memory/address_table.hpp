@@ -22,6 +22,11 @@ struct Range {
   uint32_t device = 0;
   uint64_t id = 0;
   cl_mem buffer = nullptr;  // of devices with plain buffers
+
+  // Whether `size` bytes from an address in the range on are all in it.
+  [[nodiscard]] bool holds(const void* address, uint64_t bytes) const {
+    return kind != 0 && bytes <= size - (reinterpret_cast<uint64_t>(address) - base);
+  }
 };
 
 class AddressTable {

@@ -193,8 +193,8 @@ xhal_result_t Memory::resolve(const char* name, const void* pointer, uint64_t si
                      pointer == nullptr ? "%s is null" : "%s %p is no memory of a device, nor pinned", name,
                      pointer);
   }
+  if (out.holds(pointer, size)) return XHAL_SUCCESS;
   const uint64_t offset = reinterpret_cast<uint64_t>(pointer) - out.base;
-  if (size <= out.size - offset) return XHAL_SUCCESS;
   return kit::fail(XHAL_ERROR_OUT_OF_RANGE,
                    "%s %p with %" PRIu64 " bytes leaves its allocation, which ends %" PRIu64
                    " bytes behind it",
