@@ -67,7 +67,7 @@ done
 if [ $quick = yes ]; then
   rows=(--seconds 1 --restarts 1 --turns 1 --filter 'launch.changed/*' --filter 'copy.d2d/size=4096' --filter event.query)
 fi
-references=(--reference 'opencl*' --reference unified_runtime --reference dpctl)
+references=(--reference 'opencl*' --reference unified_runtime --reference dpctl --reference few)
 worst=0
 for driver in "${drivers[@]}"; do
   report=$peers/$driver.json code=0
