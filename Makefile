@@ -11,7 +11,7 @@ LANES   ?=
 export JOBS SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-page bench-peers conform test test-nightly lint build install setup clean
+.PHONY: help bench bench-opencl bench-page bench-peers conform test test-nightly lint build install setup clean
 # Lanes run one after another; each uses JOBS processors itself.
 .NOTPARALLEL:
 
@@ -38,6 +38,10 @@ bench-page: ## measure every row of the simulator and write the table of goals i
 bench-peers: ## the simulator beside IREE, OpenCL on the processor and a simple fake device; writes docs/performance.md
 	@scripts/setup-if-asked.sh build kernels bench
 	@scripts/bench-peers.sh $(ARGS)
+
+bench-opencl: ## xhal over real OpenCL drivers beside their own calls, Unified Runtime and dpctl; writes docs/performance.md
+	@scripts/setup-if-asked.sh build kernels bench
+	@scripts/bench-opencl.sh $(ARGS)
 
 test: ## what CI does: setup, lint, build, sanitizer samples, all tests; 30 minutes on two cores at most
 	@scripts/run-lanes.sh --file ci/budget.toml $(if $(LANES),--only $(LANES))

@@ -10,6 +10,7 @@
 #include "bench/command/measurement.hpp"
 #include "bench/command/page.hpp"
 #include "bench/command/report_reader.hpp"
+#include "bench/lanes/no_reference.hpp"
 #include "report/output_file.h"
 #include "report/print.h"
 #include "run/command.h"
@@ -35,6 +36,12 @@ std::string text_of(const BenchReport& report, std::vector<json> history) {
   if (report.options.format == "csv") return csv_text(report);
   history.push_back(json_of(report));
   return html_of(history);
+}
+
+std::string raw_opencl_text(const std::string& row) {
+  const std::string_view why = why_no_opencl(row);
+  return why.empty() ? "its own calls are beside it when the driver is opencl"
+                     : fmt::format("no reference available: {}", why);
 }
 
 int run(const BenchOptions& options) {
@@ -105,8 +112,9 @@ int list_rows(const BenchOptions& options) {
 int describe_rows(const std::string& pattern) {
   return ended([&] {
     for (const RowInfo* row : chosen_rows({pattern})) {
-      print(stdout, "{}\n  measures  {}\n  regime    {}\n  value     {}\n  ratio     {}\n", row->name(),
-            row->measures, row->regime(), row->unit.empty() ? "a number" : row->unit, row->formula);
+      print(stdout, "{}\n  measures  {}\n  regime    {}\n  value     {}\n  ratio     {}\n  opencl    {}\n",
+            row->name(), row->measures, row->regime(), row->unit.empty() ? "a number" : row->unit,
+            row->formula, raw_opencl_text(row->name()));
     }
     return int{kExitOk};
   });

@@ -1,156 +1,162 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/lanes/opencl_lane.hpp"
-
 #if __has_include(<CL/cl.h>)
 
-#define CL_TARGET_OPENCL_VERSION 120
-#include <CL/cl.h>
-#include <dlfcn.h>
+#include "bench/lanes/opencl_lane.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
+#include "bench/lanes/opencl_calls.hpp"
 #include "bench/peers/peers.hpp"
 
 namespace xhal::bench {
+
 namespace {
 
-#define XHAL_BENCH_OPENCL_CALLS(X) \
-  X(clBuildProgram)                \
-  X(clCreateBuffer)                \
-  X(clCreateCommandQueue)          \
-  X(clCreateContext)               \
-  X(clCreateKernel)                \
-  X(clCreateProgramWithSource)     \
-  X(clEnqueueBarrierWithWaitList)  \
-  X(clEnqueueMarkerWithWaitList)   \
-  X(clEnqueueNDRangeKernel)        \
-  X(clFinish)                      \
-  X(clFlush)                       \
-  X(clGetDeviceIDs)                \
-  X(clGetEventInfo)                \
-  X(clGetPlatformIDs)              \
-  X(clReleaseCommandQueue)         \
-  X(clReleaseContext)              \
-  X(clReleaseEvent)                \
-  X(clReleaseKernel)               \
-  X(clReleaseMemObject)            \
-  X(clReleaseProgram)              \
-  X(clSetKernelArg)                \
-  X(clWaitForEvents)
-
-struct OpenCl {
-#define XHAL_BENCH_OPENCL_MEMBER(name) decltype(&::name) name = nullptr;
-  XHAL_BENCH_OPENCL_CALLS(XHAL_BENCH_OPENCL_MEMBER)
-#undef XHAL_BENCH_OPENCL_MEMBER
-  cl_platform_id platform = nullptr;
-  cl_device_id device = nullptr;
-
-  bool open() {
-    void* const loader = dlopen("libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (loader == nullptr) return false;
-    bool whole = true;
-#define XHAL_BENCH_OPENCL_LOAD(name)                             \
-  name = reinterpret_cast<decltype(name)>(dlsym(loader, #name)); \
-  whole = whole && name != nullptr;
-    XHAL_BENCH_OPENCL_CALLS(XHAL_BENCH_OPENCL_LOAD)
-#undef XHAL_BENCH_OPENCL_LOAD
-    if (!whole) return false;
-    cl_uint count = 0;
-    if (clGetPlatformIDs(0, nullptr, &count) != CL_SUCCESS || count == 0) return false;
-    std::vector<cl_platform_id> platforms(count);
-    clGetPlatformIDs(count, platforms.data(), nullptr);
-    for (const cl_platform_id one : platforms) {
-      if (clGetDeviceIDs(one, CL_DEVICE_TYPE_CPU, 1, &device, nullptr) != CL_SUCCESS) continue;
-      platform = one;
-      return true;
-    }
-    return false;
-  }
+struct Function {
+  xhal_host_fn function;
+  void* user;
 };
 
-// Null when there is none. Loaded once, for the life of the process.
-const OpenCl* opencl() {
-  static OpenCl calls;
-  static const bool is_there = calls.open();
-  return is_there ? &calls : nullptr;
+void CL_CALLBACK run_function(void* arguments) {
+  const auto& call = *static_cast<const Function*>(arguments);
+  call.function(call.user, XHAL_SUCCESS);
 }
-
-void need(const char* call, cl_int result) {
-  if (result != CL_SUCCESS) throw RowFailed(std::string(call) + ": OpenCL error " + std::to_string(result));
-}
-
-// As bench_empty_3: two memories and a count that is 0.
-constexpr const char* kSource =
-    "kernel void empty(global ulong* out, global const ulong* in1, ulong v0) {\n"
-    "  if (get_global_id(0) < v0) out[get_global_id(0)] = in1[get_global_id(0)];\n"
-    "}\n";
 
 }  // namespace
 
 struct OpenClLane::Objects {
-  const OpenCl& cl = *opencl();
-  cl_context context = nullptr;
+  const OpenCl& cl;
   cl_command_queue queue = nullptr;
   cl_command_queue second = nullptr;
   cl_program program = nullptr;
+  cl_program looked_in = nullptr;
   cl_kernel kernel = nullptr;
-  cl_mem memory[2] = {};
+  std::vector<void*> memory;
+  int values = 0;
+  bool turn = false;
   cl_event event = nullptr;
 
-  Objects() {
-    cl_int result = CL_SUCCESS;
-    context = cl.clCreateContext(nullptr, 1, &cl.device, nullptr, nullptr, &result);
-    need("clCreateContext", result);
-    queue = cl.clCreateCommandQueue(context, cl.device, 0, &result);
-    need("clCreateCommandQueue", result);
-    second = cl.clCreateCommandQueue(context, cl.device, 0, &result);
-    need("clCreateCommandQueue", result);
-  }
+  explicit Objects(const OpenCl& opened) : cl(opened), queue(make_queue(0)), second(make_queue(0)) {}
   ~Objects() {
+    cl.clFinish(queue);
+    cl.clFinish(second);
     if (event != nullptr) cl.clReleaseEvent(event);
-    for (const cl_mem one : memory) {
-      if (one != nullptr) cl.clReleaseMemObject(one);
-    }
     if (kernel != nullptr) cl.clReleaseKernel(kernel);
-    if (program != nullptr) cl.clReleaseProgram(program);
-    for (const cl_command_queue one : {queue, second}) {
-      if (one != nullptr) cl.clReleaseCommandQueue(one);
+    for (const cl_program one : {program, looked_in}) {
+      if (one != nullptr) cl.clReleaseProgram(one);
     }
-    if (context != nullptr) cl.clReleaseContext(context);
+    cl.clReleaseCommandQueue(queue);
+    cl.clReleaseCommandQueue(second);
+    for (void* const one : memory) free(one);
+  }
+
+  [[nodiscard]] cl_command_queue make_queue(cl_command_queue_properties properties) const {
+    cl_int code = CL_SUCCESS;
+    const cl_command_queue out = cl.clCreateCommandQueue(cl.context, cl.device, properties, &code);
+    need("clCreateCommandQueue", code);
+    return out;
+  }
+  [[nodiscard]] void* allocate(uint32_t kind, uint64_t size) const {
+    cl_int code = CL_SUCCESS;
+    void* out = nullptr;
+    if (!cl.has_usm)
+      out = cl.clSVMAlloc(cl.context, cl.svm_flags, size, 0);
+    else if (kind == XHAL_MEMORY_PINNED)
+      out = cl.usm.host_allocate(cl.context, nullptr, size, 0, &code);
+    else
+      out = cl.usm.device_allocate(cl.context, cl.device, nullptr, size, 0, &code);
+    if (out == nullptr) throw RowFailed("OpenCL has no memory, error " + std::to_string(code));
+    return out;
+  }
+  void free(void* pointer) const {
+    if (cl.has_usm)
+      cl.usm.free(cl.context, pointer);
+    else
+      cl.clSVMFree(cl.context, pointer);
+  }
+  [[nodiscard]] cl_program load(const xhal_module_desc_t& image) const {
+    cl_int code = CL_SUCCESS;
+    cl_program out = nullptr;
+    if (std::string(image.format).starts_with("spirv")) {
+      out = cl.clCreateProgramWithIL(cl.context, image.image, image.image_size, &code);
+    } else {
+      const char* text = static_cast<const char*>(image.image);
+      const size_t size = image.image_size;
+      out = cl.clCreateProgramWithSource(cl.context, 1, &text, &size, &code);
+    }
+    need("clCreateProgram", code);
+    need("clBuildProgram", cl.clBuildProgram(out, 1, &cl.device, "", nullptr, nullptr));
+    return out;
+  }
+  void enqueue() const {
+    const size_t one = 1;
+    need("clEnqueueNDRangeKernel",
+         cl.clEnqueueNDRangeKernel(queue, kernel, 1, nullptr, &one, &one, 0, nullptr, nullptr));
+  }
+  void set_arguments() const {
+    const size_t memories = memory.size();
+    for (size_t i = 0; i < memories; ++i) {
+      // Two of them change places.
+      void* const pointer = memory[turn && memories > 1 && i < 2 ? 1 - i : i];
+      const auto place = static_cast<cl_uint>(i);
+      need("clSetKernelArg", cl.has_usm ? cl.usm.set_argument(kernel, place, pointer)
+                                        : cl.clSetKernelArgSVMPointer(kernel, place, pointer));
+    }
+    const cl_ulong value = turn ? 1 : 0;
+    for (int i = 0; i < values; ++i) {
+      need("clSetKernelArg",
+           cl.clSetKernelArg(kernel, static_cast<cl_uint>(memories) + static_cast<cl_uint>(i), sizeof(value),
+                             &value));
+    }
   }
 };
 
-OpenClLane::OpenClLane(Bench&) : objects_(std::make_unique<Objects>()) {}
+OpenClLane::OpenClLane(Bench& bench) : objects_(std::make_unique<Objects>(*opencl_of(bench))) {}
 OpenClLane::~OpenClLane() = default;
 
-bool OpenClLane::applies(const Bench& bench) { return peers_folder(bench) && opencl() != nullptr; }
+bool OpenClLane::applies(const Bench& bench) {
+  return (is_of_opencl(bench) || peers_folder(bench)) && opencl_of(bench) != nullptr;
+}
+bool OpenClLane::can_be_held(const Bench& bench) {
+  return is_of_opencl(bench) && bench.properties().is_synchronous == 0;
+}
+bool OpenClLane::runs_host_functions(const Bench& bench) { return opencl_of(bench)->runs_native_kernels; }
 
-void OpenClLane::prepare_launch(Bench&, int) {
+void OpenClLane::prepare_launch(Bench&, int arguments) {
   Objects& o = *objects_;
-  cl_int result = CL_SUCCESS;
-  const char* source = kSource;
-  o.program = o.cl.clCreateProgramWithSource(o.context, 1, &source, nullptr, &result);
-  need("clCreateProgramWithSource", result);
+  const int memories = memories_of(arguments);
+  const std::string text = nothing_kernel(arguments, memories);
+  const char* source = text.c_str();
+  cl_int code = CL_SUCCESS;
+  o.program = o.cl.clCreateProgramWithSource(o.cl.context, 1, &source, nullptr, &code);
+  need("clCreateProgramWithSource", code);
   need("clBuildProgram", o.cl.clBuildProgram(o.program, 1, &o.cl.device, "", nullptr, nullptr));
-  o.kernel = o.cl.clCreateKernel(o.program, "empty", &result);
-  need("clCreateKernel", result);
+  o.kernel = o.cl.clCreateKernel(o.program, "empty", &code);
+  need("clCreateKernel", code);
   constexpr size_t kPage = 4096;
-  for (cl_uint i = 0; i < 2; ++i) {
-    o.memory[i] = o.cl.clCreateBuffer(o.context, CL_MEM_READ_WRITE, kPage, nullptr, &result);
-    need("clCreateBuffer", result);
-    need("clSetKernelArg",
-         o.cl.clSetKernelArg(o.kernel, i, sizeof(cl_mem), static_cast<const void*>(&o.memory[i])));
-  }
-  const cl_ulong count = 0;
-  need("clSetKernelArg", o.cl.clSetKernelArg(o.kernel, 2, sizeof(count), &count));
+  for (int i = 0; i < memories; ++i) o.memory.push_back(o.allocate(XHAL_MEMORY_DEVICE, kPage));
+  o.values = arguments - memories;
+  o.set_arguments();
+  o.enqueue();
+  synchronize();
 }
 
-void OpenClLane::launch() {
+void OpenClLane::prepare_timing(Bench&) {
   Objects& o = *objects_;
-  const size_t one = 1;
-  need("clEnqueueNDRangeKernel",
-       o.cl.clEnqueueNDRangeKernel(o.queue, o.kernel, 1, nullptr, &one, &one, 0, nullptr, nullptr));
+  o.cl.clReleaseCommandQueue(o.queue);
+  o.queue = o.make_queue(CL_QUEUE_PROFILING_ENABLE);
+}
+
+void OpenClLane::launch() { objects_->enqueue(); }
+
+void OpenClLane::launch_changed() {
+  Objects& o = *objects_;
+  o.turn = !o.turn;
+  o.set_arguments();
+  o.enqueue();
 }
 
 void OpenClLane::synchronize() { need("clFinish", objects_->cl.clFinish(objects_->queue)); }
@@ -180,24 +186,77 @@ void OpenClLane::wait_event() {
   need("clEnqueueBarrierWithWaitList", o.cl.clEnqueueBarrierWithWaitList(o.second, 1, &o.event, nullptr));
 }
 
-}  // namespace xhal::bench
+void OpenClLane::wait_for_event_of(OpenClLane& other) {
+  Objects& o = *objects_;
+  need("clFlush", o.cl.clFlush(other.objects_->queue));
+  need("clEnqueueBarrierWithWaitList",
+       o.cl.clEnqueueBarrierWithWaitList(o.queue, 1, &other.objects_->event, nullptr));
+}
 
-#else
+// OpenCL's functions of the host are native kernels.
+void OpenClLane::host_function(xhal_host_fn function, void* user) {
+  Objects& o = *objects_;
+  Function call{function, user};
+  need("clEnqueueNativeKernel", o.cl.clEnqueueNativeKernel(o.queue, run_function, &call, sizeof(call), 0,
+                                                           nullptr, nullptr, 0, nullptr, nullptr));
+}
 
-namespace xhal::bench {
+void OpenClLane::copy(void* to, const void* from, uint64_t size) {
+  Objects& o = *objects_;
+  need("copy", o.cl.has_usm
+                   ? o.cl.usm.copy(o.queue, CL_FALSE, to, from, size, 0, nullptr, nullptr)
+                   : o.cl.clEnqueueSVMMemcpy(o.queue, CL_FALSE, to, from, size, 0, nullptr, nullptr));
+}
 
-struct OpenClLane::Objects {};
-OpenClLane::OpenClLane(Bench&) { throw NotHere("built without OpenCL's headers"); }
-OpenClLane::~OpenClLane() = default;
-bool OpenClLane::applies(const Bench&) { return false; }
-void OpenClLane::prepare_launch(Bench&, int) {}
-void OpenClLane::launch() {}
-void OpenClLane::synchronize() {}
-void OpenClLane::synchronize_second() {}
-void OpenClLane::record() {}
-bool OpenClLane::query_event() { return false; }
-void OpenClLane::synchronize_event() {}
-void OpenClLane::wait_event() {}
+void OpenClLane::fill(void* to, uint64_t pattern, uint32_t width, uint64_t size) {
+  Objects& o = *objects_;
+  need("fill", o.cl.has_usm
+                   ? o.cl.usm.fill(o.queue, to, &pattern, width, size, 0, nullptr, nullptr)
+                   : o.cl.clEnqueueSVMMemFill(o.queue, to, &pattern, width, size, 0, nullptr, nullptr));
+}
+
+void* OpenClLane::allocate(uint32_t kind, uint64_t size) { return objects_->allocate(kind, size); }
+void OpenClLane::release(void* pointer) { objects_->free(pointer); }
+
+void OpenClLane::create_and_destroy_stream() {
+  Objects& o = *objects_;
+  need("clReleaseCommandQueue", o.cl.clReleaseCommandQueue(o.make_queue(0)));
+}
+
+void OpenClLane::load_and_destroy(const xhal_module_desc_t& image) {
+  Objects& o = *objects_;
+  need("clReleaseProgram", o.cl.clReleaseProgram(o.load(image)));
+}
+
+void OpenClLane::prepare_lookup(const xhal_module_desc_t& image) {
+  objects_->looked_in = objects_->load(image);
+}
+
+void OpenClLane::look_up(const char* kernel) {
+  Objects& o = *objects_;
+  cl_int code = CL_SUCCESS;
+  const cl_kernel found = o.cl.clCreateKernel(o.looked_in, kernel, &code);
+  need("clCreateKernel", code);
+  need("clReleaseKernel", o.cl.clReleaseKernel(found));
+}
+
+OpenClLane::Hold::Hold(OpenClLane& lane) : lane_(lane) {
+  const Objects& o = *lane.objects_;
+  cl_int code = CL_SUCCESS;
+  const cl_event event = o.cl.clCreateUserEvent(o.cl.context, &code);
+  need("clCreateUserEvent", code);
+  event_ = event;
+  need("clEnqueueBarrierWithWaitList", o.cl.clEnqueueBarrierWithWaitList(o.queue, 1, &event, nullptr));
+  need("clFlush", o.cl.clFlush(o.queue));
+}
+
+void OpenClLane::Hold::let_go() {
+  if (event_ == nullptr) return;
+  const OpenCl& cl = lane_.objects_->cl;
+  auto* const event = static_cast<cl_event>(std::exchange(event_, nullptr));
+  cl.clSetUserEventStatus(event, CL_COMPLETE);
+  cl.clReleaseEvent(event);
+}
 
 }  // namespace xhal::bench
 

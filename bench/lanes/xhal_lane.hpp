@@ -95,9 +95,20 @@ class XhalLane {
     }
   }
 
+  // The event has a time from here on; throws NotHere.
+  void prepare_timing(Bench& bench) {
+    bench.need(XHAL_FEATURE_EVENT_TIMING, "event_timing");
+    event_ = bench.make_event(XHAL_EVENT_TIMING);
+  }
+
   void launch() {
     check("xhal_kernel_launch",
           calls_.kernel_launch(xhal_stream_t(stream_), launch_->launch().kernel(), launch_->launch().desc()));
+  }
+  // With other arguments than the last time, each of them.
+  void launch_changed() {
+    const PreparedLaunch& launch = launch_->changed();
+    check("xhal_kernel_launch", calls_.kernel_launch(xhal_stream_t(stream_), launch.kernel(), launch.desc()));
   }
   void synchronize() {
     check("xhal_stream_synchronize", calls_.stream_synchronize(xhal_stream_t(stream_), XHAL_WAIT_FOREVER));
@@ -108,7 +119,12 @@ class XhalLane {
   void record() {
     check("xhal_event_record", calls_.event_record(xhal_event_t(event_), xhal_stream_t(stream_), 0u));
   }
-  bool query_event() { return calls_.event_query(xhal_event_t(event_)) == XHAL_SUCCESS; }
+  bool query_event() {
+    const xhal_result_t result = calls_.event_query(xhal_event_t(event_));
+    if (result < 0) [[unlikely]]
+      call_failed("xhal_event_query", result);
+    return result == XHAL_SUCCESS;
+  }
   bool query_stream() { return calls_.stream_query(xhal_stream_t(stream_)) == XHAL_SUCCESS; }
   void synchronize_event() {
     check("xhal_event_synchronize", calls_.event_synchronize(xhal_event_t(event_), XHAL_WAIT_FOREVER));

@@ -28,8 +28,6 @@ void make_pattern(std::vector<uint64_t>& words, uint64_t offset, uint64_t salt) 
 
 uint64_t words_of(uint64_t size) { return (std::min(size, kPiece) + 7) / sizeof(uint64_t); }
 
-uint32_t kind_of(Place place) { return place == Place::kPinned ? XHAL_MEMORY_PINNED : XHAL_MEMORY_DEVICE; }
-
 }  // namespace
 
 Area::Area(Bench& bench, Place place, uint64_t size)

@@ -18,6 +18,10 @@ enum class Place {
   kPeer  // the second device
 };
 
+inline uint32_t kind_of(Place place) {
+  return place == Place::kPinned ? XHAL_MEMORY_PINNED : XHAL_MEMORY_DEVICE;
+}
+
 class Area {
  public:
   // All of it has been written once, with zeros, so that no page comes into being in what is timed. Throws NotHere.

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "bench/peers/dpctl.hpp"
 #include "bench/rows/areas.hpp"
+#include "bench/rows/raw_area.hpp"
 #include "bench/rows/row_parts.hpp"
 
 namespace xhal::bench {
@@ -49,6 +51,21 @@ LaneOptions copies() {
   return options;
 }
 
+// So many copies by a lane between areas of whoever keeps them.
+template <class From, class To>
+auto copies_between(From from, To to, uint64_t size, Waits waits) {
+  return [=](auto& lane, uint64_t units) {
+    return nanoseconds_of([&] {
+             for (uint64_t i = 0; i < units; ++i) {
+               lane.copy(to->get(), from->get(), size);
+               if (waits == Waits::kForEach) lane.synchronize();
+             }
+             if (waits == Waits::kForAll) lane.synchronize();
+           }) /
+           static_cast<double>(units);
+  };
+}
+
 // Source and destination of the copies, and the same for memcpy.
 class CopyAreas {
  public:
@@ -64,16 +81,7 @@ class CopyAreas {
   }
 
   [[nodiscard]] auto scenario(uint64_t size, Waits waits = Waits::kForEach) {
-    return [this, size, waits](CallsXhal auto& lane, uint64_t units) {
-      return nanoseconds_of([&] {
-               for (uint64_t i = 0; i < units; ++i) {
-                 lane.copy(to_.get(), from_.get(), size);
-                 if (waits == Waits::kForEach) lane.synchronize();
-               }
-               if (waits == Waits::kForAll) lane.synchronize();
-             }) /
-             static_cast<double>(units);
-    };
+    return copies_between(&from_, &to_, size, waits);
   }
   [[nodiscard]] bool has_host_side() const { return host_to_.has_value(); }
   [[nodiscard]] Side host_side(uint64_t size) { return memcpy_limit(host_to_->get(), host_source(), size); }
@@ -96,6 +104,21 @@ std::shared_ptr<CopyAreas> areas_of(Bench& bench, const Direction& direction, ui
   return std::make_shared<CopyAreas>(bench, direction, size);
 }
 
+// The same by calls below xhal, in memory that they have given.
+void add_raw_copies(Row& row, Bench& bench, const Direction& direction, uint64_t size, Waits waits) {
+  LaneOptions options = copies();
+  options.has_memory = true;
+  each_raw_lane(bench, options, [&]<HasMemory Lane>(const std::shared_ptr<Lane>& lane) {
+    const auto from = std::make_shared<RawArea<Lane>>(lane, direction.from, size);
+    const auto to = std::make_shared<RawArea<Lane>>(lane, direction.to, size);
+    Side side = lane_side(lane, copies_between(from, to, size, waits), options);
+    side.least_units = row.sides.front().least_units;
+    add_raw_side(row, bench, std::move(side));
+  });
+  if (waits == Waits::kForEach && direction.from == Place::kDevice && direction.to == Place::kDevice)
+    add_dpctl(row, bench, "copy " + std::to_string(size));
+}
+
 Row copy(Bench& bench, const Direction& direction, uint64_t size, Waits waits = Waits::kForEach) {
   const auto areas = areas_of(bench, direction, size);
   const auto scenario = areas->scenario(size, waits);
@@ -113,6 +136,7 @@ Row copy(Bench& bench, const Direction& direction, uint64_t size, Waits waits = 
   // Pageable memory is the caller's own to copy; and bytes that another processor has written last take longer for either.
   const bool is_pageable = direction.from == Place::kPageable || direction.to == Place::kPageable;
   if (areas->has_host_side() && size == kMiB && !is_pageable) row.beside(areas->thread_side(size));
+  if (direction.to != Place::kPeer) add_raw_copies(row, bench, direction, size, waits);
   if (size >= kLeastBytes) row.value = gigabytes_per_second(size);
   row.verify = [areas] { areas->verify(); };
   return row;

@@ -3,7 +3,6 @@
 #include <benchmark/benchmark.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +17,6 @@ uint32_t timing_flag(Bench& bench, bool timing) {
   if (!timing) return 0;
   bench.need(XHAL_FEATURE_EVENT_TIMING, "event_timing");
   return XHAL_EVENT_TIMING;
-}
-
-// An event with timing or without, for calls of xhal.
-std::shared_ptr<Event> event_of(Bench& bench, bool timing) {
-  return std::make_shared<Event>(bench.make_event(timing_flag(bench, timing)));
 }
 
 Row create_and_destroy(Bench& bench, bool timing) {
@@ -46,19 +40,36 @@ Row create_and_destroy(Bench& bench, bool timing) {
   return row;
 }
 
+// Of an event with timing or without, the stream held or not.
+LaneOptions event_options(bool timing, bool is_held, uint64_t most_units) {
+  LaneOptions options = no_launches(most_units);
+  options.has_times = timing;
+  options.holds = is_held;
+  return options;
+}
+
+// `body()` while the lane is held, or not.
+template <class Lane, class Body>
+double maybe_held(Bench& bench, Lane& lane, bool is_held, const Body& body) {
+  if constexpr (CanBeHeld<Lane>) {
+    if (is_held) {
+      auto hold = lane.hold(bench);
+      const double out = body();
+      hold.let_go();
+      return out;
+    }
+  }
+  return body();
+}
+
 Row record(Bench& bench, bool timing, bool is_held) {
-  const auto event = event_of(bench, timing);
-  const auto scenario = [&bench, event, is_held](CallsXhal auto& lane, uint64_t units) {
-    std::unique_ptr<HeldStream> held;
-    if (is_held) held = std::make_unique<HeldStream>(bench, lane.stream());
-    const double each = nanoseconds_each(units, [&] {
-      check("xhal_event_record", lane.calls().event_record(xhal_event_t(*event), lane.stream(), 0u));
-    });
-    held.reset();
+  const auto scenario = [&bench, is_held](HasTimedEvents auto& lane, uint64_t units) {
+    const double each =
+        maybe_held(bench, lane, is_held, [&] { return nanoseconds_each(units, [&] { lane.record(); }); });
     lane.synchronize();
     return each;
   };
-  Row row = scenario_row(bench, scenario, no_launches(kBatch));
+  Row row = scenario_row(bench, scenario, event_options(timing, is_held, kBatch));
   row.beside(lock_limit());
   return row;
 }
@@ -88,36 +99,29 @@ Row query(Bench& bench) {
   return row;
 }
 
-// `body(lane)` with an event that is recorded, and done, or behind an operation that waits.
+// `body()` with an event that is recorded, and done, or behind an operation that waits.
 template <class Lane, class Body>
-double with_recorded(Bench& bench, Lane& lane, xhal_event_t event, bool is_held, const Body& body) {
-  std::optional<HeldStream> held;
-  if (is_held) held.emplace(bench, lane.stream());
-  check("xhal_event_record", lane.calls().event_record(event, lane.stream(), 0u));
-  if (!is_held) lane.synchronize();
-  const double each = body(lane);
-  held.reset();
+double with_recorded(Bench& bench, Lane& lane, bool is_held, const Body& body) {
+  const double each = maybe_held(bench, lane, is_held, [&] {
+    lane.record();
+    if (!is_held) lane.synchronize();
+    return body();
+  });
   lane.synchronize();
   return each;
 }
 
 // Of an event with timing or without, done or not.
 Row query_of(Bench& bench, bool timing, bool is_held) {
-  const auto event = event_of(bench, timing);
-  const xhal_result_t expected = is_held ? XHAL_NOT_READY : XHAL_SUCCESS;
-  const auto scenario = [&bench, event, is_held, expected](CallsXhal auto& lane, uint64_t units) {
-    return with_recorded(bench, lane, *event, is_held, [&](auto& on) {
-      xhal_result_t odd = expected;
-      const double each = nanoseconds_each(units, [&] {
-        const xhal_result_t result = on.calls().event_query(xhal_event_t(*event));
-        if (result != expected) [[unlikely]]
-          odd = result;
-      });
-      if (odd != expected) call_failed("xhal_event_query", odd);
+  const auto scenario = [&bench, is_held](HasTimedEvents auto& lane, uint64_t units) {
+    return with_recorded(bench, lane, is_held, [&] {
+      bool is_odd = false;
+      const double each = nanoseconds_each(units, [&] { is_odd |= lane.query_event() == is_held; });
+      if (is_odd) throw RowFailed("an event tells what it is not");
       return each;
     });
   };
-  Row row = scenario_row(bench, scenario, no_launches(100'000));
+  Row row = scenario_row(bench, scenario, event_options(timing, is_held, 100'000));
   row.beside(load_limit());
   return row;
 }
@@ -203,18 +207,13 @@ Row resolution(Bench& bench) {
 
 // Of an event with timing or without, done or not; of one that is not done the waits pile up in the waiting stream.
 Row wait_call_of(Bench& bench, bool timing, bool is_held) {
-  const auto event = event_of(bench, timing);
-  const auto scenario = [&bench, event, is_held](CallsXhal auto& lane, uint64_t units) {
-    const double each = with_recorded(bench, lane, *event, is_held, [&](auto& on) {
-      return nanoseconds_each(units, [&] {
-        check("xhal_stream_wait_event",
-              on.calls().stream_wait_event(on.second_stream(), xhal_event_t(*event), 0u));
-      });
-    });
+  const auto scenario = [&bench, is_held](HasTimedEvents auto& lane, uint64_t units) {
+    const double each = with_recorded(bench, lane, is_held,
+                                      [&] { return nanoseconds_each(units, [&] { lane.wait_event(); }); });
     lane.synchronize_second();
     return each;
   };
-  Row row = scenario_row(bench, scenario, no_launches(kBatch));
+  Row row = scenario_row(bench, scenario, event_options(timing, is_held, kBatch));
   row.beside(lock_limit());
   return row;
 }
@@ -235,6 +234,22 @@ Row wait_call(Bench& bench) {
 
 // From stream to stream by events, twenty times there and back, by the hop.
 constexpr int kHops = 40;
+
+// The same with two raw lanes.
+template <class Lane>
+double raw_chain(Lane& first, Lane& second) {
+  return nanoseconds_of([&] {
+           for (int i = 0; i < kHops; ++i) {
+             Lane& on = i % 2 == 0 ? first : second;
+             on.launch();
+             on.record();
+             (i % 2 == 0 ? second : first).wait_for_event_of(on);
+           }
+           first.synchronize();
+           second.synchronize();
+         }) /
+         kHops;
+}
 
 Row dependency(Bench& bench) {
   struct Streams {
@@ -265,11 +280,33 @@ Row dependency(Bench& bench) {
   row.value = [](std::span<const double> ns) { return ns[0] - ns[1]; };
   row.comparisons.push_back(
       {"spin", [](std::span<const double> ns) { return (ns[0] - ns[1]) / ns[2]; }, Better::kLess});
+  // The whole chain beside the whole chain: of two differences the quotient tells nothing.
+  each_raw_lane(bench, {}, [&]<HasMemory Lane>(const std::shared_ptr<Lane>& first) {
+    const auto second = make_lane<Lane>(bench, {});
+    add_raw_side(row, bench, {Lane::kName, [=](uint64_t) { return raw_chain(*first, *second); }, 1, 1});
+  });
   return row;
 }
 
 // Many streams' events into one stream, or one event into many streams; by the event, beside a single one.
 constexpr size_t kFan = 32;
+
+template <class Lane>
+double raw_fan(Lane& one, const std::vector<std::shared_ptr<Lane>>& lanes, bool is_in) {
+  const double ns = nanoseconds_of([&] {
+    if (!is_in) one.record();
+    for (const auto& lane : lanes) {
+      if (is_in) lane->record();
+      (is_in ? one : *lane).wait_for_event_of(is_in ? *lane : one);
+    }
+    if (is_in) {
+      one.synchronize();
+    } else {
+      for (const auto& lane : lanes) lane->synchronize();
+    }
+  });
+  return ns / static_cast<double>(lanes.size());
+}
 
 Row fan(Bench& bench, bool is_in) {
   struct World {
@@ -304,6 +341,11 @@ Row fan(Bench& bench, bool is_in) {
   Row row;
   row.sides.push_back({"xhal, 32", [run](uint64_t) { return run(kFan); }, 1, 1});
   row.beside({"xhal, 1", [run](uint64_t) { return run(1); }, 1, 1});
+  each_raw_lane(bench, no_launches(1), [&]<HasMemory Lane>(const std::shared_ptr<Lane>& one) {
+    const auto lanes = std::make_shared<std::vector<std::shared_ptr<Lane>>>();
+    for (size_t i = 0; i < kFan; ++i) lanes->push_back(make_lane<Lane>(bench, no_launches(1)));
+    add_raw_side(row, bench, {Lane::kName, [=](uint64_t) { return raw_fan(*one, *lanes, is_in); }, 1, 1});
+  });
   return row;
 }
 

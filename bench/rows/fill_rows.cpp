@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/rows/areas.hpp"
+#include "bench/rows/raw_area.hpp"
 #include "bench/rows/row_parts.hpp"
 
 namespace xhal::bench {
@@ -77,6 +78,17 @@ Row fill(Bench& bench, uint32_t width, uint64_t offset) {
   } else {
     row.beside(lane_side(make_lane<TableLane>(bench, options), scenario, options));
   }
+  options.has_memory = true;
+  each_raw_lane(bench, options, [&]<HasMemory Lane>(const std::shared_ptr<Lane>& lane) {
+    const auto raw = std::make_shared<RawArea<Lane>>(lane, Place::kDevice, kSize + 2 * kMargin);
+    const auto fill_it = [raw, width, offset](Lane& on, uint64_t units) {
+      return nanoseconds_each(units, [&] {
+        on.fill(raw->get() + offset, kPattern, width, kSize);
+        on.synchronize();
+      });
+    };
+    add_raw_side(row, bench, lane_side(lane, fill_it, options));
+  });
   row.value = gigabytes_per_second(kSize);
   row.verify = [area, width, offset] { expect_filled(*area, width, offset); };
   return row;

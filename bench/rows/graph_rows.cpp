@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/rows/raw_area.hpp"
 #include "bench/rows/row_parts.hpp"
 
 namespace xhal::bench {
@@ -283,12 +284,34 @@ Row replay_row(const std::shared_ptr<World>& world, const std::shared_ptr<Nodes>
   return row;
 }
 
+// The raw calls know no graph: what stands beside a node is a command, one of as many in a row, and their end. `submit(lane, count)`.
+template <class Lane, class Submit>
+void beside_commands(Row& row, const std::shared_ptr<Lane>& lane, const Submit& submit) {
+  beside_node(row, {Lane::kName,
+                    [lane, submit](uint64_t) {
+                      return nanoseconds_of([&] {
+                               submit(*lane, kNodes);
+                               lane->synchronize();
+                             }) /
+                             static_cast<double>(kNodes);
+                    },
+                    1, 1});
+}
+
 Row replay_kernels(Bench& bench, int arguments) {
   const auto world = world_of(bench);
   const auto nodes = std::make_shared<KernelNodes>(bench, arguments);
   nodes->submit(world->stream, 1);
   wait_for(world->stream);
-  return replay_row(world, nodes, nodes, raw_nodes("call", raw_calls));
+  Row row = replay_row(world, nodes, nodes, raw_nodes("call", raw_calls));
+  LaneOptions options;
+  options.arguments = arguments;
+  each_raw_lane(bench, options, [&]<HasMemory Lane>(const std::shared_ptr<Lane>& lane) {
+    beside_commands(row, lane, [](Lane& on, size_t count) {
+      for (size_t i = 0; i < count; ++i) on.launch();
+    });
+  });
+  return row;
 }
 
 Row replay_copies(Bench& bench) {
@@ -296,6 +319,16 @@ Row replay_copies(Bench& bench) {
   const auto nodes = std::make_shared<CopyNodes>(bench, world->stream);
   const auto one_by_one = std::make_shared<CopyNodes>(bench, world->stream);
   Row row = replay_row(world, nodes, one_by_one, raw_nodes("memcpy", raw_line_copies));
+  LaneOptions options = no_launches(1);
+  options.has_memory = true;
+  each_raw_lane(bench, options, [&]<HasMemory Lane>(const std::shared_ptr<Lane>& lane) {
+    constexpr size_t kLine = 64;
+    const auto from = std::make_shared<RawArea<Lane>>(lane, Place::kDevice, kLine * kNodes);
+    const auto to = std::make_shared<RawArea<Lane>>(lane, Place::kDevice, kLine * kNodes);
+    beside_commands(row, lane, [from, to](Lane& on, size_t count) {
+      for (size_t i = 0; i < count; ++i) on.copy(to->get() + i * kLine, from->get() + i * kLine, 8);
+    });
+  });
   row.verify = [world, nodes, one_by_one] {
     nodes->expect_copied(world->stream);
     one_by_one->expect_copied(world->stream);

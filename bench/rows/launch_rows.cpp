@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bench/limits/wake_trips.hpp"
+#include "bench/peers/dpctl.hpp"
 #include "bench/peers/peers.hpp"
 #include "bench/rows/row_parts.hpp"
 #include "bench/runner/other_threads.hpp"
@@ -82,8 +83,8 @@ Row submit(Bench& bench, int arguments) {
 
 // All of it waits behind one operation, so that nobody but the submitter touches the queue.
 auto submit_behind_a_hold(Bench& bench) {
-  return [&bench](CallsXhal auto& lane, uint64_t units) {
-    HeldStream hold(bench, lane.stream());
+  return [&bench](CanBeHeld auto& lane, uint64_t units) {
+    auto hold = lane.hold(bench);
     const double each = nanoseconds_each(units, [&] { lane.launch(); });
     hold.let_go();
     lane.synchronize();
@@ -92,7 +93,7 @@ auto submit_behind_a_hold(Bench& bench) {
 }
 
 Row submit_held(Bench& bench, int arguments) {
-  Row row = scenario_row(bench, submit_behind_a_hold(bench), {arguments, kLaunches});
+  Row row = scenario_row(bench, submit_behind_a_hold(bench), held_launches(arguments, kLaunches));
   row.beside(ring_limit(Reader::kIsHeld, Until::kHanded));
   return row;
 }
@@ -169,6 +170,24 @@ Row loaded_round_trip(Bench& bench) {
 }
 
 // ---- Arguments
+
+constexpr auto kSubmitChanged = [](Changes auto& lane, uint64_t units) {
+  const double each = nanoseconds_each(units, [&] { lane.launch_changed(); });
+  lane.synchronize();
+  return each;
+};
+
+constexpr auto kRoundTripChanged = [](Changes auto& lane, uint64_t units) {
+  return nanoseconds_each(units, [&] {
+    lane.launch_changed();
+    lane.synchronize();
+  });
+};
+
+template <class Scenario>
+Row changed(Bench& bench, const Scenario& scenario, uint64_t most_units) {
+  return scenario_row(bench, scenario, {NothingLaunch::kChanging, most_units});
+}
 
 constexpr int kManyArguments = 64;
 
@@ -265,6 +284,23 @@ Row many_threads(Bench& bench, bool is_shared) {
                 return ns / static_cast<double>(units);
               },
               kLaunches, kLaunches});
+  each_raw_lane(bench, options, [&]<HasMemory Lane>(const std::shared_ptr<Lane>& first) {
+    // Its launch sets arguments, of a kernel that one thread at a time may touch.
+    if (is_shared && std::same_as<Lane, UnifiedRuntimeLane>) return;
+    const auto second = is_shared ? first : make_lane<Lane>(bench, options);
+    add_raw_side(row, bench,
+                 {Lane::kName,
+                  [=](uint64_t units) {
+                    const double ns = raw_parallel(kThreads, [&](int thread) {
+                      Lane& lane = thread == 0 ? *first : *second;
+                      for (uint64_t i = 0; i < units; ++i) lane.launch();
+                    });
+                    first->synchronize();
+                    second->synchronize();
+                    return ns / static_cast<double>(units);
+                  },
+                  kLaunches, kLaunches});
+  });
   return row;
 }
 
@@ -317,6 +353,17 @@ void add_launch_rows(Rows& rows) {
                     "the call with so many arguments, the stream held", "xhal / driver_table",
                     [=](Bench& bench) { return submit_held(bench, arguments); }});
   }
+  const std::string four = parameter("args", NothingLaunch::kChanging);
+  rows.push_back({"launch.changed", "submit," + four, "ns",
+                  "the call, each time with four arguments that are not those of the last time",
+                  "xhal / driver_table",
+                  [](Bench& bench) { return changed(bench, kSubmitChanged, kLaunches); }});
+  rows.push_back({"launch.changed", "roundtrip," + four, "ns", "the same and its end, everybody awake",
+                  "xhal / driver_table", [](Bench& bench) {
+                    Row row = changed(bench, kRoundTripChanged, 500);
+                    add_dpctl(row, bench, "launch");
+                    return row;
+                  }});
   rows.push_back({"launch.args", "slope", "ns", "each argument more: 64 less one",
                   "(t(64) - t(1)) / 63 / (memcpy(64 words) / 64)", each_argument});
   rows.push_back({"launch.roundtrip", "regime=warm", "ns", "an empty kernel and its end, everybody awake",

@@ -34,6 +34,14 @@ Row allocate_and_free(Bench& bench, uint32_t kind, uint64_t size) {
     check("xhal_memory_allocate", lane.calls().memory_allocate(lane.device(), &desc, &pointer));
     check("xhal_memory_free", lane.calls().memory_free(lane.device(), pointer));
   });
+  LaneOptions options = no_launches(100'000);
+  options.has_memory = true;
+  each_raw_lane(bench, options, [&]<HasMemory Lane>(const std::shared_ptr<Lane>& lane) {
+    const auto take_and_give = [kind, size](Lane& on, uint64_t units) {
+      return nanoseconds_each(units, [&] { on.release(on.allocate(kind, size)); });
+    };
+    add_raw_side(row, bench, lane_side(lane, take_and_give, options));
+  });
   for (Side& side : row.sides) side.least_units = kLeastFrees;
   if (bench.is_cpu()) row.beside(malloc_limit(size));
   row.verify = [&bench, kind, size] {

@@ -49,6 +49,14 @@ Row warm_load(Bench& bench) {
   const auto image = std::make_shared<Image>(bench);
   Row row =
       call_row(bench, [image](auto& lane) { load_and_destroy(lane.calls(), lane.device(), image->desc()); });
+  each_raw_lane(bench, no_launches(1000), [&](const std::shared_ptr<OpenClLane>& lane) {
+    add_raw_side(row, bench,
+                 {OpenClLane::kName,
+                  [lane, image](uint64_t units) {
+                    return nanoseconds_each(units, [&] { lane->load_and_destroy(*image->desc()); });
+                  },
+                  1, 100'000});
+  });
   if (bench.is_cpu()) {
     const auto copy = std::make_shared<std::vector<unsigned char>>(image->bytes().size());
     row.keeps = {image, copy};
@@ -96,6 +104,13 @@ Row lookup(Bench& bench) {
   Row row = call_row(bench, [module, found](auto& lane) {
     check("xhal_module_get_kernel",
           lane.calls().module_get_kernel(xhal_module_t(*module), kKernel, found.get()));
+  });
+  each_raw_lane(bench, no_launches(1000), [&](const std::shared_ptr<OpenClLane>& lane) {
+    lane->prepare_lookup(*image.desc());
+    add_raw_side(row, bench,
+                 {OpenClLane::kName,
+                  [lane](uint64_t units) { return nanoseconds_each(units, [&] { lane->look_up(kKernel); }); },
+                  1, 100'000});
   });
   row.verify = [found, expected] {
     if (*found != expected) throw RowFailed("the same name gives another kernel");

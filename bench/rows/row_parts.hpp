@@ -34,6 +34,15 @@ inline LaneOptions no_launches(uint64_t most_units) {
   return options;
 }
 
+// Of a scenario that holds its stream.
+inline LaneOptions held_launches(int arguments, uint64_t most_units) {
+  LaneOptions options;
+  options.arguments = arguments;
+  options.most_units = most_units;
+  options.holds = true;
+  return options;
+}
+
 inline xhal_pointer_attributes_t attributes_of(xhal_driver_t driver, const void* pointer) {
   xhal_pointer_attributes_t attributes{};
   attributes.struct_size = sizeof(attributes);

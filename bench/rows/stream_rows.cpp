@@ -23,6 +23,14 @@ Row create_and_destroy(Bench& bench) {
                        },
                        1, 1000});
   row.beside(malloc_limit(1024));
+  each_raw_lane(bench, no_launches(1000), [&](const std::shared_ptr<OpenClLane>& lane) {
+    add_raw_side(row, bench,
+                 {OpenClLane::kName,
+                  [lane](uint64_t units) {
+                    return nanoseconds_each(units, [&] { lane->create_and_destroy_stream(); });
+                  },
+                  1, 1000});
+  });
   return row;
 }
 
@@ -30,9 +38,8 @@ Row create_and_destroy(Bench& bench) {
 Row host_function(Bench& bench) {
   const auto calls = std::make_shared<std::atomic<uint64_t>>(0);
   const auto done = std::make_shared<uint64_t>(0);
-  LaneOptions options;
-  options.arguments = 0;
-  options.most_units = 200;
+  LaneOptions options = no_launches(200);
+  options.has_host_functions = true;
   Row row = scenario_row(
       bench,
       [calls, done](HasHostFunctions auto& lane, uint64_t units) {

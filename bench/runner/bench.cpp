@@ -204,14 +204,21 @@ OwnInstance::OwnInstance(const Bench& like) {
 
 NothingLaunch::NothingLaunch(Bench& bench, int arguments) {
   constexpr uint64_t kPage = 4096;
-  // Half of the arguments are memory, at most eight; then the count, which is 0, and words.
-  const int memories = arguments == 3 ? 2 : std::min(arguments / 2, 8);
-  launch_ = std::make_unique<PreparedLaunch>(bench.bench_kernel("bench_empty_" + std::to_string(arguments)));
-  for (int i = 0; i < memories; ++i) {
-    pages_.push_back(bench.make_memory(XHAL_MEMORY_DEVICE, kPage));
-    launch_->memory(pages_.back().get(), i == 0 ? XHAL_ACCESS_WRITE : XHAL_ACCESS_READ);
-  }
-  for (int i = memories; i < arguments; ++i) launch_->value(uint64_t{0});
+  // Behind the memory the count, which is 0, and words.
+  const int memories = memories_of(arguments);
+  for (int i = 0; i < memories; ++i) pages_.push_back(bench.make_memory(XHAL_MEMORY_DEVICE, kPage));
+  const auto launch_of = [&](bool turned) {
+    auto out =
+        std::make_unique<PreparedLaunch>(bench.bench_kernel("bench_empty_" + std::to_string(arguments)));
+    for (int i = 0; i < memories; ++i) {
+      const Memory& page = pages_[static_cast<size_t>(turned ? memories - 1 - i : i)];
+      out->memory(page.get(), i == 0 ? XHAL_ACCESS_WRITE : XHAL_ACCESS_READ);
+    }
+    for (int i = memories; i < arguments; ++i) out->value(uint64_t{turned ? 1U : 0U});
+    return out;
+  };
+  launch_ = launch_of(false);
+  if (arguments == kChanging) turned_ = launch_of(true);
 }
 
 }  // namespace xhal::bench

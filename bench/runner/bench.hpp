@@ -2,6 +2,7 @@
 // What rows use of the device under test, through libxhal. Calls that fail throw RowFailed, and what the device does not have NotHere.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -193,16 +194,31 @@ class OwnInstance {
   std::unique_ptr<Bench> bench_;
 };
 
+// Half of a kernel's arguments are memory, at most eight; then come values.
+[[nodiscard]] inline int memories_of(int arguments) {
+  return arguments == 3 ? 2 : std::min(arguments / 2, 8);
+}
+
 // A kernel of one item that does nothing, with so many arguments: pages of memory first, then values.
 class NothingLaunch {
  public:
+  // Of so many arguments the kernel does nothing with either of two sets of which no argument is the same.
+  static constexpr int kChanging = 4;
+
   NothingLaunch(Bench& bench, int arguments);
   [[nodiscard]] const PreparedLaunch& launch() const { return *launch_; }
+  // The two sets in turns; of kChanging arguments only.
+  [[nodiscard]] const PreparedLaunch& changed() {
+    is_turned_ = !is_turned_;
+    return is_turned_ ? *turned_ : *launch_;
+  }
   void on(xhal_stream_t stream) const { launch_->on(stream); }
 
  private:
   std::vector<Memory> pages_;
   std::unique_ptr<PreparedLaunch> launch_;
+  std::unique_ptr<PreparedLaunch> turned_;
+  bool is_turned_ = false;
 };
 
 }  // namespace xhal::bench
