@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # usage: scripts/strength.sh [STEP...]
-# Measures how strong the suite is and makes docs/strength.md of it. Steps: faults generated matrix mutation variants mixes programs hollow page;
-# without any, all, which takes hours. What a step has left in docs/results/strength for the commit that stands here is not measured again, so
+# Measures how strong the suite is and makes docs/strength.md of it. Steps: faults generated matrix mutation variants mixes programs hollow opencl page;
+# without any, all but opencl; that takes hours. What a step has left in docs/results for the commit that stands here is not measured again, so
 # that an interrupted run goes on; `SHARD=i/n` measures a part of all but programs and hollow, so that machines
 # can share them: bring the files into that folder and run the step `page`. `FORCE=1` measures again.
 set -euo pipefail
@@ -79,6 +79,24 @@ measure_hollow() {
   done
   rm -f "$report"
 }
+# Over real drivers: of what an OpenCL device claims. Not on the page, which is of the simulator.
+measure_opencl() {
+  local driver whole
+  whole=$(mktemp)
+  mkdir -p docs/results/opencl
+  for driver in pocl intel; do
+    local file=docs/results/opencl/faults-$driver.json
+    if is_there "$file"; then
+      echo "strength: $file is there"
+      continue
+    fi
+    : >"$whole"
+    measure "$whole" scripts/opencl.sh "$driver" -- "$conform" faults --over opencl --seed 7 --seeds 3 --jobs "$jobs" --json "$whole"
+    jq '{schema, suite, driver: (.driver | {name, version, native_driver_version, native_runtime_version}), device: (.device | {name, features}), seed, seeds,
+      seconds, total, killed, faults: [.faults[] | {name, clause, verdict, why, killed_by: .killed_by[0:3]}]}' "$whole" >"$file"
+  done
+  rm -f "$whole"
+}
 make_page() {
   local files=("$out"/*.json)
   [[ -e ${files[0]} ]] || files=()
@@ -90,9 +108,9 @@ steps=("$@")
 [[ $# -gt 0 ]] || steps=(faults generated programs hollow variants mixes mutation matrix page)
 for step in "${steps[@]}"; do
   case $step in
-    faults | generated | matrix | mutation | variants | mixes | programs | hollow | page) ;;
+    faults | generated | matrix | mutation | variants | mixes | programs | hollow | opencl | page) ;;
     *)
-      echo "strength: there is no step '$step'; there are faults, generated, matrix, mutation, variants, mixes, programs, hollow, page" >&2
+      echo "strength: there is no step '$step'; there are faults, generated, matrix, mutation, variants, mixes, programs, hollow, opencl, page" >&2
       exit 2
       ;;
   esac
