@@ -18,6 +18,7 @@ def in_all: group_by(.) | map(select(length == 3) | .[0]);
   "options = \($options | tojson)",
   "filters = \($filters | tojson)",
   "sample = \($sample | tojson)",
+  "races = \($races)",
   "verdict = \($runs[0].verdict | tojson)",
   ($fails | list("fails")),
   ($may_fail | list("may_fail")),

@@ -35,11 +35,11 @@ listed() {
 
 program=${CONFORM:-build/dev/bin/xhal-conform}
 for lane in "${lanes[@]}"; do
-  driver=$lane devices=1 options='' filters=() sample=()
+  driver=$lane devices=1 options='' filters=() sample=() races=false
   case $lane in
     pocl-2) driver=pocl devices=2 ;;
     rusticl) sample=('kernel.long_loops*' 'kernel.structures*' 'kernel.items_together*' 'event.elapsed*' error.trap_in_another_process) ;;
-    rusticl-finish) driver=rusticl options=waits=finish filters=('stream.*') sample=('stream.pair_of_operations/hazard=read_after_write,first=copy*') ;;
+    rusticl-finish) driver=rusticl options=waits=finish races=true filters=('stream.*') sample=('stream.pair_of_operations/hazard=read_after_write,first=kernel*') ;;
   esac
   out=build/opencl/lanes/$lane
   mkdir -p "$out"
@@ -53,7 +53,7 @@ for lane in "${lanes[@]}"; do
   done
   file=docs/results/opencl/$lane.toml
   mkdir -p docs/results/opencl
-  jq -rs --arg driver "$driver" --arg devices "$devices" --arg options "$options" --argjson filters "$(as_list "${filters[@]}")" --argjson sample "$(as_list "${sample[@]}")" --argjson may_fail "$(listed may_fail "$file")" \
+  jq -rs --arg driver "$driver" --arg devices "$devices" --arg options "$options" --argjson races "$races" --argjson filters "$(as_list "${filters[@]}")" --argjson sample "$(as_list "${sample[@]}")" --argjson may_fail "$(listed may_fail "$file")" \
     --argjson may_not_be_observed "$(listed may_not_be_observed "$file")" -f scripts/opencl-lanes.jq "$out"/{1,2,3}.json >"$file.new"
   mv "$file.new" "$file"
   echo "opencl-lanes: wrote $file"

@@ -30,6 +30,7 @@ struct Known {
   Names filters;        // none: the whole level
   Names sample;         // what is run in place of that where little time is left; none: all
   std::string verdict;
+  bool races = false;  // which tests fail is chance: what they name is not
   Names fails;         // tests, in every run
   Names may_fail;      // tests, in some runs
   Names clauses;       // that the tests of `fails` name
@@ -55,6 +56,7 @@ Known read_lane(const std::string& name) {
   known.filters = names_of(table, "filters");
   known.sample = names_of(table, "sample");
   known.verdict = table["verdict"].value_or(std::string());
+  known.races = table["races"].value_or(false);
   known.fails = names_of(table, "fails");
   known.may_fail = names_of(table, "may_fail");
   known.clauses = names_of(table, "clauses");
@@ -132,6 +134,12 @@ TEST_P(OpenClLanes, AreAsTheyAreKnown) {
     } else if (test.at("outcome") == "skipped" && test.at("required")) {
       not_observed.insert(id);
     }
+  }
+  if (known.races) {
+    EXPECT_NE(both(known.clauses, clauses), Names()) << run.out;
+    if (whole)
+      EXPECT_EQ(without(known.clauses, clauses), Names()) << "clauses that no failure names any more";
+    return;
   }
   EXPECT_EQ(without(both(known.fails, all), bad), Names()) << "known to fail, and did not";
   EXPECT_EQ(without(without(bad, known.fails), known.may_fail), Names()) << "not known to fail, and did\n"
