@@ -137,8 +137,9 @@ TEST_P(OpenClLanes, AreAsTheyAreKnown) {
   }
   if (known.races) {
     EXPECT_NE(both(known.clauses, clauses), Names()) << run.out;
-    if (whole)
+    if (whole) {
       EXPECT_EQ(without(known.clauses, clauses), Names()) << "clauses that no failure names any more";
+    }
     return;
   }
   EXPECT_EQ(without(both(known.fails, all), bad), Names()) << "known to fail, and did not";
