@@ -186,7 +186,7 @@ cl_int LaunchKernel::set_memory(uint32_t place, const void* pointer) {
   if (device_.facts.path == MemoryPath::kSvm) return calls.clSetKernelArgSVMPointer(kernel_, place, pointer);
   const Range range = device_.instance->memory.find(pointer);
   const cl_ulong offset = reinterpret_cast<uint64_t>(pointer) - range.base;
-  const cl_int code = calls.clSetKernelArg(kernel_, place, sizeof(range.buffer), &range.buffer);
+  const cl_int code = calls.clSetKernelArg(kernel_, place, sizeof(cl_mem), &range.buffer);
   return code != CL_SUCCESS ? code : calls.clSetKernelArg(kernel_, place + 1, sizeof(offset), &offset);
 }
 

@@ -134,7 +134,8 @@ xhal_result_t EventRef::wait(uint64_t timeout_ns) const {
 
 // ---- Submitting ----------------------------------------------------------------------------------------------------------------
 
-Queue::Queue(Device& device, cl_command_queue queue) : device_(device), queue_(queue) {}
+Queue::Queue(Device& device, cl_command_queue queue)
+    : device_(device), is_synchronous_(device.is_synchronous()), queue_(queue) {}
 
 Queue::~Queue() {
   last_.reset();
@@ -151,13 +152,13 @@ xhal_result_t Queue::refused(const char* what, cl_int code) {
 }
 
 xhal_result_t Queue::submitted(cl_event event) {
-  if (event == nullptr) return XHAL_SUCCESS;
   const Calls& calls = *device_.instance->calls;
-  last_ = EventRef(calls, event);
-  if (device_.is_synchronous()) {
+  if (is_synchronous_) {
     const cl_int code = calls.clFinish(queue_);
     return code == CL_SUCCESS ? XHAL_SUCCESS : device_.failed(code);
   }
+  if (event == nullptr) return XHAL_SUCCESS;
+  last_ = EventRef(calls, event);
   idle_.store(false, std::memory_order_relaxed);
   if (!device_.has(kStartsUnasked)) calls.clFlush(queue_);
   return XHAL_SUCCESS;
@@ -206,12 +207,12 @@ xhal_result_t Queue::stamp(EventRef& out) {
   if (!has_times_) {
     if (const xhal_result_t result = start_timing(); result < 0) return result;
   }
-  const auto mark = [&](cl_command_queue queue, cl_event* event) {
-    return device_.instance->calls->clEnqueueMarkerWithWaitList(queue, 0, nullptr, event);
-  };
-  const xhal_result_t result = add("clEnqueueMarkerWithWaitList", mark);
-  out = last_.another();
-  return result;
+  const Calls& calls = *device_.instance->calls;
+  cl_event event = nullptr;
+  if (const cl_int code = calls.clEnqueueMarkerWithWaitList(queue_, 0, nullptr, &event); code != CL_SUCCESS)
+    return refused("clEnqueueMarkerWithWaitList", code);
+  out = EventRef(calls, event);
+  return submitted(is_synchronous_ ? nullptr : out.another().release());
 }
 
 // An event of another platform means nothing here: an event of ours takes its place and ends with it.
@@ -231,7 +232,7 @@ xhal_result_t Queue::bridged(EventRef event, EventRef& out) {
 xhal_result_t Queue::add_wait(EventRef event, const Platform* from) {
   if (event.status() == XHAL_SUCCESS) return XHAL_SUCCESS;
   // A device that runs commands in the calling thread must not be given one that has to wait.
-  if (device_.is_synchronous()) {
+  if (is_synchronous_) {
     const xhal_result_t result = event.wait(XHAL_WAIT_FOREVER);
     return result < 0 ? device_.failed(event.native_status()) : result;
   }
@@ -256,7 +257,7 @@ xhal_result_t Queue::wait_for(EventRef event, const Platform* from) {
 
 xhal_result_t Queue::add_host_function(xhal_host_fn function, void* user) {
   const Calls& calls = *device_.instance->calls;
-  if (device_.is_synchronous()) {
+  if (is_synchronous_) {
     // What was submitted before is done, and the caller waits for whatever comes now.
     calls_back_.store(true, std::memory_order_release);
     kit::run_host_function(function, user, XHAL_SUCCESS);

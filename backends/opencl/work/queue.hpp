@@ -50,6 +50,8 @@ class EventRef {
     calls_->clRetainEvent(event_);
     return {*calls_, event_};
   }
+  // Gives the reference away.
+  [[nodiscard]] cl_event release() { return std::exchange(event_, nullptr); }
   void reset() {
     if (event_ != nullptr) calls_->clReleaseEvent(std::exchange(event_, nullptr));
   }
@@ -86,8 +88,8 @@ class Queue : public std::enable_shared_from_this<Queue> {
 
   // ---- What is submitted becomes a node while the stream captures.
 
-  // One command of the contract: `enqueue(queue, event)` returns OpenCL's code and gives its last command's event; none, where it has
-  // nothing to do. A graph keeps it: it holds what it needs by value.
+  // One command of the contract: `enqueue(queue, event)` returns OpenCL's code and gives its last command's event, where that is
+  // asked for; none, where it has nothing to do. A graph keeps it: it holds what it needs by value.
   template <class Enqueue>
   xhal_result_t submit(const char* what, const Enqueue& enqueue) {
     const std::lock_guard lock(mutex_);
@@ -127,7 +129,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   template <class Enqueue>
   xhal_result_t add(const char* what, const Enqueue& enqueue) {
     cl_event event = nullptr;
-    const cl_int code = enqueue(queue_, &event);
+    const cl_int code = enqueue(queue_, is_synchronous_ ? nullptr : &event);
     return code == CL_SUCCESS ? submitted(event) : refused(what, code);
   }
   xhal_result_t add_launch(LaunchKernel& kernel, const xhal_launch_t& launch);
@@ -157,6 +159,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   xhal_result_t wait_for(EventRef event, const Platform* from);
 
   Device& device_;
+  const bool is_synchronous_;  // nothing is under way when a call has returned
   std::mutex mutex_;
   cl_command_queue queue_;
   bool has_times_ = false;  // its commands have times: only where somebody asks for them, as it costs
