@@ -45,6 +45,16 @@ std::vector<std::shared_ptr<Queue>> Device::queues() {
   return out;
 }
 
+std::vector<std::shared_ptr<Queue>> Device::busy_queues() {
+  const std::lock_guard lock(mutex);
+  std::vector<std::shared_ptr<Queue>> out;
+  for (const auto& queue : left_queues)
+    if (!queue->is_idle()) out.push_back(queue);
+  for (const Stream& stream : streams)
+    if (!stream.queue->is_idle()) out.push_back(stream.queue);
+  return out;
+}
+
 xhal_result_t Device::failed(cl_int status) {
   const std::lock_guard lock(fault_mutex);
   if (fault_code == XHAL_SUCCESS) {

@@ -108,6 +108,8 @@ struct Device {
   [[nodiscard]] bool is_synchronous() const;
   // All queues that may have work under way, of destroyed streams included.
   [[nodiscard]] std::vector<std::shared_ptr<Queue>> queues();
+  // Those of them that are not known to be done.
+  [[nodiscard]] std::vector<std::shared_ptr<Queue>> busy_queues();
   // Records that a command failed by itself, with OpenCL's status; tells it, and gives back its code.
   xhal_result_t failed(cl_int status);
 };

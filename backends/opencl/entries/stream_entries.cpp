@@ -70,6 +70,7 @@ xhal_result_t synchronize(xhal_stream_t stream, uint64_t timeout_ns) {
     const Stream& s = stream_of(stream);
     if (const xhal_result_t result = make_ready(*s.device); result < 0) return result;
     if (const xhal_result_t result = check_not_captured(s); result < 0) return result;
+    if (s.queue->is_idle()) return xhal_result_t{XHAL_SUCCESS};
     // The stream may be destroyed while the caller waits.
     const std::shared_ptr<Queue> queue = s.queue;
     return queue->synchronize(timeout_ns);

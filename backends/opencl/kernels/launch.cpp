@@ -32,9 +32,10 @@ xhal_result_t check_memory(const Kernel& kernel, const Device& device, const cha
   const Memory& memory = device.instance->memory;
   Range range = memory.find(pointer);
   if (!range.holds(pointer, size)) return memory.resolve(make_name(), pointer, size, false, range);
-  // What is not a device's own is everybody's.
-  const bool is_near = range.kind != XHAL_MEMORY_DEVICE || range.device == device.index;
-  if (is_near && device.instance->devices[range.device]->platform == device.platform) return XHAL_SUCCESS;
+  // What is not a device's own is everybody's of its platform.
+  if (range.device == device.index) return XHAL_SUCCESS;
+  const Device& owner = *device.instance->devices[range.device];
+  if (range.kind != XHAL_MEMORY_DEVICE && owner.platform == device.platform) return XHAL_SUCCESS;
   return kit::fail(XHAL_ERROR_INVALID_POINTER, "%s %p is memory of device %u, which device %u does not reach",
                    make_name(), pointer, range.device, device.index);
 }
@@ -63,8 +64,8 @@ xhal_result_t check_argument(const Kernel& kernel, const Device& device, uint32_
   }
 }
 
-xhal_result_t check_shape(const Kernel& kernel, const xhal_device_properties_t& limits,
-                          const xhal_launch_t& launch) {
+xhal_result_t check_shape(const Kernel& kernel, const Device& device, const xhal_launch_t& launch) {
+  const xhal_device_properties_t& limits = device.properties;
   if ((launch.flags & ~uint32_t{XHAL_LAUNCH_COOPERATIVE | XHAL_LAUNCH_CLUSTER}) != 0)
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->flags is 0x%x, which has unknown bits",
                      launch.flags);
@@ -90,9 +91,30 @@ xhal_result_t check_shape(const Kernel& kernel, const xhal_device_properties_t& 
     items *= launch.group_size[i];
   }
   const uint64_t most = std::min<uint64_t>(kernel.max_group_items, limits.max_group_items);
-  if (items <= most) return XHAL_SUCCESS;
+  if (items > most) {
+    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
+                     "a group of %" PRIu64 " items; kernel '%s' takes at most %" PRIu64, items,
+                     kernel.name.c_str(), most);
+  }
+  if (launch.argument_count != kernel.params.size()) {
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s' takes %zu arguments, the launch has %u",
+                     kernel.name.c_str(), kernel.params.size(), launch.argument_count);
+  }
+  if (launch.argument_count != 0 && launch.arguments == nullptr)
+    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->arguments is null");
+  return XHAL_SUCCESS;
+}
+
+xhal_result_t check_local(const Kernel& kernel, const Device& device, const xhal_launch_t& launch) {
+  const uint64_t most = device.facts.local_bytes;
+  uint64_t bytes = kernel.static_local_bytes + launch.dynamic_local_bytes;
+  for (uint32_t i = 0; i < launch.argument_count; ++i) {
+    const xhal_argument_t& argument = launch.arguments[i];
+    if (argument.kind == XHAL_ARGUMENT_LOCAL) bytes += std::min(argument.size, most + 1);
+  }
+  if (bytes <= most) return XHAL_SUCCESS;
   return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
-                   "a group of %" PRIu64 " items; kernel '%s' takes at most %" PRIu64, items,
+                   "kernel '%s': more than the device's %" PRIu64 " bytes of local memory",
                    kernel.name.c_str(), most);
 }
 
@@ -127,28 +149,11 @@ xhal_result_t check_launch(const Kernel& kernel, const Device& device, const xha
                      "the kernel's module is loaded on device %u, the stream is of device %u",
                      kernel.module->device().index, device.index);
   }
-  if (const xhal_result_t result = check_shape(kernel, device.properties, launch); result < 0) return result;
-  if (launch.argument_count != kernel.params.size()) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s' takes %zu arguments, the launch has %u",
-                     kernel.name.c_str(), kernel.params.size(), launch.argument_count);
-  }
-  if (launch.argument_count != 0 && launch.arguments == nullptr)
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->arguments is null");
-  uint64_t local = kernel.static_local_bytes + launch.dynamic_local_bytes;
-  for (uint32_t i = 0; i < launch.argument_count; ++i) {
-    const xhal_argument_t& argument = launch.arguments[i];
-    if (const xhal_result_t result = check_argument(kernel, device, i, argument); result < 0) return result;
-    if (argument.kind != XHAL_ARGUMENT_LOCAL) continue;
-    if (argument.size > device.facts.local_bytes)
-      local = UINT64_MAX / 2;
-    else
-      local += argument.size;
-  }
-  if (local > device.facts.local_bytes) {
-    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
-                     "kernel '%s': more than the device's %" PRIu64 " bytes of local memory",
-                     kernel.name.c_str(), device.facts.local_bytes);
-  }
+  if (const xhal_result_t result = check_shape(kernel, device, launch); result < 0) return result;
+  for (uint32_t i = 0; i < launch.argument_count; ++i)
+    if (const xhal_result_t result = check_argument(kernel, device, i, launch.arguments[i]); result < 0)
+      return result;
+  if (const xhal_result_t result = check_local(kernel, device, launch); result < 0) return result;
   return launch.range_count == 0 ? XHAL_SUCCESS : check_ranges(kernel, device, launch);
 }
 
@@ -173,21 +178,19 @@ std::unique_ptr<LaunchKernel> LaunchKernel::make(const Kernel& kernel, cl_int& c
 }
 
 LaunchKernel::LaunchKernel(const Kernel& kernel, cl_kernel native)
-    : device_(kernel.module->device()), kernel_(native), set_(kernel.params.size()) {
-  for (size_t i = 0; i < set_.size(); ++i) set_[i].place = kernel.params[i].place;
-}
+    : kernel_(kernel), device_(kernel.module->device()), native_(native), set_(kernel.params.size()) {}
 
-LaunchKernel::~LaunchKernel() { device_.instance->calls->clReleaseKernel(kernel_); }
+LaunchKernel::~LaunchKernel() { device_.instance->calls->clReleaseKernel(native_); }
 
 cl_int LaunchKernel::set_memory(uint32_t place, const void* pointer) {
   const Calls& calls = *device_.instance->calls;
   if (device_.facts.path == MemoryPath::kUsm)
-    return device_.platform->usm.set_argument(kernel_, place, pointer);
-  if (device_.facts.path == MemoryPath::kSvm) return calls.clSetKernelArgSVMPointer(kernel_, place, pointer);
+    return device_.platform->usm.set_argument(native_, place, pointer);
+  if (device_.facts.path == MemoryPath::kSvm) return calls.clSetKernelArgSVMPointer(native_, place, pointer);
   const Range range = device_.instance->memory.find(pointer);
   const cl_ulong offset = reinterpret_cast<uint64_t>(pointer) - range.base;
-  const cl_int code = calls.clSetKernelArg(kernel_, place, sizeof(cl_mem), &range.buffer);
-  return code != CL_SUCCESS ? code : calls.clSetKernelArg(kernel_, place + 1, sizeof(offset), &offset);
+  const cl_int code = calls.clSetKernelArg(native_, place, sizeof(cl_mem), &range.buffer);
+  return code != CL_SUCCESS ? code : calls.clSetKernelArg(native_, place + 1, sizeof(offset), &offset);
 }
 
 cl_int LaunchKernel::set(uint32_t place, const xhal_argument_t& argument) {
@@ -196,39 +199,77 @@ cl_int LaunchKernel::set(uint32_t place, const xhal_argument_t& argument) {
   // Local memory of no size is refused by OpenCL and legal here.
   const uint64_t size =
       argument.kind == XHAL_ARGUMENT_LOCAL ? std::max<uint64_t>(argument.size, 1) : argument.size;
-  return calls.clSetKernelArg(kernel_, place, size, argument.data);
+  return calls.clSetKernelArg(native_, place, size, argument.data);
 }
 
-// Intel's runtime binds the allocation that an address is in when the argument is set: the same address may be another's after a free.
+bool LaunchKernel::Set::is(const xhal_argument_t& given) const {
+  if (given.kind != argument.kind || given.access != argument.access || given.size != argument.size)
+    return false;
+  if (given.kind == XHAL_ARGUMENT_MEMORY || given.kind == XHAL_ARGUMENT_LOCAL)
+    return given.data == argument.data;
+  if (given.kind != XHAL_ARGUMENT_VALUE || given.data == nullptr) return false;
+  // The usual sizes without a call.
+  if (given.size == 4) return std::memcmp(bytes, given.data, 4) == 0;
+  if (given.size == 8) return std::memcmp(bytes, given.data, 8) == 0;
+  return given.size <= kMostKept && std::memcmp(bytes, given.data, given.size) == 0;
+}
+
+void LaunchKernel::Set::keep(const xhal_argument_t& given) {
+  argument = given;
+  if (given.kind == XHAL_ARGUMENT_VALUE && given.size <= kMostKept)
+    std::memcpy(bytes, given.data, given.size);
+}
+
+// After a free the same address may be another allocation's, or nobody's; and Intel's runtime binds the allocation that an address is
+// in when the argument is set.
 void LaunchKernel::forget_freed() {
   const uint64_t frees = device_.instance->memory.frees();
   if (frees == frees_) return;
   frees_ = frees;
   for (Set& one : set_)
-    if (one.kind == XHAL_ARGUMENT_MEMORY) one.kind = UINT32_MAX;
+    if (one.argument.kind == XHAL_ARGUMENT_MEMORY) one.forget();
 }
 
-cl_int LaunchKernel::set_arguments(const xhal_launch_t& launch) {
+bool LaunchKernel::has_shape_of(const xhal_launch_t& launch) const {
+  return has_shape_ && launch.flags == shape_.flags &&
+         std::memcmp(launch.group_count, shape_.group_count, sizeof(shape_.group_count)) == 0 &&
+         std::memcmp(launch.group_size, shape_.group_size, sizeof(shape_.group_size)) == 0 &&
+         launch.dynamic_local_bytes == shape_.dynamic_local_bytes &&
+         launch.argument_count == shape_.argument_count && launch.reserved == 0 &&
+         (launch.arguments != nullptr || launch.argument_count == 0);
+}
+
+xhal_result_t LaunchKernel::take(const xhal_launch_t& launch) {
   forget_freed();
+  bool has_other_local = false;
+  if (!has_shape_of(launch)) {
+    has_other_local = true;
+    has_shape_ = false;
+    if (const xhal_result_t result = check_shape(kernel_, device_, launch); result < 0) return result;
+  }
   for (uint32_t i = 0; i < launch.argument_count; ++i) {
     const xhal_argument_t& given = launch.arguments[i];
     Set& has = set_[i];
-    const bool is_memory = given.kind == XHAL_ARGUMENT_MEMORY;
-    const void* const bytes = is_memory ? &given.data : given.data;
-    const uint64_t size = is_memory ? sizeof(given.data) : given.size;
-    const uint64_t kept = given.kind == XHAL_ARGUMENT_LOCAL ? 0 : size;
-    if (has.kind == given.kind && has.size == size && kept <= Set::kMostKept &&
-        std::memcmp(has.bytes, bytes == nullptr ? has.bytes : bytes, kept) == 0)
-      continue;
-    if (const cl_int code = set(has.place, given); code != CL_SUCCESS) {
-      has.kind = UINT32_MAX;
-      return code;
-    }
-    has.kind = given.kind;
-    has.size = size;
-    if (kept <= Set::kMostKept && kept != 0) std::memcpy(has.bytes, bytes, kept);
+    if (has.is(given)) continue;
+    if (const xhal_result_t result = check_argument(kernel_, device_, i, given); result < 0) return result;
+    has_other_local = has_other_local || given.kind == XHAL_ARGUMENT_LOCAL;
+    has.forget();
+    if (const cl_int code = set(kernel_.params[i].place, given); code != CL_SUCCESS)
+      return refused("clSetKernelArg", code);
+    has.keep(given);
   }
-  return launch.range_count == 0 && !has_ranges_ ? CL_SUCCESS : set_ranges(launch);
+  if (has_other_local) {
+    has_shape_ = false;
+    if (const xhal_result_t result = check_local(kernel_, device_, launch); result < 0) return result;
+    shape_ = launch;
+    has_shape_ = true;
+  }
+  if (launch.range_count == 0 && !has_ranges_) return XHAL_SUCCESS;
+  if (launch.range_count != 0) {
+    if (const xhal_result_t result = check_ranges(kernel_, device_, launch); result < 0) return result;
+  }
+  const cl_int code = set_ranges(launch);
+  return code == CL_SUCCESS ? XHAL_SUCCESS : refused("clSetKernelExecInfo", code);
 }
 
 // Shared virtual memory that is reached by pointers in memory is named to the kernel; unified memory needs no list.
@@ -244,7 +285,7 @@ cl_int LaunchKernel::set_ranges(const xhal_launch_t& launch) {
   }
   has_ranges_ = !pointers.empty();
   if (pointers.empty()) return CL_SUCCESS;
-  return device_.instance->calls->clSetKernelExecInfo(kernel_, CL_KERNEL_EXEC_INFO_SVM_PTRS,
+  return device_.instance->calls->clSetKernelExecInfo(native_, CL_KERNEL_EXEC_INFO_SVM_PTRS,
                                                       pointers.size() * sizeof(void*), pointers.data());
 }
 
@@ -262,7 +303,7 @@ cl_int LaunchKernel::enqueue(cl_command_queue queue, const xhal_launch_t& launch
   const bool has_buffers = device_.facts.path == MemoryPath::kBuffers;
   cl_int code = has_buffers ? enqueue_arrivals(device_, queue, launch) : CL_SUCCESS;
   if (code != CL_SUCCESS) return code;
-  code = device_.instance->calls->clEnqueueNDRangeKernel(queue, kernel_, dimensions, nullptr, global, local,
+  code = device_.instance->calls->clEnqueueNDRangeKernel(queue, native_, dimensions, nullptr, global, local,
                                                          0, nullptr, event);
   return has_buffers && code == CL_SUCCESS ? enqueue_returns(device_, queue, launch, event) : code;
 }

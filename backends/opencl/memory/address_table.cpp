@@ -47,6 +47,7 @@ bool AddressTable::read(const Record& record, Range& out) {
 }
 
 void AddressTable::prepare(Table& table, int level, uint64_t first, uint64_t begin, uint64_t end) {
+  if (level == kLevels - 1) return;
   const uint64_t span = span_of(level);
   for (uint64_t i = (begin - first) / span; i < kEntries && first + i * span < end; ++i) {
     const uint64_t at = first + i * span;
@@ -61,6 +62,12 @@ void AddressTable::prepare(Table& table, int level, uint64_t first, uint64_t beg
 
 void AddressTable::set(Table& table, int level, uint64_t first, uint64_t begin, uint64_t end,
                        uintptr_t value) {
+  if (level == kLevels - 1) {
+    const uint64_t from = (begin - first) / kPage;
+    const uint64_t to = std::min((end - first) / kPage, kEntries);
+    for (uint64_t i = from; i < to; ++i) table.entries[i].store(value, std::memory_order_release);
+    return;
+  }
   const uint64_t span = span_of(level);
   for (uint64_t i = (begin - first) / span; i < kEntries && first + i * span < end; ++i) {
     const uint64_t at = first + i * span;

@@ -155,7 +155,7 @@ xhal_result_t Memory::free(Device& device, void* pointer) {
   // Whatever is under way on any device may use it; what is submitted from now on may not.
   for (const auto& one : instance_.devices) {
     if (!one->active) continue;
-    for (const auto& queue : one->queues()) {
+    for (const auto& queue : one->busy_queues()) {
       if (EventRef pending = queue->under_way(); pending) retired.users.push_back(std::move(pending));
     }
   }

@@ -143,7 +143,7 @@ Queue::~Queue() {
   device_.instance->calls->clReleaseCommandQueue(queue_);
 }
 
-xhal_result_t Queue::refused(const char* what, cl_int code) {
+xhal_result_t refused(const char* what, cl_int code) {
   const bool is_memory = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES;
   const xhal_result_t result = code == CL_OUT_OF_HOST_MEMORY ? XHAL_ERROR_OUT_OF_HOST_MEMORY
                                : is_memory                   ? XHAL_ERROR_OUT_OF_DEVICE_MEMORY
@@ -451,7 +451,7 @@ xhal_result_t Queue::launch_graph(GraphExec& exec) {
 
 xhal_result_t Queue::query() {
   if (calls_back_.load(std::memory_order_acquire)) return XHAL_NOT_READY;
-  if (idle_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
+  if (is_idle()) return XHAL_SUCCESS;
   const EventRef pending = under_way();
   const xhal_result_t status = pending.status();
   return status < 0 ? device_.failed(pending.native_status()) : status;
@@ -469,7 +469,7 @@ xhal_result_t Queue::finish() {
 }
 
 xhal_result_t Queue::synchronize(uint64_t timeout_ns) {
-  if (idle_.load(std::memory_order_acquire)) return XHAL_SUCCESS;
+  if (is_idle()) return XHAL_SUCCESS;
   if (device_.instance->options.waits_by_finish && timeout_ns >= kLongWaitNs) return finish();
   const EventRef pending = under_way();
   const xhal_result_t status = pending.wait(timeout_ns);
@@ -494,17 +494,17 @@ xhal_result_t Queue::prepare(Kernel& kernel) {
 }
 
 xhal_result_t Queue::add_launch(LaunchKernel& kernel, const xhal_launch_t& launch) {
-  if (const cl_int code = kernel.set_arguments(launch); code != CL_SUCCESS)
-    return refused("clSetKernelArg", code);
+  if (const xhal_result_t result = kernel.take(launch); result < 0) return result;
   return add("clEnqueueNDRangeKernel",
              [&](cl_command_queue queue, cl_event* event) { return kernel.enqueue(queue, launch, event); });
 }
 
 xhal_result_t Queue::launch(Kernel& kernel, const xhal_launch_t& launch) {
   const std::lock_guard lock(mutex_);
-  if (in_capture()) [[unlikely]]
-    return capture_node({std::make_shared<const KeptLaunch>(kernel, launch)});
-  if (last_kernel_id_ != kernel.id) {
+  const bool captures = in_capture();
+  if (captures || last_kernel_id_ != kernel.id) [[unlikely]] {
+    if (const xhal_result_t result = check_launch(kernel, device_, launch); result < 0) return result;
+    if (captures) return capture_node({std::make_shared<const KeptLaunch>(kernel, launch)});
     if (const xhal_result_t result = prepare(kernel); result < 0) return result;
   }
   return add_launch(*last_kernel_, launch);

@@ -76,6 +76,9 @@ class Deadline {
   uint64_t end_ns_;
 };
 
+// Tells that OpenCL did not take a command, or an argument of one.
+xhal_result_t refused(const char* what, cl_int code);
+
 // Outlives its stream while commands are under way.
 class Queue : public std::enable_shared_from_this<Queue> {
  public:
@@ -97,7 +100,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
       return capture_commands(what, enqueue);
     return add(what, enqueue);
   }
-  // The kernel's arguments are this queue's own.
+  // Checks the launch: of one like that before, what differs.
   xhal_result_t launch(Kernel& kernel, const xhal_launch_t& launch);
   xhal_result_t host_function(xhal_host_fn function, void* user);
   // `external`: as a node of its own.
@@ -116,6 +119,8 @@ class Queue : public std::enable_shared_from_this<Queue> {
 
   // ---- What was submitted
 
+  // Whether all that was submitted is known to be done.
+  [[nodiscard]] bool is_idle() const { return idle_.load(std::memory_order_acquire); }
   // What ends when all that was submitted before does. None when nothing is under way.
   EventRef under_way();
   // SUCCESS, NOT_READY, or the failure's code.
@@ -148,7 +153,6 @@ class Queue : public std::enable_shared_from_this<Queue> {
   // SUCCESS, NOT_READY, or the failure's code, of all that was submitted.
   xhal_result_t status();
   xhal_result_t submitted(cl_event event);
-  xhal_result_t refused(const char* what, cl_int code);
   xhal_result_t stamp(EventRef& out);
   xhal_result_t start_timing();
   xhal_result_t bridged(EventRef event, EventRef& out);
