@@ -100,8 +100,8 @@ class Context {
   // Until the condition holds; false when patience ran out. Yields the processor between looks.
   [[nodiscard]] bool eventually(const std::function<bool()>& condition) const;
   // Asks a later submission on a stream of its own to finish while the gate is shut. True: it did, so what has not happened now is
-  // held, not late. False: the device does not claim that streams progress independently, so absence shows nothing (noted).
-  // Inconclusive when it claims it and the witness did not come.
+  // held, not late. False: the device claims neither that streams progress independently nor that a blocked host function leaves others
+  // alone, so absence shows nothing (noted). Inconclusive when it claims it and the witness did not come.
   bool witness(const Gate& gate);
   // Makes what witness() and read() need, so that nothing is created or allocated while a gate is shut.
   void prepare(size_t device) { service(device); }

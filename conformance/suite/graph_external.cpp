@@ -145,8 +145,11 @@ XHAL_TEST(graph, two_graphs_hand_over, .clauses = {"XHAL-GRAPH-15"},
   Event to_b(t);
   Event to_a(t);
   FoldCell cell(t);
+  Delay delay(t);
   const GraphExec on_a = executable(t, a, [&](xhal_stream_t s) {
     REQUIRE_OK(xhal_stream_wait_event(s, to_a, XHAL_EVENT_EXTERNAL));
+    // Whoever does not wait for this graph is ahead of it.
+    delay.on(s);
     cell.fold_on(s, 1);
     REQUIRE_OK(xhal_event_record(to_b, s, XHAL_EVENT_EXTERNAL));
   });

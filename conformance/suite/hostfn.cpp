@@ -123,7 +123,7 @@ XHAL_TEST(hostfn, may_block, .clauses = {"XHAL-HOSTFN-4"},
                 "host_function_blocks is {}", blocks);
   Gate gate(t, stream, Gate::Kind::kHostFunction);
   behind.fill_on(t, stream);
-  if (gate.shut() && blocks == XHAL_BLOCKS_NONE && t.claims(XHAL_FEATURE_CROSS_STREAM_PROGRESS)) {
+  if (gate.shut() && blocks == XHAL_BLOCKS_NONE) {
     beside.fill_on(t, other);
     EXPECT_RESULT("XHAL-HOSTFN-4", xhal_stream_synchronize(other, t.patience()), XHAL_SUCCESS);
     EXPECT_CLAUSE("XHAL-HOSTFN-4", beside.filled() && gate.held(), "declared to block nobody: {}",

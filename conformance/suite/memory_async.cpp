@@ -93,9 +93,10 @@ XHAL_TEST_P(memory, pinned_destination_is_written_in_order, gates, .clauses = {"
   }
   REQUIRE_OK(xhal_memory_copy(stream, destination, memory, data.size()));
   if (gate.held() && t.witness(gate)) {
-    const auto host = destination.host();
-    EXPECT_DATA("XHAL-MEMORY-9", std::vector<uint8_t>(data.size(), 0),
-                std::vector<uint8_t>(host.begin(), host.end()), "while held");
+    // No data of the test's digest: not every device can be looked at while a stream of it is held.
+    EXPECT_CLAUSE("XHAL-MEMORY-9",
+                  std::ranges::all_of(destination.host(), [](uint8_t byte) { return byte == 0; }),
+                  "the destination was written while its stream was held");
   }
   if (gate.held()) std::fill(destination.host().begin(), destination.host().end(), uint8_t{0xEE});
   gate.open();

@@ -32,6 +32,21 @@ std::string Marker::shown() const {
   }
 }
 
+Delay::Delay(Context& t)
+    : t_(t), memory_(t, XHAL_MEMORY_DEVICE, t.has_kernels() ? sizeof(uint64_t) : uint64_t{16} << 20) {}
+
+void Delay::on(xhal_stream_t stream) {
+  Context& t = t_;
+  if (t.has_kernels()) {
+    constexpr uint64_t kTurns = 400'000;
+    Launch launch(t.kernel("xhal_spin_u64"));
+    launch.updates(memory_, sizeof(uint64_t)).value(kTurns);
+    REQUIRE_OK(launch.on(stream));
+  } else {
+    REQUIRE_OK(xhal_memory_fill(stream, memory_, 0, 1, memory_.size()));
+  }
+}
+
 void count_call(void* user, xhal_result_t status) {
   auto* call = static_cast<HostCall*>(user);
   call->status.store(status);

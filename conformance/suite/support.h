@@ -45,6 +45,17 @@ class Marker {
   Buffer memory_;
 };
 
+// Keeps a stream at work while small operations of others come and go: one item that counts, or a large fill where there are no kernels.
+class Delay {
+ public:
+  explicit Delay(Context& t);
+  void on(xhal_stream_t stream);
+
+ private:
+  Context& t_;
+  Buffer memory_;
+};
+
 // What a host function has seen.
 struct HostCall {
   std::atomic<int> count{0};
