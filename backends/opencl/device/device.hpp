@@ -62,6 +62,7 @@ struct Event : std::enable_shared_from_this<Event> {
   std::mutex mutex;
   bool recorded = false;
   EventRef current;                         // none: done, or never recorded
+  bool is_done = false;                     // that it is
   std::shared_ptr<const CaptureMark> mark;  // the latest record was in a capture
   std::list<std::shared_ptr<Event>>::iterator place;
   xhal_event_t handle = nullptr;

@@ -6,13 +6,14 @@ namespace {
 
 constexpr uint32_t kKnownFlags = XHAL_EVENT_TIMING | XHAL_EVENT_BLOCKING | XHAL_EVENT_IPC;
 
-xhal_result_t check_not_captured(Event& event) {
-  std::shared_ptr<const CaptureMark> mark;
-  {
-    const std::lock_guard lock(event.mutex);
-    mark = event.live_mark();
-  }
-  return mark == nullptr ? XHAL_SUCCESS : kit::refuse_captured(*mark->capture, "the event was recorded");
+// Under the event's mutex: SUCCESS, NOT_READY, or the failure's code. What is done is not asked again.
+xhal_result_t status_of(Event& e) {
+  if (const auto mark = e.live_mark(); mark != nullptr)
+    return kit::refuse_captured(*mark->capture, "the event was recorded");
+  if (e.is_done) return XHAL_SUCCESS;
+  const xhal_result_t status = e.current.status();
+  e.is_done = status == XHAL_SUCCESS;
+  return status < 0 ? e.device->failed(e.current.native_status()) : status;
 }
 
 xhal_result_t create(xhal_device_t device, const xhal_event_desc_t* desc, xhal_event_t* out_event) {
@@ -83,10 +84,8 @@ EventRef current_of(Event& e) {
 xhal_result_t query(xhal_event_t event) {
   return guarded([&] {
     Event& e = event_of(event);
-    if (const xhal_result_t result = check_not_captured(e); result < 0) return result;
-    const EventRef current = current_of(e);
-    const xhal_result_t status = current.status();
-    return status < 0 ? e.device->failed(current.native_status()) : status;
+    const std::lock_guard lock(e.mutex);
+    return status_of(e);
   });
 }
 
@@ -95,8 +94,12 @@ xhal_result_t synchronize(xhal_event_t event, uint64_t timeout_ns) {
     Event& e = event_of(event);
     Device& d = *e.device;
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
-    if (const xhal_result_t result = check_not_captured(e); result < 0) return result;
-    const EventRef current = current_of(e);
+    EventRef current;
+    {
+      const std::lock_guard lock(e.mutex);
+      if (const xhal_result_t status = status_of(e); status != XHAL_NOT_READY) return status;
+      current = e.current.another();
+    }
     const xhal_result_t status = current.wait(timeout_ns);
     return status < 0 ? d.failed(current.native_status()) : status;
   });

@@ -70,12 +70,14 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
 
 // Pageable memory is the caller's own again when the call returns.
 template <class Enqueue>
-xhal_result_t submit_copy(const char* what, const Range& to, const Range& from, Queue& queue,
+xhal_result_t submit_copy(const char* what, const Range& to, const Range& from, const Stream& stream,
                           const Enqueue& enqueue) {
-  const bool pageable = to.kind == 0 || from.kind == 0;
-  if (pageable && queue.capture() != nullptr) return kit::refuse_captured_pageable();
-  const xhal_result_t result = queue.submit(what, enqueue);
-  return result < 0 || !pageable ? result : queue.synchronize(XHAL_WAIT_FOREVER);
+  if (to.kind != 0 && from.kind != 0) return stream.queue->submit(what, enqueue);
+  // The stream may be destroyed while the caller waits.
+  const std::shared_ptr<Queue> queue = stream.queue;
+  if (queue->capture() != nullptr) return kit::refuse_captured_pageable();
+  const xhal_result_t result = queue->submit(what, enqueue);
+  return result < 0 ? result : queue->synchronize(XHAL_WAIT_FOREVER);
 }
 
 bool overlap(const void* one, const void* other, uint64_t size) {
@@ -106,8 +108,7 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
     const auto enqueue = [&d, destination, source, size](cl_command_queue queue, cl_event* event) {
       return enqueue_copy(d, queue, destination, source, size, event);
     };
-    const std::shared_ptr<Queue> queue = s.queue;
-    return submit_copy("copy", to, from, *queue, enqueue);
+    return submit_copy("copy", to, from, s, enqueue);
   });
 }
 
@@ -152,8 +153,7 @@ xhal_result_t copy_region(xhal_stream_t stream, const xhal_copy_region_t* region
         if (code != CL_SUCCESS || is_last) return code;
       }
     };
-    const std::shared_ptr<Queue> queue = s.queue;
-    return submit_copy("copy of a region", to, from, *queue, enqueue);
+    return submit_copy("copy of a region", to, from, s, enqueue);
   });
 }
 

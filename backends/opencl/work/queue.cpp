@@ -307,6 +307,7 @@ xhal_result_t Queue::add_record(Event& event) {
   }
   const std::lock_guard lock(event.mutex);
   event.current = std::move(current);
+  event.is_done = false;
   event.recorded = true;
   event.mark.reset();
   return XHAL_SUCCESS;
