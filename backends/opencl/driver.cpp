@@ -27,7 +27,7 @@ xhal_result_t open(const xhal_driver_open_t* params, xhal_driver_t* out_driver) 
          }},
         {"waits", "event, or finish: a stream's waits of a second and more are clFinish's",
          [&](std::string_view value) {
-           options.waits_by_finish = value == "finish";
+           options.waits = value == "finish" ? Waits::kByFinish : Waits::kByEvent;
            return std::string(value == "event" || value == "finish" ? "" : "it must be event or finish");
          }},
         {"loader", "library to open in place of libOpenCL.so.1",

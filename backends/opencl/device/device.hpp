@@ -118,11 +118,18 @@ struct Device {
 bool claims(const Device& device, uint32_t feature);
 xhal_device_properties_t properties_of(const Device& device);
 
+// What a stream's waits are made of.
+enum class Waits : uint8_t {
+  kByQuirk,
+  kByEvent,
+  kByFinish  // as an application of OpenCL would wait
+};
+
 // What can be set when an instance is made: XHAL_OPENCL=cache=off or the instance's options.
 struct Options {
   Search search;
   std::string cache = ProgramCache::default_folder();  // "": none
-  bool waits_by_finish = false;                        // as an application of OpenCL would wait
+  Waits waits = Waits::kByQuirk;
 };
 
 struct Instance {

@@ -63,6 +63,8 @@ const char* topic_of(Quirk quirk) {
       return "called kernels";
     case kLowGroupLimit:
       return "group size";
+    case kFinishRuns:
+      return "waits";
   }
   return "driver";
 }

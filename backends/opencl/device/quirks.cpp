@@ -30,6 +30,10 @@ constexpr QuirkRow kRows[] = {
      "a command starts as soon as what it waits for is done, flushed or not",
      "https://www.intel.com/content/www/us/en/developer/articles/tool/opencl-drivers.html",
      "nothing is flushed"},
+    {kFinishRuns, "Intel(R) OpenCL", "", "",
+     "a thread in clFinish runs what is left of the queue, one in clWaitForEvents wakes another to do it",
+     "https://www.intel.com/content/www/us/en/developer/articles/tool/opencl-drivers.html",
+     "waits for a stream that have no end are clFinish's"},
 };
 
 }  // namespace

@@ -11,11 +11,13 @@ namespace xhal::opencl {
 struct DeviceFacts;
 
 enum Quirk : uint32_t {
-  kNoUserEvents = 1u << 0,    // commands run in the thread that flushes: nothing may wait for that thread
-  kStartsUnasked = 1u << 1,   // commands start without a flush
-  kCachesPrograms = 1u << 2,  // a program that was built once is ready at once in the next process
-  kLowGroupLimit = 1u << 4,   // a kernel's own limit of items in a group is less than what runs
-  kNoCalledKernels = 1u << 3  // a kernel that another one calls has no local arrays of its own
+  kNoUserEvents = 1u << 0,     // commands run in the thread that flushes: nothing may wait for that thread
+  kStartsUnasked = 1u << 1,    // commands start without a flush
+  kCachesPrograms = 1u << 2,   // a program that was built once is ready at once in the next process
+  kLowGroupLimit = 1u << 4,    // a kernel's own limit of items in a group is less than what runs
+  kNoCalledKernels = 1u << 3,  // a kernel that another one calls has no local arrays of its own
+  kFinishRuns =
+      1u << 5  // clFinish runs what is left in the thread that waits, clWaitForEvents wakes another one
 };
 
 struct QuirkRow {

@@ -140,7 +140,9 @@ Queue::Queue(Device& device, cl_command_queue queue)
 Queue::~Queue() {
   last_.reset();
   kernels_.clear();
-  device_.instance->calls->clReleaseCommandQueue(queue_);
+  const Calls& calls = *device_.instance->calls;
+  calls.clReleaseCommandQueue(queue_);
+  if (untimed_queue_ != nullptr) calls.clReleaseCommandQueue(untimed_queue_);
 }
 
 xhal_result_t refused(const char* what, cl_int code) {
@@ -196,8 +198,7 @@ xhal_result_t Queue::start_timing() {
     }
     last_ = EventRef(calls, behind);
   }
-  calls.clReleaseCommandQueue(queue_);
-  queue_ = timed;
+  untimed_queue_ = std::exchange(queue_, timed);
   has_times_ = true;
   return XHAL_SUCCESS;
 }
@@ -458,6 +459,12 @@ xhal_result_t Queue::query() {
   return status < 0 ? device_.failed(pending.native_status()) : status;
 }
 
+bool Queue::waits_by_finish(uint64_t timeout_ns) const {
+  const Waits waits = device_.instance->options.waits;
+  if (waits == Waits::kByFinish) return timeout_ns >= kLongWaitNs;
+  return waits == Waits::kByQuirk && timeout_ns == XHAL_WAIT_FOREVER && device_.has(kFinishRuns);
+}
+
 // Believes clFinish: whoever judges a vendor's driver wants to know what it is worth.
 xhal_result_t Queue::finish() {
   cl_command_queue queue = nullptr;
@@ -465,13 +472,17 @@ xhal_result_t Queue::finish() {
     const std::lock_guard lock(mutex_);
     queue = queue_;
   }
-  const cl_int code = device_.instance->calls->clFinish(queue);
-  return code == CL_SUCCESS ? XHAL_SUCCESS : device_.failed(code);
+  if (const cl_int code = device_.instance->calls->clFinish(queue); code != CL_SUCCESS)
+    return device_.failed(code);
+  // It does not tell whether commands failed; and another thread may have submitted more.
+  const std::lock_guard lock(mutex_);
+  const xhal_result_t result = status();
+  return result < 0 ? device_.failed(last_.native_status()) : XHAL_SUCCESS;
 }
 
 xhal_result_t Queue::synchronize(uint64_t timeout_ns) {
   if (is_idle()) return XHAL_SUCCESS;
-  if (device_.instance->options.waits_by_finish && timeout_ns >= kLongWaitNs) return finish();
+  if (waits_by_finish(timeout_ns)) return finish();
   const EventRef pending = under_way();
   const xhal_result_t status = pending.wait(timeout_ns);
   return status < 0 ? device_.failed(pending.native_status()) : status;

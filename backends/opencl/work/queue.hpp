@@ -159,6 +159,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   xhal_result_t prepare(Kernel& kernel);
 
   // Without the mutex.
+  [[nodiscard]] bool waits_by_finish(uint64_t timeout_ns) const;
   xhal_result_t finish();
   xhal_result_t wait_for(EventRef event, const Platform* from);
 
@@ -166,6 +167,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   const bool is_synchronous_;  // nothing is under way when a call has returned
   std::mutex mutex_;
   cl_command_queue queue_;
+  cl_command_queue untimed_queue_ = nullptr;  // what it was before: somebody may be waiting for it
   bool has_times_ = false;  // its commands have times: only where somebody asks for them, as it costs
   EventRef last_;           // of the last command, while it may be pending
   std::atomic<bool> idle_{true};
