@@ -15,16 +15,13 @@
 #include "device/properties.hpp"
 #include "entries/entry.hpp"
 #include "xhal/kernel.h"
+#include "xhal/kit/launch.hpp"
 
 namespace xhal::sim {
 
 xhal_result_t check_shape(const Kernel& kernel, const Stream& stream, const xhal_launch_t& launch);
 xhal_result_t check_arguments(const Kernel& kernel, const xhal_launch_t& launch);
 xhal_result_t check_ranges(const Kernel& kernel, const xhal_launch_t& launch);
-
-inline bool is_access(uint32_t access) {
-  return access >= XHAL_ACCESS_READ && access <= XHAL_ACCESS_READ_WRITE;
-}
 
 // Whether all that a launch without flags says beside its arguments and ranges is right. What is wrong is told by check_shape, which alone
 // knows about flags.
@@ -80,7 +77,7 @@ inline bool take_arguments(const Kernel& kernel, const xhal_launch_t& launch, st
         return false;
       copy_value(target, given.data, given.size);
     } else if (parameter.argument_kind == XHAL_ARGUMENT_MEMORY) {
-      if (given.kind != XHAL_ARGUMENT_MEMORY || !is_access(given.access)) return false;
+      if (given.kind != XHAL_ARGUMENT_MEMORY || !kit::is_access(given.access)) return false;
       const Memory& memory = kernel.device.instance.memory;
       if (!memory.is_plain_argument(given.data, given.size, kernel.device.index)) [[unlikely]] {
         const char* problem = nullptr;

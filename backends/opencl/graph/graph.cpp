@@ -6,6 +6,7 @@
 
 #include "device/device.hpp"
 #include "kernels/kernel.hpp"
+#include "xhal/kit/launch.hpp"
 
 namespace xhal::opencl {
 
@@ -28,12 +29,7 @@ KeptLaunch::KeptLaunch(Kernel& kernel, const xhal_launch_t& launch)
     argument.data = to;
     to += room;
   }
-  const uint32_t stride = launch.range_stride == 0 ? sizeof(xhal_memory_range_t) : launch.range_stride;
-  ranges_.resize(launch.range_count);
-  for (uint32_t i = 0; i < launch.range_count; ++i) {
-    std::memcpy(&ranges_[i], reinterpret_cast<const std::byte*>(launch.ranges) + uint64_t{i} * stride,
-                sizeof(xhal_memory_range_t));
-  }
+  for (uint32_t i = 0; i < launch.range_count; ++i) ranges_.push_back(kit::range_of(launch, i));
   launch_.arguments = arguments_.data();
   launch_.ranges = ranges_.data();
   launch_.range_stride = sizeof(xhal_memory_range_t);

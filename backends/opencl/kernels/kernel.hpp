@@ -11,6 +11,7 @@
 
 #include "api/calls.hpp"
 #include "xhal/driver.h"
+#include "xhal/kit/launch.hpp"
 
 namespace xhal::opencl {
 
@@ -18,7 +19,7 @@ struct Device;
 class Module;
 
 struct Param {
-  enum class Kind : uint8_t { kUnknown, kValue, kMemory, kLocal };
+  using Kind = kit::ParameterKind;
   Kind kind = Kind::kUnknown;
   uint32_t place = 0;  // among the arguments of OpenCL's kernel
 };

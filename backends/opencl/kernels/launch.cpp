@@ -2,24 +2,16 @@
 #include "kernels/launch.hpp"
 
 #include <algorithm>
-#include <cinttypes>
 #include <cstring>
 
 #include "device/device.hpp"
 #include "kernels/kernel.hpp"
 #include "memory/transfers.hpp"
 #include "xhal/kit/driver.hpp"
-#include "xhal/kit/entry.hpp"
+#include "xhal/kit/launch.hpp"
 
 namespace xhal::opencl {
 namespace {
-
-xhal_result_t refuse(const Kernel& kernel, uint32_t index, const char* problem) {
-  return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s', argument %u: %s", kernel.name.c_str(), index,
-                   problem);
-}
-
-bool is_access(uint32_t access) { return access >= XHAL_ACCESS_READ && access <= XHAL_ACCESS_READ_WRITE; }
 
 xhal_result_t check_memory(const Kernel& kernel, const Device& device, const char* what, uint32_t index,
                            const void* pointer, uint64_t size) {
@@ -42,30 +34,16 @@ xhal_result_t check_memory(const Kernel& kernel, const Device& device, const cha
 
 xhal_result_t check_argument(const Kernel& kernel, const Device& device, uint32_t index,
                              const xhal_argument_t& given) {
-  const Param::Kind kind = kernel.params[index].kind;
-  const auto is = [kind](Param::Kind wanted) { return kind == Param::Kind::kUnknown || kind == wanted; };
-  switch (given.kind) {
-    case XHAL_ARGUMENT_VALUE:
-      if (!is(Param::Kind::kValue)) return refuse(kernel, index, "is no value but memory");
-      if (given.access != 0) return refuse(kernel, index, "a value has no access");
-      if (given.data == nullptr) return refuse(kernel, index, "data is null");
-      return XHAL_SUCCESS;
-    case XHAL_ARGUMENT_MEMORY:
-      if (!is(Param::Kind::kMemory)) return refuse(kernel, index, "is no pointer to memory");
-      if (!is_access(given.access)) return refuse(kernel, index, "access must be READ, WRITE or READ_WRITE");
-      return check_memory(kernel, device, "argument", index, given.data, given.size);
-    case XHAL_ARGUMENT_LOCAL:
-      if (!is(Param::Kind::kLocal)) return refuse(kernel, index, "is no local memory");
-      if (given.access != 0) return refuse(kernel, index, "local memory has no access");
-      if (given.data != nullptr) return refuse(kernel, index, "data of local memory must be null");
-      return XHAL_SUCCESS;
-    default:
-      return refuse(kernel, index, "kind must be VALUE, MEMORY or LOCAL");
-  }
+  if (const xhal_result_t result =
+          kit::check_argument(kernel.name.c_str(), index, given, kernel.params[index].kind);
+      result < 0)
+    return result;
+  return given.kind == XHAL_ARGUMENT_MEMORY
+             ? check_memory(kernel, device, "argument", index, given.data, given.size)
+             : XHAL_SUCCESS;
 }
 
 xhal_result_t check_shape(const Kernel& kernel, const Device& device, const xhal_launch_t& launch) {
-  const xhal_device_properties_t& limits = device.properties;
   if ((launch.flags & ~uint32_t{XHAL_LAUNCH_COOPERATIVE | XHAL_LAUNCH_CLUSTER}) != 0)
     return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->flags is 0x%x, which has unknown bits",
                      launch.flags);
@@ -74,71 +52,24 @@ xhal_result_t check_shape(const Kernel& kernel, const Device& device, const xhal
                      "OpenCL promises of no groups that they run at once: no cooperative or cluster launch");
   }
   if (launch.reserved != 0) return kit::refuse_reserved("launch");
-  uint64_t items = 1;
-  for (int i = 0; i < 3; ++i) {
-    if (launch.group_count[i] == 0 || launch.group_size[i] == 0) {
-      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
-                       "launch->group_count[%d] is %u and group_size[%d] is %u; neither may be 0", i,
-                       launch.group_count[i], i, launch.group_size[i]);
-    }
-    if (launch.group_count[i] > limits.max_group_count[i] ||
-        launch.group_size[i] > limits.max_group_size[i]) {
-      return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
-                       "launch->group_count[%d] is %u of at most %u, group_size[%d] is %u of at most %u", i,
-                       launch.group_count[i], limits.max_group_count[i], i, launch.group_size[i],
-                       limits.max_group_size[i]);
-    }
-    items *= launch.group_size[i];
-  }
-  const uint64_t most = std::min<uint64_t>(kernel.max_group_items, limits.max_group_items);
-  if (items > most) {
-    return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
-                     "a group of %" PRIu64 " items; kernel '%s' takes at most %" PRIu64, items,
-                     kernel.name.c_str(), most);
-  }
-  if (launch.argument_count != kernel.params.size()) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "kernel '%s' takes %zu arguments, the launch has %u",
-                     kernel.name.c_str(), kernel.params.size(), launch.argument_count);
-  }
-  if (launch.argument_count != 0 && launch.arguments == nullptr)
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->arguments is null");
-  return XHAL_SUCCESS;
+  const xhal_device_properties_t& p = device.properties;
+  const kit::GroupLimits limits = {{p.max_group_count[0], p.max_group_count[1], p.max_group_count[2]},
+                                   {p.max_group_size[0], p.max_group_size[1], p.max_group_size[2]},
+                                   std::min<uint64_t>(kernel.max_group_items, p.max_group_items)};
+  const char* const name = kernel.name.c_str();
+  if (const xhal_result_t result = kit::check_groups(name, launch, limits); result < 0) return result;
+  return kit::check_argument_count(name, launch, kernel.params.size());
 }
 
 xhal_result_t check_local(const Kernel& kernel, const Device& device, const xhal_launch_t& launch) {
-  const uint64_t most = device.facts.local_bytes;
-  uint64_t bytes = kernel.static_local_bytes + launch.dynamic_local_bytes;
-  for (uint32_t i = 0; i < launch.argument_count; ++i) {
-    const xhal_argument_t& argument = launch.arguments[i];
-    if (argument.kind == XHAL_ARGUMENT_LOCAL) bytes += std::min(argument.size, most + 1);
-  }
-  if (bytes <= most) return XHAL_SUCCESS;
-  return kit::fail(XHAL_ERROR_LIMIT_EXCEEDED,
-                   "kernel '%s': more than the device's %" PRIu64 " bytes of local memory",
-                   kernel.name.c_str(), most);
+  return kit::check_local_bytes(kernel.name.c_str(), launch, kernel.static_local_bytes,
+                                device.facts.local_bytes);
 }
 
 xhal_result_t check_ranges(const Kernel& kernel, const Device& device, const xhal_launch_t& launch) {
-  if (launch.ranges == nullptr) return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->ranges is null");
-  const uint32_t stride = launch.range_stride == 0 ? sizeof(xhal_memory_range_t) : launch.range_stride;
-  if (stride < sizeof(xhal_memory_range_t)) {
-    return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "launch->range_stride is %u, a range has %zu bytes", stride,
-                     sizeof(xhal_memory_range_t));
-  }
-  const auto* bytes = reinterpret_cast<const std::byte*>(launch.ranges);
-  for (uint32_t i = 0; i < launch.range_count; ++i, bytes += stride) {
-    xhal_memory_range_t range;
-    std::memcpy(&range, bytes, sizeof(range));
-    if (!is_access(range.access)) {
-      return kit::fail(XHAL_ERROR_INVALID_ARGUMENT,
-                       "launch->ranges[%u].access must be READ, WRITE or READ_WRITE", i);
-    }
-    if (range.reserved != 0) return kit::refuse_reserved("launch->ranges");
-    if (const xhal_result_t result = check_memory(kernel, device, "range", i, range.pointer, range.size);
-        result < 0)
-      return result;
-  }
-  return XHAL_SUCCESS;
+  return kit::check_ranges(launch, [&](uint32_t index, const xhal_memory_range_t& range) {
+    return check_memory(kernel, device, "range", index, range.pointer, range.size);
+  });
 }
 
 }  // namespace
@@ -275,13 +206,10 @@ xhal_result_t LaunchKernel::take(const xhal_launch_t& launch) {
 // Shared virtual memory that is reached by pointers in memory is named to the kernel; unified memory needs no list.
 cl_int LaunchKernel::set_ranges(const xhal_launch_t& launch) {
   if (device_.facts.path != MemoryPath::kSvm) return CL_SUCCESS;
-  const uint32_t stride = launch.range_stride == 0 ? sizeof(xhal_memory_range_t) : launch.range_stride;
   std::vector<const void*> pointers;
   for (uint32_t i = 0; i < launch.range_count; ++i) {
-    xhal_memory_range_t range;
-    std::memcpy(&range, reinterpret_cast<const std::byte*>(launch.ranges) + uint64_t{i} * stride,
-                sizeof(range));
-    pointers.push_back(reinterpret_cast<const void*>(device_.instance->memory.find(range.pointer).base));
+    const void* const pointer = kit::range_of(launch, i).pointer;
+    pointers.push_back(reinterpret_cast<const void*>(device_.instance->memory.find(pointer).base));
   }
   has_ranges_ = !pointers.empty();
   if (pointers.empty()) return CL_SUCCESS;
