@@ -113,7 +113,10 @@ void add_raw_copies(Row& row, Bench& bench, const Direction& direction, uint64_t
     const auto to = std::make_shared<RawArea<Lane>>(lane, direction.to, size);
     Side side = lane_side(lane, copies_between(from, to, size, waits), options);
     side.least_units = row.sides.front().least_units;
-    add_raw_side(row, bench, std::move(side));
+    if (size < kLeastBytes)
+      add_raw_side(row, bench, std::move(side));
+    else
+      row.beside(std::move(side));
   });
   if (waits == Waits::kForEach && direction.from == Place::kDevice && direction.to == Place::kDevice)
     add_dpctl(row, bench, "copy " + std::to_string(size));

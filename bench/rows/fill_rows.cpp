@@ -87,7 +87,7 @@ Row fill(Bench& bench, uint32_t width, uint64_t offset) {
         on.synchronize();
       });
     };
-    add_raw_side(row, bench, lane_side(lane, fill_it, options));
+    row.beside(lane_side(lane, fill_it, options));
   });
   row.value = gigabytes_per_second(kSize);
   row.verify = [area, width, offset] { expect_filled(*area, width, offset); };

@@ -33,6 +33,29 @@ TEST(AddressTable, KnowsEachByteAndNoOther) {
   EXPECT_EQ(id_at(table, UINT64_MAX), 0u);
 }
 
+TEST(AddressTable, SaysWhatLiesWithinOneRangeOfADevice) {
+  AddressTable table;
+  table.add({kBase, 100, 1, 3, 1});
+  table.add({kBase + kPage, 100, 1, 3, 2});
+  const auto is_within = [&](uint64_t at, uint64_t bytes, uint32_t device = 3) {
+    return table.is_within(reinterpret_cast<const void*>(at), bytes, device);
+  };
+  EXPECT_TRUE(is_within(kBase, 100));
+  EXPECT_TRUE(is_within(kBase, 0));
+  EXPECT_TRUE(is_within(kBase + 99, 1));
+  EXPECT_FALSE(is_within(kBase, 101));
+  EXPECT_FALSE(is_within(kBase + 99, 2));
+  EXPECT_FALSE(is_within(kBase + 1, UINT64_MAX)) << "wraps";
+  EXPECT_FALSE(is_within(kBase + 100, 0)) << "behind its end";
+  EXPECT_FALSE(is_within(kBase, kPage + 1)) << "two ranges";
+  EXPECT_FALSE(is_within(kBase, 1, 2)) << "another device's";
+  EXPECT_FALSE(is_within(0, 0));
+  EXPECT_FALSE(is_within(UINT64_MAX, 1));
+  table.remove({kBase, 100, 1, 3, 1});
+  EXPECT_FALSE(is_within(kBase, 1));
+  EXPECT_TRUE(is_within(kBase + kPage, 100));
+}
+
 // From within one entry of a level to within another, over whole ones.
 TEST(AddressTable, TakesRangesOfAllSizes) {
   for (const uint64_t size :

@@ -23,6 +23,8 @@ TEST(Quirks, AreOfTheDriversThatHaveThem) {
   EXPECT_NE(quirks_of(facts(kPocl, "basic-x")) & kNoUserEvents, 0u);
   EXPECT_EQ(quirks_of(facts(kPocl, "pthread-x")) & kNoUserEvents, 0u);
   EXPECT_NE(quirks_of(facts(kPocl, "pthread-x")) & kStartsUnasked, 0u);
+  EXPECT_NE(quirks_of(facts("Intel(R) OpenCL", "AMD EPYC")) & kFinishRuns, 0u);
+  EXPECT_EQ(quirks_of(facts(kPocl, "pthread-x")) & kFinishRuns, 0u);
   EXPECT_EQ(quirks_of(facts("Another", "basic-x")), 0u);
 }
 

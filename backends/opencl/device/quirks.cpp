@@ -17,6 +17,8 @@ constexpr QuirkRow kRows[] = {
      "a kernel with local arrays that another kernel calls ends in 'Unsupported pointer size: 0 bytes'",
      "https://github.com/jrprice/Oclgrind/issues",
      "the device, which has plain buffers only, is not offered"},
+    {kStartsUnasked, "Portable Computing Language", "basic", "", "a command is done when it is in its queue",
+     "https://github.com/pocl/pocl", "nothing is flushed or finished"},
     {kStartsUnasked, "Portable Computing Language", "pthread", "",
      "a command starts as soon as what it waits for is done, flushed or not", "https://github.com/pocl/pocl",
      "nothing is flushed"},

@@ -70,9 +70,8 @@ xhal_result_t free_memory(xhal_device_t device, void* pointer) {
 
 // Pageable memory is the caller's own again when the call returns.
 template <class Enqueue>
-xhal_result_t submit_copy(const char* what, const Range& to, const Range& from, const Stream& stream,
-                          const Enqueue& enqueue) {
-  if (to.kind != 0 && from.kind != 0) return stream.queue->submit(what, enqueue);
+xhal_result_t submit_copy(const char* what, bool is_pageable, const Stream& stream, const Enqueue& enqueue) {
+  if (!is_pageable) return stream.queue->submit(what, enqueue);
   // The stream may be destroyed while the caller waits.
   const std::shared_ptr<Queue> queue = stream.queue;
   if (queue->capture() != nullptr) return kit::refuse_captured_pageable();
@@ -92,15 +91,18 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
     Device& d = *s.device;
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
     if (size == 0) return xhal_result_t{XHAL_SUCCESS};
-    const Memory& memory = d.instance->memory;
-    Range to;
-    Range from;
-    if (const xhal_result_t result = memory.resolve("destination", destination, size, true, to); result < 0)
-      return result;
-    if (const xhal_result_t result = memory.resolve("source", source, size, true, from); result < 0)
-      return result;
-    for (const Range* range : {&to, &from})
-      if (const xhal_result_t result = check_reach(d, *range); result < 0) return result;
+    bool is_pageable = false;
+    const auto look_at = [&](const char* name, const void* pointer) -> xhal_result_t {
+      if (d.instance->memory.is_within(pointer, size, d.index)) return XHAL_SUCCESS;
+      Range range;
+      if (const xhal_result_t result = d.instance->memory.resolve(name, pointer, size, true, range);
+          result < 0)
+        return result;
+      is_pageable = is_pageable || range.kind == 0;
+      return check_reach(d, range);
+    };
+    if (const xhal_result_t result = look_at("destination", destination); result < 0) return result;
+    if (const xhal_result_t result = look_at("source", source); result < 0) return result;
     if (overlap(destination, source, size)) {
       return kit::fail(XHAL_ERROR_INVALID_ARGUMENT, "destination %p and source %p overlap", destination,
                        source);
@@ -108,7 +110,7 @@ xhal_result_t copy(xhal_stream_t stream, void* destination, const void* source, 
     const auto enqueue = [&d, destination, source, size](cl_command_queue queue, cl_event* event) {
       return enqueue_copy(d, queue, destination, source, size, event);
     };
-    return submit_copy("copy", to, from, s, enqueue);
+    return submit_copy("copy", is_pageable, s, enqueue);
   });
 }
 
@@ -153,7 +155,7 @@ xhal_result_t copy_region(xhal_stream_t stream, const xhal_copy_region_t* region
         if (code != CL_SUCCESS || is_last) return code;
       }
     };
-    return submit_copy("copy of a region", to, from, s, enqueue);
+    return submit_copy("copy of a region", to.kind == 0 || from.kind == 0, s, enqueue);
   });
 }
 

@@ -15,17 +15,18 @@ namespace {
 
 xhal_result_t check_memory(const Kernel& kernel, const Device& device, const char* what, uint32_t index,
                            const void* pointer, uint64_t size) {
+  const Memory& memory = device.instance->memory;
+  if (memory.is_within(pointer, size, device.index)) [[likely]]
+    return XHAL_SUCCESS;
   // A text is made for what is refused alone: it costs more than all the rest of a launch's checks.
   char name[160];
   const auto make_name = [&] {
     std::snprintf(name, sizeof(name), "kernel '%.100s', %s %u:", kernel.name.c_str(), what, index);
     return name;
   };
-  const Memory& memory = device.instance->memory;
   Range range = memory.find(pointer);
   if (!range.holds(pointer, size)) return memory.resolve(make_name(), pointer, size, false, range);
   // What is not a device's own is everybody's of its platform.
-  if (range.device == device.index) return XHAL_SUCCESS;
   const Device& owner = *device.instance->devices[range.device];
   if (range.kind != XHAL_MEMORY_DEVICE && owner.platform == device.platform) return XHAL_SUCCESS;
   return kit::fail(XHAL_ERROR_INVALID_POINTER, "%s %p is memory of device %u, which device %u does not reach",

@@ -113,24 +113,42 @@ void AddressTable::remove(const Range& range) {
   free_records_.push_back(record);
 }
 
+const AddressTable::Record* AddressTable::record_at(uint64_t address) const {
+  if (address >> kAddressBits != 0) return nullptr;
+  const Table* table = &root_;
+  for (int level = 0; level < kLevels; ++level) {
+    const uintptr_t value =
+        table->entries[address / span_of(level) % kEntries].load(std::memory_order_acquire);
+    if ((value & kIsRecord) != 0) return reinterpret_cast<const Record*>(value & ~kIsRecord);
+    if (value == 0) return nullptr;
+    table = reinterpret_cast<const Table*>(value);
+  }
+  return nullptr;
+}
+
 Range AddressTable::find(const void* pointer) const {
   const auto address = reinterpret_cast<uint64_t>(pointer);
-  if (address >> kAddressBits != 0) return {};
   for (;;) {
-    const Table* table = &root_;
-    uintptr_t value = 0;
-    for (int level = 0; level < kLevels; ++level) {
-      value = table->entries[address / span_of(level) % kEntries].load(std::memory_order_acquire);
-      if (value == 0) return {};
-      if ((value & kIsRecord) != 0) break;
-      table = reinterpret_cast<const Table*>(value);
-    }
+    const Record* const record = record_at(address);
+    if (record == nullptr) return {};
     Range out;
     // A record that was given to another range meanwhile is not this address's any more: look again.
-    if (!read(*reinterpret_cast<const Record*>(value & ~kIsRecord), out)) continue;
+    if (!read(*record, out)) continue;
     if (address < out.base || address - out.base >= out.size) return {};
     return out;
   }
+}
+
+bool AddressTable::is_within(const void* pointer, uint64_t bytes, uint32_t device) const {
+  const auto address = reinterpret_cast<uint64_t>(pointer);
+  const Record* const record = record_at(address);
+  if (record == nullptr) return false;
+  const uint64_t before = record->version.load(std::memory_order_acquire);
+  const uint64_t offset = address - record->base.load(std::memory_order_acquire);
+  const uint64_t size = record->size.load(std::memory_order_acquire);
+  const bool is_of_device = record->device.load(std::memory_order_acquire) == device;
+  return offset < size && bytes <= size - offset && is_of_device && (before & 1) == 0 &&
+         record->version.load(std::memory_order_relaxed) == before;
 }
 
 }  // namespace xhal::opencl

@@ -30,6 +30,10 @@ class Memory {
   xhal_result_t resolve(const char* name, const void* pointer, uint64_t size, bool pageable,
                         Range& out) const;
   [[nodiscard]] Range find(const void* pointer) const { return table_.find(pointer); }
+  // All of it in one allocation that was made for the device.
+  [[nodiscard]] bool is_within(const void* pointer, uint64_t size, uint32_t device) const {
+    return table_.is_within(pointer, size, device);
+  }
 
   // Changes with each free: an address may be another allocation's since.
   [[nodiscard]] uint64_t frees() const { return frees_.load(std::memory_order_acquire); }

@@ -156,6 +156,7 @@ xhal_result_t refused(const char* what, cl_int code) {
 xhal_result_t Queue::submitted(cl_event event) {
   const Calls& calls = *device_.instance->calls;
   if (is_synchronous_) {
+    if (device_.has(kStartsUnasked)) return XHAL_SUCCESS;
     const cl_int code = calls.clFinish(queue_);
     return code == CL_SUCCESS ? XHAL_SUCCESS : device_.failed(code);
   }
