@@ -140,7 +140,7 @@ bool LaunchKernel::Set::is(const xhal_argument_t& given) const {
   if (given.kind == XHAL_ARGUMENT_MEMORY || given.kind == XHAL_ARGUMENT_LOCAL)
     return given.data == argument.data;
   if (given.kind != XHAL_ARGUMENT_VALUE || given.data == nullptr) return false;
-  // The usual sizes without a call.
+  // The usual sizes without a call, here and in keep().
   if (given.size == 4) return std::memcmp(bytes, given.data, 4) == 0;
   if (given.size == 8) return std::memcmp(bytes, given.data, 8) == 0;
   return given.size <= kMostKept && std::memcmp(bytes, given.data, given.size) == 0;
@@ -148,7 +148,12 @@ bool LaunchKernel::Set::is(const xhal_argument_t& given) const {
 
 void LaunchKernel::Set::keep(const xhal_argument_t& given) {
   argument = given;
-  if (given.kind == XHAL_ARGUMENT_VALUE && given.size <= kMostKept)
+  if (given.kind != XHAL_ARGUMENT_VALUE) return;
+  if (given.size == 4)
+    std::memcpy(bytes, given.data, 4);
+  else if (given.size == 8)
+    std::memcpy(bytes, given.data, 8);
+  else if (given.size <= kMostKept)
     std::memcpy(bytes, given.data, given.size);
 }
 

@@ -44,8 +44,8 @@ xhal_result_t check_argument_count(KernelName kernel, const xhal_launch_t& launc
                                                                    : xhal_result_t{XHAL_SUCCESS};
 }
 
-xhal_result_t check_argument(KernelName kernel, uint32_t index, const xhal_argument_t& given,
-                             ParameterKind parameter) {
+xhal_result_t look_at_argument(KernelName kernel, uint32_t index, const xhal_argument_t& given,
+                               ParameterKind parameter) {
   const auto is = [parameter](ParameterKind wanted) {
     return parameter == ParameterKind::kUnknown || parameter == wanted;
   };

@@ -26,18 +26,27 @@ xhal_result_t check_groups(KernelName kernel, const xhal_launch_t& launch, const
 // As many as the kernel has parameters, and not null.
 xhal_result_t check_argument_count(KernelName kernel, const xhal_launch_t& launch, size_t parameters);
 
+constexpr bool is_access(uint32_t access) {
+  return access >= XHAL_ACCESS_READ && access <= XHAL_ACCESS_READ_WRITE;
+}
+
 enum class ParameterKind : uint8_t { kUnknown, kValue, kMemory, kLocal };
-// All that an argument says but where its memory lies.
-xhal_result_t check_argument(KernelName kernel, uint32_t index, const xhal_argument_t& given,
-                             ParameterKind parameter);
+// All that an argument says but where its memory lies. What is right at first sight costs no call.
+xhal_result_t look_at_argument(KernelName kernel, uint32_t index, const xhal_argument_t& given,
+                               ParameterKind parameter);
+inline xhal_result_t check_argument(KernelName kernel, uint32_t index, const xhal_argument_t& given,
+                                    ParameterKind parameter) {
+  const bool is_value =
+      parameter == ParameterKind::kValue && given.kind == XHAL_ARGUMENT_VALUE && given.access == 0;
+  if (is_value && given.data != nullptr) return XHAL_SUCCESS;
+  const bool is_memory = parameter == ParameterKind::kMemory && given.kind == XHAL_ARGUMENT_MEMORY;
+  if (is_memory && is_access(given.access)) return XHAL_SUCCESS;
+  return look_at_argument(kernel, index, given, parameter);
+}
 
 // The kernel's own, the launch's, and that of its arguments.
 xhal_result_t check_local_bytes(KernelName kernel, const xhal_launch_t& launch, uint64_t static_bytes,
                                 uint64_t most);
-
-constexpr bool is_access(uint32_t access) {
-  return access >= XHAL_ACCESS_READ && access <= XHAL_ACCESS_READ_WRITE;
-}
 
 constexpr uint32_t range_stride_of(const xhal_launch_t& launch) {
   return launch.range_stride == 0 ? sizeof(xhal_memory_range_t) : launch.range_stride;
