@@ -24,7 +24,6 @@ namespace xhal::opencl {
   X(clFinish)                     \
   X(clGetEventInfo)               \
   X(clGetEventProfilingInfo)      \
-  X(clRetainEvent)                \
   X(clReleaseEvent)               \
   X(clWaitForEvents)              \
   X(clSetEventCallback)           \

@@ -135,14 +135,16 @@ xhal_result_t EventRef::wait(uint64_t timeout_ns) const {
 // ---- Submitting ----------------------------------------------------------------------------------------------------------------
 
 Queue::Queue(Device& device, cl_command_queue queue)
-    : device_(device), is_synchronous_(device.is_synchronous()), queue_(queue) {}
+    : device_(device),
+      calls_(*device.instance->calls),
+      is_synchronous_(device.is_synchronous()),
+      queue_(queue) {}
 
 Queue::~Queue() {
   last_.reset();
   kernels_.clear();
-  const Calls& calls = *device_.instance->calls;
-  calls.clReleaseCommandQueue(queue_);
-  if (untimed_queue_ != nullptr) calls.clReleaseCommandQueue(untimed_queue_);
+  calls_.clReleaseCommandQueue(queue_);
+  if (untimed_queue_ != nullptr) calls_.clReleaseCommandQueue(untimed_queue_);
 }
 
 xhal_result_t refused(const char* what, cl_int code) {
@@ -153,17 +155,16 @@ xhal_result_t refused(const char* what, cl_int code) {
   return kit::fail_native(result, code, "%s: %s", what, name_of_error(code).c_str());
 }
 
-xhal_result_t Queue::submitted(cl_event event) {
-  const Calls& calls = *device_.instance->calls;
+xhal_result_t Queue::submitted(EventRef event) {
   if (is_synchronous_) {
     if (device_.has(kStartsUnasked)) return XHAL_SUCCESS;
-    const cl_int code = calls.clFinish(queue_);
+    const cl_int code = calls_.clFinish(queue_);
     return code == CL_SUCCESS ? XHAL_SUCCESS : device_.failed(code);
   }
-  if (event == nullptr) return XHAL_SUCCESS;
-  last_ = EventRef(calls, event);
+  if (!event) return XHAL_SUCCESS;
+  last_ = std::move(event);
   idle_.store(false, std::memory_order_relaxed);
-  if (!device_.has(kStartsUnasked)) calls.clFlush(queue_);
+  if (!device_.has(kStartsUnasked)) calls_.clFlush(queue_);
   return XHAL_SUCCESS;
 }
 
@@ -183,21 +184,20 @@ EventRef Queue::under_way() {
 
 // What was submitted stays on the queue without times, and comes first.
 xhal_result_t Queue::start_timing() {
-  const Calls& calls = *device_.instance->calls;
   cl_int code = CL_SUCCESS;
   const cl_command_queue timed =
-      calls.clCreateCommandQueue(device_.platform->context, device_.id, CL_QUEUE_PROFILING_ENABLE, &code);
+      calls_.clCreateCommandQueue(device_.platform->context, device_.id, CL_QUEUE_PROFILING_ENABLE, &code);
   if (code != CL_SUCCESS) return refused("clCreateCommandQueue", code);
   if (status() == XHAL_NOT_READY) {
     const cl_event former = last_.get();
     cl_event behind = nullptr;
-    calls.clFlush(queue_);
-    code = calls.clEnqueueBarrierWithWaitList(timed, 1, &former, &behind);
+    calls_.clFlush(queue_);
+    code = calls_.clEnqueueBarrierWithWaitList(timed, 1, &former, &behind);
     if (code != CL_SUCCESS) {
-      calls.clReleaseCommandQueue(timed);
+      calls_.clReleaseCommandQueue(timed);
       return refused("clEnqueueBarrierWithWaitList", code);
     }
-    last_ = EventRef(calls, behind);
+    last_ = EventRef(calls_, behind);
   }
   untimed_queue_ = std::exchange(queue_, timed);
   has_times_ = true;
@@ -209,22 +209,20 @@ xhal_result_t Queue::stamp(EventRef& out) {
   if (!has_times_) {
     if (const xhal_result_t result = start_timing(); result < 0) return result;
   }
-  const Calls& calls = *device_.instance->calls;
   cl_event event = nullptr;
-  if (const cl_int code = calls.clEnqueueMarkerWithWaitList(queue_, 0, nullptr, &event); code != CL_SUCCESS)
+  if (const cl_int code = calls_.clEnqueueMarkerWithWaitList(queue_, 0, nullptr, &event); code != CL_SUCCESS)
     return refused("clEnqueueMarkerWithWaitList", code);
-  out = EventRef(calls, event);
-  return submitted(is_synchronous_ ? nullptr : out.another().release());
+  out = EventRef(calls_, event);
+  return submitted(is_synchronous_ ? EventRef() : out.another());
 }
 
 // An event of another platform means nothing here: an event of ours takes its place and ends with it.
 xhal_result_t Queue::bridged(EventRef event, EventRef& out) {
-  const Calls& calls = *device_.instance->calls;
   cl_int code = CL_SUCCESS;
-  EventRef ours(calls, calls.clCreateUserEvent(device_.platform->context, &code));
+  EventRef ours(calls_, calls_.clCreateUserEvent(device_.platform->context, &code));
   if (code != CL_SUCCESS) return refused("clCreateUserEvent", code);
-  auto passed = std::make_unique<std::pair<const Calls*, EventRef>>(&calls, ours.another());
-  code = calls.clSetEventCallback(event.get(), CL_COMPLETE, pass_on, passed.get());
+  auto passed = std::make_unique<std::pair<const Calls*, EventRef>>(&calls_, ours.another());
+  code = calls_.clSetEventCallback(event.get(), CL_COMPLETE, pass_on, passed.get());
   if (code != CL_SUCCESS) return refused("clSetEventCallback", code);
   static_cast<void>(passed.release());
   out = std::move(ours);
@@ -245,7 +243,7 @@ xhal_result_t Queue::add_wait(EventRef event, const Platform* from) {
   }
   const cl_event waited = event.get();
   return add("clEnqueueBarrierWithWaitList", [&](cl_command_queue queue, cl_event* passed) {
-    return device_.instance->calls->clEnqueueBarrierWithWaitList(queue, 1, &waited, passed);
+    return calls_.clEnqueueBarrierWithWaitList(queue, 1, &waited, passed);
   });
 }
 
@@ -258,7 +256,6 @@ xhal_result_t Queue::wait_for(EventRef event, const Platform* from) {
 }
 
 xhal_result_t Queue::add_host_function(xhal_host_fn function, void* user) {
-  const Calls& calls = *device_.instance->calls;
   if (is_synchronous_) {
     // What was submitted before is done, and the caller waits for whatever comes now.
     calls_back_.store(true, std::memory_order_release);
@@ -268,13 +265,13 @@ xhal_result_t Queue::add_host_function(xhal_host_fn function, void* user) {
   }
   device_.instance->threads->start();
   cl_int code = CL_SUCCESS;
-  EventRef released(calls, calls.clCreateUserEvent(device_.platform->context, &code));
+  EventRef released(calls_, calls_.clCreateUserEvent(device_.platform->context, &code));
   if (code != CL_SUCCESS) return refused("clCreateUserEvent", code);
   auto call = std::make_unique<HostCall>(shared_from_this(), function, user, released.another());
   const EventRef turn = status() == XHAL_SUCCESS ? EventRef() : last_.another();
   const cl_event gate = released.get();
   const auto shut = [&](cl_command_queue queue, cl_event* event) {
-    return calls.clEnqueueBarrierWithWaitList(queue, 1, &gate, event);
+    return calls_.clEnqueueBarrierWithWaitList(queue, 1, &gate, event);
   };
   const xhal_result_t result = add("clEnqueueBarrierWithWaitList", shut);
   if (result < 0) return result;
@@ -282,10 +279,10 @@ xhal_result_t Queue::add_host_function(xhal_host_fn function, void* user) {
     device_.instance->threads->run(std::move(call));
     return result;
   }
-  code = calls.clSetEventCallback(turn.get(), CL_COMPLETE, turn_has_come, call.get());
+  code = calls_.clSetEventCallback(turn.get(), CL_COMPLETE, turn_has_come, call.get());
   if (code != CL_SUCCESS) {
     // The stream must not stay shut for a function that never runs.
-    calls.clSetUserEventStatus(gate, CL_COMPLETE);
+    calls_.clSetUserEventStatus(gate, CL_COMPLETE);
     return refused("clSetEventCallback", code);
   }
   static_cast<void>(call.release());
@@ -473,8 +470,7 @@ xhal_result_t Queue::finish() {
     const std::lock_guard lock(mutex_);
     queue = queue_;
   }
-  if (const cl_int code = device_.instance->calls->clFinish(queue); code != CL_SUCCESS)
-    return device_.failed(code);
+  if (const cl_int code = calls_.clFinish(queue); code != CL_SUCCESS) return device_.failed(code);
   // It does not tell whether commands failed; and another thread may have submitted more.
   const std::lock_guard lock(mutex_);
   const xhal_result_t result = status();

@@ -28,15 +28,20 @@ struct Platform;
 class Kernel;
 class LaunchKernel;
 
-// Holds one reference to an OpenCL event.
+// Holds a reference to an OpenCL event. How many of us hold the same one is counted here: a driver's count is a call that costs ten times as
+// much.
 class EventRef {
  public:
   EventRef() = default;
   EventRef(const Calls& calls, cl_event event) : calls_(&calls), event_(event) {}  // takes the reference over
-  EventRef(EventRef&& other) noexcept : calls_(other.calls_), event_(std::exchange(other.event_, nullptr)) {}
+  EventRef(EventRef&& other) noexcept
+      : calls_(other.calls_),
+        event_(std::exchange(other.event_, nullptr)),
+        holders_(std::exchange(other.holders_, nullptr)) {}
   EventRef& operator=(EventRef&& other) noexcept {
     std::swap(calls_, other.calls_);
     std::swap(event_, other.event_);
+    std::swap(holders_, other.holders_);
     return *this;
   }
   ~EventRef() { reset(); }
@@ -45,15 +50,22 @@ class EventRef {
 
   [[nodiscard]] cl_event get() const { return event_; }
   explicit operator bool() const { return event_ != nullptr; }
-  [[nodiscard]] EventRef another() const {
+  [[nodiscard]] EventRef another() {
     if (event_ == nullptr) return {};
-    calls_->clRetainEvent(event_);
-    return {*calls_, event_};
+    if (holders_ == nullptr) holders_ = new std::atomic<uint32_t>(1);
+    holders_->fetch_add(1, std::memory_order_relaxed);
+    EventRef out(*calls_, event_);
+    out.holders_ = holders_;
+    return out;
   }
-  // Gives the reference away.
-  [[nodiscard]] cl_event release() { return std::exchange(event_, nullptr); }
   void reset() {
-    if (event_ != nullptr) calls_->clReleaseEvent(std::exchange(event_, nullptr));
+    const cl_event event = std::exchange(event_, nullptr);
+    if (event == nullptr) return;
+    if (auto* const holders = std::exchange(holders_, nullptr); holders != nullptr) {
+      if (holders->fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+      delete holders;
+    }
+    calls_->clReleaseEvent(event);
   }
   // SUCCESS, NOT_READY, or the failure's code; no event is done.
   [[nodiscard]] xhal_result_t status() const;
@@ -64,6 +76,7 @@ class EventRef {
  private:
   const Calls* calls_ = nullptr;
   cl_event event_ = nullptr;
+  std::atomic<uint32_t>* holders_ = nullptr;  // null while there is one
 };
 
 // Ends with the time that a call was given, whatever it waits for first.
@@ -135,7 +148,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   xhal_result_t add(const char* what, const Enqueue& enqueue) {
     cl_event event = nullptr;
     const cl_int code = enqueue(queue_, is_synchronous_ ? nullptr : &event);
-    return code == CL_SUCCESS ? submitted(event) : refused(what, code);
+    return code == CL_SUCCESS ? submitted({calls_, event}) : refused(what, code);
   }
   xhal_result_t add_launch(LaunchKernel& kernel, const xhal_launch_t& launch);
   xhal_result_t add_host_function(xhal_host_fn function, void* user);
@@ -152,7 +165,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   xhal_result_t mark(Event& event);
   // SUCCESS, NOT_READY, or the failure's code, of all that was submitted.
   xhal_result_t status();
-  xhal_result_t submitted(cl_event event);
+  xhal_result_t submitted(EventRef event);
   xhal_result_t stamp(EventRef& out);
   xhal_result_t start_timing();
   xhal_result_t bridged(EventRef event, EventRef& out);
@@ -164,6 +177,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   xhal_result_t wait_for(EventRef event, const Platform* from);
 
   Device& device_;
+  const Calls& calls_;
   const bool is_synchronous_;  // nothing is under way when a call has returned
   std::mutex mutex_;
   cl_command_queue queue_;
