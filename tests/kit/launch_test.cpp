@@ -16,7 +16,7 @@ constexpr GroupLimits kLimits = {{100, 50, 50}, {64, 64, 8}, 128};
 
 xhal_launch_t launch_of(std::array<uint32_t, 3> count, std::array<uint32_t, 3> size) {
   xhal_launch_t launch = {};
-  for (int i = 0; i < 3; ++i) {
+  for (size_t i = 0; i < 3; ++i) {
     launch.group_count[i] = count[i];
     launch.group_size[i] = size[i];
   }
