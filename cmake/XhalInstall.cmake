@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# The package: find_package(xhal 0.1) gives xhal::xhal, xhal::headers, xhal::driver_kit and the functions of XhalTargets.cmake;
-# pkg-config --cflags --libs xhal gives the same to everyone else. Both find themselves relative to their own file, so that an
-# installed tree may be moved as a whole.
+# The package: find_package(xhal 0.1) gives xhal::xhal, xhal::headers, xhal::driver_kit, xhal::caching and the functions of
+# XhalTargets.cmake; pkg-config --cflags --libs xhal gives the same to everyone else. Both find themselves relative to their own
+# file, so that an installed tree may be moved as a whole.
 include(CMakePackageConfigHelpers)
 
-foreach(target IN ITEMS xhal_headers xhal_warnings xhal_driver_kit xhal)
+foreach(target IN ITEMS xhal_headers xhal_warnings xhal_driver_kit xhal xhal_caching)
   if(TARGET ${target})
     string(REGEX REPLACE "^xhal_" "" export_name ${target})
     set_target_properties(${target} PROPERTIES EXPORT_NAME ${export_name})
