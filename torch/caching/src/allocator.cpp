@@ -15,6 +15,8 @@ void* address_of(const Block* block) {
 uint64_t size_of(const Block* block) { return block == nullptr ? 0 : block->size; }
 uint64_t requested_of(const Block* block) { return block == nullptr ? 0 : block->requested; }
 
+Allocator* owner_of(const Block* block) { return block == nullptr ? nullptr : block->pool->allocator; }
+
 namespace {
 
 std::string in_units(uint64_t bytes) {
@@ -106,7 +108,9 @@ PrivatePool* State::find_pool(PoolId id) {
   return found == pools.end() ? nullptr : found->get();
 }
 
-Allocator::Allocator(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Allocator::Allocator(std::unique_ptr<AllocatorState> state) : state_(std::move(state)) {
+  state_->small.allocator = state_->large.allocator = this;
+}
 Allocator::~Allocator() = default;
 
 xhal_result_t Allocator::create(xhal_driver_t driver, xhal_device_t device, const Settings& settings,
@@ -127,7 +131,7 @@ xhal_result_t Allocator::begin_pool(PoolId id, std::function<bool(Stream)> takes
   if (std::ranges::any_of(state_->filling, [&](const auto& entry) { return entry.pool == id; }))
     return XHAL_ERROR_BUSY;
   PrivatePool* pool = state_->find_pool(id);
-  if (pool == nullptr) pool = state_->pools.emplace_back(std::make_unique<PrivatePool>(id)).get();
+  if (pool == nullptr) pool = state_->pools.emplace_back(std::make_unique<PrivatePool>(id, this)).get();
   ++pool->holders;
   state_->filling.push_back({id, std::move(takes)});
   return XHAL_SUCCESS;

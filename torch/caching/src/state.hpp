@@ -34,6 +34,7 @@ struct Pool {
 
   PoolKind kind;
   PrivatePool* owner;
+  Allocator* allocator = nullptr;
   std::unordered_map<uint64_t, std::unique_ptr<FreeList>> lists;  // by stream
   uint64_t last_stream = 0;
   FreeList* last = nullptr;
@@ -42,7 +43,9 @@ struct Pool {
 };
 
 struct PrivatePool {
-  explicit PrivatePool(PoolId pool_id) : id(pool_id) {}
+  PrivatePool(PoolId pool_id, Allocator* allocator) : id(pool_id) {
+    small.allocator = large.allocator = allocator;
+  }
   PoolId id;
   uint32_t holders = 0;
   uint64_t reserved = 0;

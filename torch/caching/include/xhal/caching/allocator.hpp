@@ -33,6 +33,9 @@ struct Block;
 void* address_of(const Block* block);
 uint64_t size_of(const Block* block);       // rounded up
 uint64_t requested_of(const Block* block);  // as asked for
+class Allocator;
+Allocator* owner_of(
+    const Block* block);  // where it is to be freed: a deleter needs to know nothing but the block
 
 // What is known of a request that failed.
 struct OutOfMemory {
