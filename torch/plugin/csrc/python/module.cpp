@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the Python package asks of the library. Loading this module loads the library, which registers guard, hooks and allocators; no
+// driver is opened by it.
+#include <c10/core/Stream.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <torch/csrc/Generator.h>
+
+#include <string>
+
+#include "ops/fallback.hpp"
+#include "runtime/check.hpp"
+#include "runtime/driver.hpp"
+#include "runtime/generator.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/streams.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+using torch_xhal::checked_index;
+
+py::dict properties_of(int index) {
+  const auto& properties =
+      torch_xhal::device_at(checked_index(static_cast<c10::DeviceIndex>(index))).properties;
+  xhal_driver_properties_t driver = {};
+  driver.struct_size = sizeof(driver);
+  XHAL_CHECK(xhal_driver_get_properties(torch_xhal::driver().handle, &driver));
+  py::dict out;
+  out["name"] = properties.name;
+  out["vendor"] = properties.vendor;
+  out["architecture"] = properties.architecture;
+  out["driver"] = driver.name;
+  out["driver_version"] = driver.version;
+  out["is_emulated"] = properties.emulated != 0 || driver.emulated != 0;
+  out["total_memory"] = properties.memory_bytes;
+  out["multi_processor_count"] = properties.unit_count;
+  out["max_group_items"] = properties.max_group_items;
+  out["uuid"] = py::bytes(reinterpret_cast<const char*>(properties.uuid), sizeof(properties.uuid));
+  return out;
+}
+
+void bind_devices(py::module& m) {
+  m.def("device_count", [] { return static_cast<int>(torch_xhal::device_count()); });
+  m.def("why_none", [] { return torch_xhal::driver().why_none; });
+  m.def("is_in_bad_fork", &torch_xhal::is_in_bad_fork);
+  m.def("is_active", [](int index) { return torch_xhal::is_active(static_cast<c10::DeviceIndex>(index)); });
+  m.def("current_device", [] { return static_cast<int>(torch_xhal::current_device()); });
+  m.def("set_device",
+        [](int index) { torch_xhal::set_current_device(static_cast<c10::DeviceIndex>(index)); });
+  m.def("check_device", [](int index) { torch_xhal::device_at(static_cast<c10::DeviceIndex>(index)); });
+  m.def("properties", &properties_of);
+  m.def("default_generator", [](int index) {
+    const at::Generator& generator = torch_xhal::default_generator(static_cast<c10::DeviceIndex>(index));
+    return py::reinterpret_steal<py::object>(THPGenerator_Wrap(generator));
+  });
+}
+
+void bind_streams(py::module& m) {
+  m.def("stream_from_pool", [](int device, int priority) {
+    const auto stream = torch_xhal::stream_from_pool(static_cast<c10::DeviceIndex>(device), priority);
+    return py::make_tuple(stream.id(), static_cast<int>(stream.device_index()));
+  });
+  m.def("stream_from_native", [](int device, uintptr_t handle) {
+    const auto stream = torch_xhal::stream_from_native(static_cast<c10::DeviceIndex>(device),
+                                                       reinterpret_cast<xhal_stream_t>(handle));
+    return py::make_tuple(stream.id(), static_cast<int>(stream.device_index()));
+  });
+  m.def("priority_range", [](int device) {
+    const auto range = torch_xhal::priority_range(static_cast<c10::DeviceIndex>(device));
+    return py::make_tuple(range.least, range.greatest);
+  });
+}
+
+void bind_memory(py::module& m) {
+  m.def("set_memory_fraction", [](double fraction, int device) {
+    auto& allocator = torch_xhal::caching_allocator(static_cast<c10::DeviceIndex>(device));
+    TORCH_CHECK_VALUE(allocator.set_memory_fraction(fraction) == XHAL_SUCCESS,
+                      "a memory fraction is above 0 and at most 1, not ", fraction);
+  });
+  m.def("memory_fraction", [](int device) {
+    return torch_xhal::caching_allocator(static_cast<c10::DeviceIndex>(device)).memory_fraction();
+  });
+}
+
+void bind_fallback(py::module& m) {
+  m.def("fallback_counts", &torch_xhal::fallback_counts);
+  m.def("reset_fallback_counts", &torch_xhal::reset_fallback_counts);
+  m.def("fallback_mode", [] {
+    switch (torch_xhal::fallback_mode()) {
+      case torch_xhal::FallbackMode::kWarn:
+        return "warn";
+      case torch_xhal::FallbackMode::kError:
+        return "error";
+      default:
+        return "allow";
+    }
+  });
+  m.def("set_fallback_mode", [](const std::string& word) {
+    torch_xhal::set_fallback_mode(torch_xhal::fallback_mode_of(word, "set_fallback_mode"));
+  });
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_C, m) {
+  bind_devices(m);
+  bind_streams(m);
+  bind_memory(m);
+  bind_fallback(m);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device memory by xhal::caching, one allocator a device, made when the device is used first.
+#pragma once
+
+#include <c10/core/Allocator.h>
+#include <c10/core/Stream.h>
+
+#include "export.hpp"
+#include "xhal/caching/allocator.hpp"
+
+namespace TORCH_XHAL_SEEN torch_xhal {
+
+xhal::caching::Allocator& caching_allocator(c10::DeviceIndex device);
+void record_memory(const c10::DataPtr& memory, c10::Stream stream);
+bool is_capturing(c10::Stream stream);
+
+}  // namespace TORCH_XHAL_SEEN torch_xhal

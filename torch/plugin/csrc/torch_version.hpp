@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// What PyTorch's releases have, in one place. CMake passes the version that it found.
+#pragma once
+
+#ifndef TORCH_XHAL_TORCH_MINOR
+#error "TORCH_XHAL_TORCH_MINOR is not set: build torch_xhal with its own CMakeLists.txt"
+#endif
+
+#define TORCH_XHAL_HAS_STREAM_CAPTURING (TORCH_XHAL_TORCH_MINOR >= 13)
+#define TORCH_XHAL_HAS_GRAPHS (TORCH_XHAL_TORCH_MINOR >= 13)
+#define TORCH_XHAL_HAS_PROFILER (TORCH_XHAL_TORCH_MINOR >= 13)
