@@ -43,7 +43,7 @@ bool State::fits(const Block* block, uint64_t size) const {
 }
 
 Block* State::take_free(Pool& pool, FreeList& list, uint64_t size) {
-  ++pool.searches;
+  if (settings.collect_above > 0) ++pool.searches;
   Block* block = list.best_fit(size);
   if (block == nullptr || !fits(block, size)) return nullptr;
   take_out(block);

@@ -23,7 +23,7 @@ struct BlockInfo {
   uint64_t address = 0;
   uint64_t size = 0;
   uint64_t requested_size = 0;  // 0 unless live
-  uint32_t age = 0;             // rounds of garbage collection that found it free
+  uint32_t age = 0;             // searches that passed it over; 0 without a garbage_collection_threshold
   bool is_live = false;
   bool is_active = false;  // live, or freed and still used by a recorded stream
   Context allocated_at;
