@@ -136,6 +136,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadText{"max_split_size_mb:10", "max_split_size_mb"},
                     BadText{"max_split_size_mb:99999999999999999999999", "max_split_size_mb"},
                     BadText{"large_segment_size_mb:1", "large_segment_size_mb"},
+                    BadText{"large_segment_size_mb:41", "large_segment_size_mb"},
                     BadText{"max_non_split_rounding_mb:x", "max_non_split_rounding_mb"},
                     BadText{"garbage_collection_threshold:1.5", "garbage_collection_threshold"},
                     BadText{"garbage_collection_threshold:-0.5", "garbage_collection_threshold"},
@@ -163,6 +164,9 @@ TEST(Settings, CheckFindsWhatIsWrong) {
   }));
   EXPECT_FALSE(is_good([](Settings& s) { s.large_segment_bytes = 1 * kMib; }));
   EXPECT_FALSE(is_good([](Settings& s) { s.large_segment_bytes = 0; }));
+  EXPECT_FALSE(is_good([](Settings& s) { s.large_segment_bytes = 8 * kMib; }));
+  EXPECT_FALSE(is_good([](Settings& s) { s.large_segment_bytes = 21 * kMib; }));
+  EXPECT_TRUE(is_good([](Settings& s) { s.large_segment_bytes = 10 * kMib; }));
   EXPECT_TRUE(is_good([](Settings& s) { s.collect_above = 0.5; }));
   EXPECT_FALSE(is_good([](Settings& s) { s.collect_above = 1.5; }));
   EXPECT_FALSE(is_good([](Settings& s) { s.collect_above = -0.5; }));
