@@ -24,9 +24,7 @@ class Expandable : public CachingTest {
  protected:
   Expandable() : CachingTest(growing()) {}
 
-  uint64_t reserved() {
-    return static_cast<uint64_t>(aggregate(allocator->stats().reserved_bytes).current);
-  }
+  uint64_t reserved() { return static_cast<uint64_t>(aggregate(allocator->stats().reserved_bytes).current); }
   uint64_t told() {
     uint64_t sum = 0;
     for (const SegmentInfo& segment : allocator->snapshot().segments) sum += segment.total_size;
@@ -38,8 +36,7 @@ class Expandable : public CachingTest {
 TEST(ExpandableSettings, NeedTheFeature) {
   const Machine machine("1g", "-vmm");
   std::unique_ptr<Allocator> allocator;
-  EXPECT_EQ(Allocator::create(machine.driver, machine.device, growing(), &allocator),
-            XHAL_ERROR_UNSUPPORTED);
+  EXPECT_EQ(Allocator::create(machine.driver, machine.device, growing(), &allocator), XHAL_ERROR_UNSUPPORTED);
   EXPECT_EQ(allocator, nullptr);
 }
 

@@ -121,9 +121,8 @@ class Machine {
   [[nodiscard]] xhal_pointer_attributes_t attributes_of(uint64_t address) const {
     xhal_pointer_attributes_t attributes{};
     attributes.struct_size = sizeof(attributes);
-    EXPECT_EQ(
-        xhal_driver_get_pointer_attributes(driver, reinterpret_cast<const void*>(address), &attributes),
-        XHAL_SUCCESS)
+    EXPECT_EQ(xhal_driver_get_pointer_attributes(driver, reinterpret_cast<const void*>(address), &attributes),
+              XHAL_SUCCESS)
         << last_text();
     return attributes;
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 namespace xhal::caching_test {
 namespace {
@@ -41,7 +42,7 @@ void Model::count(Counts& counts, bool is_large, int64_t amount) {
 
 uint64_t Model::rounded(uint64_t bytes) const {
   const uint64_t in_units = std::max(up_to(bytes, kUnit), kUnit);
-  const int power = std::bit_width(bytes) - 1;
+  const auto power = static_cast<int>(std::bit_width(bytes)) - 1;
   const uint64_t divisions = settings_.divisions[static_cast<size_t>(std::clamp(power - 20, 0, 15))];
   if (divisions <= 1 || bytes <= kUnit * divisions) return in_units;
   return up_to(bytes, (uint64_t{1} << power) / divisions);
@@ -142,10 +143,9 @@ void Model::check_source(const Block* block) {
     return;
   }
   const uint64_t begin = begin_of(block);
-  EXPECT_TRUE(std::any_of(request_.candidates.begin(), request_.candidates.end(),
-                          [&](const auto& each) {
-                            return each.first <= begin && begin < each.first + each.second;
-                          }))
+  EXPECT_TRUE(
+      std::any_of(request_.candidates.begin(), request_.candidates.end(),
+                  [&](const auto& each) { return each.first <= begin && begin < each.first + each.second; }))
       << "not of the smallest block that fits, " << request_.least << " for " << request_.rounded;
 }
 
@@ -181,19 +181,20 @@ void Model::stream_passed(uint64_t id) {
 
 void Model::complete_pending() {
   if (filling_ != 0) return;
-  std::erase_if(pending_, [&](auto& each) {
-    Pending& pending = each.second;
+  for (auto each = pending_.begin(); each != pending_.end();) {
+    Pending& pending = each->second;
     if (pending.is_deferred) {
       // Its streams are asked from now on, which may mean what they were given meanwhile.
       pending.is_deferred = false;
       pending.rounds = 1;
       std::set_intersection(pending.streams.begin(), pending.streams.end(), held_.begin(), held_.end(),
                             std::inserter(pending.maybe, pending.maybe.end()));
-      return false;
+    } else if (pending.surely.empty() && pending.maybe.empty() && pending.rounds-- == 0) {
+      each = pending_.erase(each);
+      continue;
     }
-    if (!pending.surely.empty() || !pending.maybe.empty()) return false;
-    return pending.rounds-- == 0;
-  });
+    ++each;
+  }
 }
 
 bool Model::would_wait() const {
@@ -335,14 +336,14 @@ void Model::check_segment(const SegmentInfo& segment) {
   if (!segment.is_large) {
     EXPECT_EQ(segment.total_size, 2 * kMib);
   }
-  const auto [owner, is_new] =
-      owners_.try_emplace(attributes.allocation_id, segment.stream_id, segment.pool);
+  const auto [owner, is_new] = owners_.try_emplace(attributes.allocation_id, segment.stream_id, segment.pool);
   EXPECT_EQ(owner->second.first, segment.stream_id) << "memory went to another stream";
   EXPECT_EQ(owner->second.second, segment.pool) << "memory went to another pool";
 }
 
 void Model::check_against_snapshot(const Stats& stats) {
-  std::array<int64_t, caching::kPoolKinds> segments{}, reserved{}, active{}, active_bytes{}, split{}, split_bytes{};
+  std::array<int64_t, caching::kPoolKinds> segments{}, reserved{}, active{}, active_bytes{}, split{},
+      split_bytes{};
   size_t live_seen = 0;
   size_t certain_seen = 0;
   uint64_t end = 0;
@@ -381,8 +382,9 @@ void Model::check_against_snapshot(const Stats& stats) {
     }
   }
   EXPECT_EQ(live_seen, live_.size());
-  EXPECT_EQ(certain_seen, static_cast<size_t>(std::count_if(pending_.begin(), pending_.end(),
-                                                            [](const auto& each) { return each.second.is_certain(); })))
+  EXPECT_EQ(certain_seen,
+            static_cast<size_t>(std::count_if(pending_.begin(), pending_.end(),
+                                              [](const auto& each) { return each.second.is_certain(); })))
       << "a free was completed while a recorded stream may use the memory";
   for (size_t kind = 0; kind < segments.size(); ++kind) {
     EXPECT_EQ(stats.reserved_bytes[kind].current, reserved[kind]) << kind;

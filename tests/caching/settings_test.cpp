@@ -177,7 +177,8 @@ TEST(Settings, CheckFindsWhatIsWrong) {
 
 TEST(Rounding, IsToTheUnitWithoutDivisions) {
   const Settings settings;
-  for (const uint64_t size : {uint64_t{1}, uint64_t{511}, uint64_t{512}}) EXPECT_EQ(settings.rounded(size), 512U);
+  for (const uint64_t size : {uint64_t{1}, uint64_t{511}, uint64_t{512}})
+    EXPECT_EQ(settings.rounded(size), 512U);
   EXPECT_EQ(settings.rounded(513), 1024U);
   EXPECT_EQ(settings.rounded(kMib), kMib);
   EXPECT_EQ(settings.rounded(kMib + 1), kMib + 512);
