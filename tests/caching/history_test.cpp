@@ -29,6 +29,8 @@ class History : public CachingTest {
   std::function<Context()> counting() {
     return [this]() -> Context { return std::make_shared<int>(++contexts); };
   }
+  // The end of an allocator has entries, too.
+  void TearDown() override { allocator.reset(); }
   static int number_in(const Context& context) {
     return context == nullptr ? 0 : *static_cast<int*>(context.get());
   }
