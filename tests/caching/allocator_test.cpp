@@ -149,6 +149,18 @@ TEST_F(Blocks, KnowTheMemoryTheyAreAPartOf) {
   allocator->free(second);
 }
 
+TEST_F(Blocks, KnowTheirAllocator) {
+  const auto other = machine.make_allocator();
+  Block* mine = allocate(kKib);
+  Block* theirs = nullptr;
+  ASSERT_EQ(other->allocate(kKib, stream, &theirs), XHAL_SUCCESS);
+  EXPECT_EQ(caching::owner_of(mine), allocator.get());
+  EXPECT_EQ(caching::owner_of(theirs), other.get());
+  EXPECT_EQ(allocator->find(caching::address_of(theirs)), nullptr);
+  caching::owner_of(mine)->free(mine);
+  caching::owner_of(theirs)->free(theirs);
+}
+
 TEST_F(Blocks, AreCounted) {
   Block* small = allocate(700);
   Block* large = allocate(3 * kMib);

@@ -175,6 +175,18 @@ TEST_F(Expandable, PoolsHaveSegmentsOfTheirOwn) {
   EXPECT_EQ(reserved(), 40 * kMib);
 }
 
+TEST_F(Expandable, SegmentsStayWhileAPoolIsFilled) {
+  const uint64_t address = touch(40 * kMib, stream);
+  const PoolId pool = {1, 0};
+  ASSERT_EQ(allocator->begin_pool(pool, [](Stream) { return false; }), XHAL_SUCCESS);
+  allocator->release_cached();
+  EXPECT_EQ(kind_at(address), static_cast<uint32_t>(XHAL_MEMORY_DEVICE));
+  EXPECT_EQ(reserved(), 40 * kMib);
+  ASSERT_EQ(allocator->end_pool(pool), XHAL_SUCCESS);
+  allocator->release_cached();
+  EXPECT_EQ(reserved(), 0U);
+}
+
 TEST_F(Expandable, AFailureToGrowLeavesWhatWasThere) {
   Block* live = allocate(40 * kMib);
   Block* block = nullptr;

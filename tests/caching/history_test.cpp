@@ -96,6 +96,14 @@ TEST_F(History, CompletionIsLaterWhereStreamsWereRecorded) {
   allocator->free(block);
 }
 
+TEST_F(History, TheEndOfAnAllocatorIsTold) {
+  watch();
+  touch(30 * kMib, stream);
+  actions();
+  allocator.reset();
+  EXPECT_EQ(actions(), std::vector{Action::kSegmentFree});
+}
+
 TEST_F(History, OutOfMemoryTellsWhatTheDeviceHas) {
   watch();
   Block* block = nullptr;
