@@ -200,6 +200,28 @@ TEST_F(Expandable, AFailureToGrowLeavesWhatWasThere) {
   allocator->free(live);
 }
 
+TEST_F(Expandable, WhatNoDeviceCouldHaveIsOutOfMemory) {
+  for (const uint64_t bytes : {64 * kGib, uint64_t{1} << 48, UINT64_MAX - 511, UINT64_MAX}) {
+    Block* block = nullptr;
+    EXPECT_EQ(allocator->allocate(bytes, stream, &block), XHAL_ERROR_OUT_OF_DEVICE_MEMORY) << bytes;
+  }
+  EXPECT_EQ(allocator->stats().num_ooms, 4);
+  EXPECT_EQ(reserved(), 0U);
+  touch(kKib, stream);
+}
+
+TEST_F(Expandable, AddressesAreUsedAgainWhenMemoryRunsOut) {
+  const uint64_t most = machine.total_bytes() - 64 * kMib;
+  touch(most / 2, stream);
+  Block* first = allocate(3 * kMib);
+  touch(most, stream);
+  EXPECT_EQ(reserved(), told());
+  EXPECT_GE(reserved(), most);
+  allocator->free(first);
+  touch(most, machine.make_stream());
+  EXPECT_EQ(reserved(), told());
+}
+
 TEST_F(Expandable, TheFractionIsKept) {
   ASSERT_EQ(allocator->set_memory_fraction(0.1), XHAL_SUCCESS);
   Block* block = nullptr;

@@ -2,6 +2,7 @@
 // What happens where memory runs out.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -14,6 +15,7 @@ namespace {
 
 class Pressure : public CachingTest {
  protected:
+  using CachingTest::CachingTest;
   // Room for so many bytes and less than 2 MiB more.
   void limit_to(uint64_t bytes) {
     const auto total = static_cast<double>(machine.total_bytes());
@@ -209,6 +211,56 @@ TEST_F(Pressure, MemoryOfPoolsIsTold) {
   allocator->free(block);
   EXPECT_EQ(try_allocate(50 * kMib), XHAL_ERROR_OUT_OF_DEVICE_MEMORY) << "a held pool keeps its memory";
   EXPECT_EQ(allocator->reserved_of(pool), 20 * kMib);
+}
+
+class OversizePressure : public Pressure {
+ protected:
+  static Settings limited() {
+    Settings settings;
+    settings.max_split_bytes = 32 * kMib;
+    return settings;
+  }
+  OversizePressure() : Pressure(limited()) {}
+  // Bytes of each free segment, by size.
+  std::vector<uint64_t> cached() {
+    std::vector<uint64_t> sizes;
+    for (const SegmentInfo& segment : allocator->snapshot().segments)
+      if (segment.active_size == 0) sizes.push_back(segment.total_size);
+    std::sort(sizes.begin(), sizes.end());
+    return sizes;
+  }
+  void fill_cache(const std::vector<uint64_t>& sizes) {
+    std::vector<Block*> blocks;
+    for (const uint64_t size : sizes) blocks.push_back(allocate(size));
+    for (Block* block : blocks) allocator->free(block);
+    ASSERT_EQ(cached().size(), sizes.size());
+  }
+};
+
+TEST_F(OversizePressure, OneOversizeBlockIsGivenBackWhereThatIsEnough) {
+  limit_to(170 * kMib);
+  fill_cache({20 * kMib, 64 * kMib, 80 * kMib});
+  Block* block = allocate(40 * kMib);  // 64 would waste too much
+  EXPECT_EQ(cached(), (std::vector{20 * kMib, 80 * kMib})) << "the smallest that is enough";
+  EXPECT_EQ(allocator->stats().num_alloc_retries, 1);
+  allocator->free(block);
+}
+
+TEST_F(OversizePressure, SeveralAreGivenBackWhereTogetherTheyAreEnough) {
+  limit_to(150 * kMib);
+  fill_cache({20 * kMib, 34 * kMib, 40 * kMib, 50 * kMib});
+  Block* block = allocate(80 * kMib);
+  EXPECT_EQ(cached(), (std::vector{20 * kMib, 34 * kMib})) << "the largest first, and no more than needed";
+  allocator->free(block);
+}
+
+TEST_F(OversizePressure, AllIsGivenBackWhereTheyAreNotEnough) {
+  limit_to(120 * kMib);
+  fill_cache({30 * kMib, 30 * kMib, 40 * kMib});
+  Block* block = allocate(100 * kMib);
+  EXPECT_TRUE(cached().empty());
+  allocator->free(block);
+  EXPECT_EQ(try_allocate(200 * kMib), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
 }
 
 class Collection : public CachingTest {
