@@ -2,6 +2,8 @@
 // Pools of graphs, without a capture.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "harness.hpp"
 
 namespace xhal::caching_test {
@@ -40,6 +42,26 @@ TEST_F(Pools, ServeTheStreamsTheyTake) {
   EXPECT_EQ(allocator->reserved_of(pool), 32 * kMib);
   EXPECT_EQ(allocator->reserved_of(second), 0U);
   for (Block* block : {inside, large, outside, later}) allocator->free(block);
+}
+
+TEST_F(Pools, AreAskedForStreamsOfRequests) {
+  std::vector<Stream> asked;
+  ASSERT_EQ(allocator->begin_pool(pool,
+                                  [&](Stream each) {
+                                    asked.push_back(each);
+                                    return false;
+                                  }),
+            XHAL_SUCCESS);
+  Block* block = allocate(kKib, other);
+  end(pool);
+  ASSERT_FALSE(asked.empty());
+  EXPECT_EQ(asked[0].handle, other.handle);
+  EXPECT_EQ(asked[0].id, other.id);
+  EXPECT_EQ(pool_of(block), PoolId{});
+  asked.clear();
+  touch(kKib, stream);
+  EXPECT_TRUE(asked.empty()) << "the pool is filled no longer";
+  allocator->free(block);
 }
 
 TEST_F(Pools, AreFilledOnceAtATime) {

@@ -60,6 +60,25 @@ TEST_F(Pressure, AboveTheFractionIsOutOfMemory) {
   allocator->free(live);
 }
 
+TEST_F(Pressure, TheFractionItselfMayBeUsed) {
+  ASSERT_EQ(allocator->set_memory_fraction(0.5), XHAL_SUCCESS);
+  const uint64_t half = machine.total_bytes() / 2;
+  EXPECT_EQ(try_allocate(half + 2 * kMib), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(try_allocate(half), XHAL_SUCCESS);
+  EXPECT_EQ(reserved(), static_cast<int64_t>(half));
+}
+
+TEST_F(Pressure, ALowerFractionLeavesWhatIsThere) {
+  Block* live = allocate(40 * kMib);
+  const uint64_t cached = touch(20 * kMib, stream);
+  limit_to(10 * kMib);
+  EXPECT_EQ(touch(20 * kMib, stream), cached) << "cached memory is taken already";
+  EXPECT_EQ(try_allocate(30 * kMib), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(reserved(), static_cast<int64_t>(40 * kMib));
+  EXPECT_EQ(allocator->find(caching::address_of(live)), live);
+  allocator->free(live);
+}
+
 TEST_F(Pressure, BeyondTheDeviceIsOutOfMemory) {
   OutOfMemory told;
   EXPECT_EQ(try_allocate(2 * machine.total_bytes(), &told), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
@@ -280,6 +299,13 @@ class Collection : public CachingTest {
     for (Block* block : blocks) allocator->free(block);
     for (const uint64_t bytes : {64 * kMib, 66 * kMib, 68 * kMib}) kept.push_back(allocate(bytes));
   }
+  // Of the free segments.
+  std::vector<uint32_t> ages() {
+    std::vector<uint32_t> all;
+    for (const SegmentInfo& segment : allocator->snapshot().segments)
+      if (segment.active_size == 0) all.push_back(segment.blocks.at(0).age);
+    return all;
+  }
   void TearDown() override {
     for (Block* block : kept) allocator->free(block);
   }
@@ -292,6 +318,15 @@ TEST_F(Collection, GivesBackOldMemoryAboveTheThreshold) {
   EXPECT_GE(stats.num_device_free, 1);
   EXPECT_LT(aggregate(stats.reserved_bytes).current, static_cast<int64_t>(498 * kMib));
   EXPECT_EQ(stats.num_ooms, 0);
+}
+
+TEST_F(Collection, WhatIsLeftHasAnAgeUntilItIsUsed) {
+  fill_up();
+  ASSERT_FALSE(ages().empty());
+  for (const uint32_t age : ages()) EXPECT_GE(age, 1U);
+  touch(30 * kMib, stream);
+  const std::vector<uint32_t> after = ages();
+  EXPECT_EQ(*std::min_element(after.begin(), after.end()), 0U);
 }
 
 TEST_F(Collection, DoesNotTouchWhatIsLive) {
@@ -312,6 +347,7 @@ TEST_F(NoCollection, HappensWithoutAThreshold) {
   fill_up();
   EXPECT_EQ(allocator->stats().num_device_free, 0);
   EXPECT_EQ(aggregate(allocator->stats().reserved_bytes).current, static_cast<int64_t>(498 * kMib));
+  EXPECT_EQ(ages(), std::vector<uint32_t>(10, 0)) << "no round has found them";
 }
 
 }  // namespace
