@@ -144,6 +144,48 @@ TEST_F(Capture, TheThreadsModeIsAsItWas) {
   end();
 }
 
+TEST_F(Capture, ARelaxedThreadStaysRelaxed) {
+  uint32_t former = XHAL_CAPTURE_GLOBAL;
+  ASSERT_EQ(xhal_driver_exchange_capture_mode(machine.driver, XHAL_CAPTURE_RELAXED, &former), XHAL_SUCCESS);
+  touch(30 * kMib, stream);
+  allocator->release_cached();
+  Block* block = nullptr;
+  EXPECT_EQ(allocator->allocate(2 * machine.total_bytes(), stream, &block), XHAL_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(xhal_driver_exchange_capture_mode(machine.driver, former, &former), XHAL_SUCCESS);
+  EXPECT_EQ(former, static_cast<uint32_t>(XHAL_CAPTURE_RELAXED));
+}
+
+TEST_F(Capture, WithoutAPoolOtherStreamsAllocateAllTheSame) {
+  touch(20 * kMib, other);
+  ASSERT_EQ(xhal_stream_begin_capture(stream.handle, XHAL_CAPTURE_GLOBAL), XHAL_SUCCESS) << last_text();
+  touch(40 * kMib, other);
+  allocator->release_cached();
+  EXPECT_EQ(aggregate(allocator->stats().reserved_bytes).current, 0);
+  expect_valid();
+  EXPECT_EQ(xhal_stream_end_capture(stream.handle, &graph), XHAL_SUCCESS) << last_text();
+}
+
+TEST_F(Capture, CachedMemoryIsGivenBackForItsRequests) {
+  ASSERT_EQ(allocator->set_memory_fraction(0.05), XHAL_SUCCESS);
+  touch(20 * kMib, other);
+  begin();
+  touch(40 * kMib, stream);
+  EXPECT_EQ(allocator->stats().num_alloc_retries, 1);
+  end();
+  EXPECT_EQ(allocator->reserved_of(pool), 40 * kMib);
+}
+
+TEST_F(Capture, AFreeOfAnotherStreamsWorkIsAskedForAfterwards) {
+  Block* block = allocate(3 * kMib, other);
+  allocator->record_stream(block, stream);
+  begin();
+  allocator->free(block);
+  end();
+  allocator->release_cached();
+  EXPECT_EQ(allocator->stats().active.of(PoolKind::kLarge).current, 0);
+  EXPECT_EQ(aggregate(allocator->stats().reserved_bytes).current, 0);
+}
+
 TEST_F(Capture, TheGraphRunsOnMemoryThatStaysItsOwn) {
   begin();
   Block* block = allocate(kKib);

@@ -2,6 +2,7 @@
 // Pools of graphs, without a capture.
 #include <gtest/gtest.h>
 
+#include <thread>
 #include <vector>
 
 #include "harness.hpp"
@@ -199,6 +200,20 @@ TEST_F(Pools, GivingOneBackLeavesTheOthers) {
   EXPECT_EQ(reserved(), static_cast<int64_t>(50 * kMib));
   allocator->release_cached();
   EXPECT_EQ(reserved(), 0);
+}
+
+TEST_F(Pools, GivingOneBackWaitsForItsRecordedStreams) {
+  begin(pool);
+  Block* block = allocate(3 * kMib);
+  end(pool);
+  Gate gate(other.handle);
+  allocator->record_stream(block, other);
+  allocator->free(block);
+  EXPECT_EQ(allocator->release_pool(pool), XHAL_SUCCESS);
+  std::thread releasing([&] { allocator->release_cached(pool); });
+  gate.open();
+  releasing.join();
+  EXPECT_EQ(allocator->reserved_of(pool), 0U);
 }
 
 TEST_F(Pools, WhatWasFreedWhileOneIsFilledWaits) {

@@ -347,6 +347,10 @@ TEST_F(NoCollection, HappensWithoutAThreshold) {
   fill_up();
   EXPECT_EQ(allocator->stats().num_device_free, 0);
   EXPECT_EQ(aggregate(allocator->stats().reserved_bytes).current, static_cast<int64_t>(498 * kMib));
+}
+
+TEST_F(NoCollection, MakesNothingOld) {
+  fill_up();
   EXPECT_EQ(ages(), std::vector<uint32_t>(10, 0)) << "no round has found them";
 }
 

@@ -84,6 +84,14 @@ TEST(Settings, TheFirstOfAListIsForSmallerRequestsToo) {
   for (size_t i = 4; i < settings.divisions.size(); ++i) EXPECT_EQ(settings.divisions[i], 8U) << i;
 }
 
+TEST(Settings, AListMayBeginAtTheBottomAndEndAtTheTop) {
+  const Settings settings = parsed("roundup_power2_divisions:[1:2,2:4,>:8]");
+  EXPECT_EQ(settings.divisions[0], 2U);
+  EXPECT_EQ(settings.divisions[1], 4U);
+  for (size_t i = 2; i < settings.divisions.size(); ++i) EXPECT_EQ(settings.divisions[i], 8U) << i;
+  EXPECT_EQ(parsed("roundup_power2_divisions:[32768:4]").divisions[15], 4U);
+}
+
 TEST(Settings, SpacesBetweenWordsAreNothing) {
   Settings expected;
   expected.max_split_bytes = 128 * kMib;
@@ -135,6 +143,9 @@ INSTANTIATE_TEST_SUITE_P(
                     BadText{"max_split_size_mb:-1", "max_split_size_mb"},
                     BadText{"max_split_size_mb:10", "max_split_size_mb"},
                     BadText{"max_split_size_mb:99999999999999999999999", "max_split_size_mb"},
+                    BadText{"max_split_size_mb:17592186044416", "max_split_size_mb"},
+                    BadText{"large_segment_size_mb:17592186044436", "large_segment_size_mb"},
+                    BadText{"max_non_split_rounding_mb:17592186044417", "max_non_split_rounding_mb"},
                     BadText{"large_segment_size_mb:1", "large_segment_size_mb"},
                     BadText{"large_segment_size_mb:41", "large_segment_size_mb"},
                     BadText{"max_non_split_rounding_mb:x", "max_non_split_rounding_mb"},
