@@ -20,6 +20,9 @@ class Model {
   // ---- Told before and after calls ----
   void before_allocate(uint64_t bytes, Stream stream, PoolId pool);
   void allocated(Block* block, uint64_t bytes, Stream stream, PoolId pool);
+  // Only where requests may fail.
+  void ran_out();
+  void requests_may_fail() { may_fail_ = true; }
   void recorded(Block* block, Stream stream);
   // Before the call: the handle ends with it.
   void freeing(Block* block);
@@ -76,6 +79,7 @@ class Model {
   [[nodiscard]] uint64_t segment_for(uint64_t size) const;
   [[nodiscard]] bool fits(const SegmentInfo& segment, const BlockInfo& block) const;
   void complete_pending();
+  void forget_uncertain();
   void check_size(const Block* block) const;
   void check_source(const Block* block);
   void check_overlap(uint64_t begin, uint64_t size);
@@ -94,6 +98,8 @@ class Model {
   std::map<uint64_t, std::pair<uint64_t, PoolId>> owners_;  // stream and pool of an allocation of the driver
   std::set<uint64_t> held_;
   int filling_ = 0;
+  bool may_fail_ = false;
+  int64_t ooms_ = 0;
   Counts allocation_, allocated_bytes_, requested_bytes_;
   std::map<std::pair<const char*, size_t>, Law> laws_;
   Snapshot last_;
@@ -103,6 +109,7 @@ class Model {
     uint64_t rounded = 0, stream = 0;
     PoolId pool;
     int64_t num_device_alloc = 0;
+    int64_t num_device_free = 0;
     bool was_free = false;                                  // something that fits was
     uint64_t least = 0;                                     // its size
     std::vector<std::pair<uint64_t, uint64_t>> candidates;  // of this size

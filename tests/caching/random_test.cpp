@@ -65,6 +65,14 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
+  // Above it requests fail.
+  void limit(double fraction) {
+    EXPECT_EQ(allocator_->set_memory_fraction(fraction), XHAL_SUCCESS);
+    model_.requests_may_fail();
+    limit_ = static_cast<uint64_t>(fraction * static_cast<double>(machine_.total_bytes()));
+  }
+  [[nodiscard]] int failed() const { return failed_; }
+
   void step() {
     const uint64_t choice = random_() % 100;
     if (choice < 42) {
@@ -98,18 +106,16 @@ class Program {
   void finish() {
     open_all();
     while (!held_.empty()) free_at(held_.size() - 1);
-    for (PoolState& pool : pools_)
-      if (pool.is_filling) end(pool);
+    give_up_pools();
     // Frees that waited for a pool to be filled are seen by the first request, and completed by the next.
     for (int i = 0; i < 3; ++i) {
       model_.check();
       allocate();
-      if (held_.empty()) return;
+      ASSERT_FALSE(held_.empty());
       free_at(0);
       synchronize_idle();
     }
     EXPECT_EQ(aggregate(allocator_->stats().active).current, 0);
-    give_up_pools();
     release_cached({});
     model_.check();
     EXPECT_EQ(aggregate(allocator_->stats().reserved_bytes).current, 0);
@@ -185,11 +191,22 @@ class Program {
     const size_t stream = random_() % kStreams;
     const uint64_t bytes = some_size();
     const PoolId pool = pool_of(stream);
+    if (limit_ != 0) open_all();  // a request that would fail waits for recorded streams
     synchronize_idle();
     model_.before_allocate(bytes, streams_[stream], pool);
     Block* block = nullptr;
     OutOfMemory told;
-    ASSERT_EQ(allocator_->allocate(bytes, streams_[stream], &block, &told), XHAL_SUCCESS) << told.text();
+    const xhal_result_t result = allocator_->allocate(bytes, streams_[stream], &block, &told);
+    if (limit_ != 0) {
+      EXPECT_LE(aggregate(allocator_->stats().reserved_bytes).current, number(limit_));
+      if (result == XHAL_ERROR_OUT_OF_DEVICE_MEMORY) {
+        EXPECT_EQ(told.requested, bytes);
+        EXPECT_EQ(told.limit, limit_);
+        ++failed_;
+        return model_.ran_out();
+      }
+    }
+    ASSERT_EQ(result, XHAL_SUCCESS) << told.text();
     model_.allocated(block, bytes, streams_[stream], pool);
     if (testing::Test::HasFatalFailure()) return;
     held_.push_back({block, stream, 0});
@@ -354,6 +371,8 @@ class Program {
   std::vector<size_t> free_slots_;
   std::vector<Witness> witnesses_;
   int checked_ = 0;
+  int failed_ = 0;
+  uint64_t limit_ = 0;  // 0: requests do not fail
 };
 
 // CACHING_SEEDS: more of them, for an hour of spare time.
@@ -362,17 +381,21 @@ uint64_t last_seed() {
   return text == nullptr ? 8 : std::strtoull(text, nullptr, 10);
 }
 
-void run(const Settings& settings) {
+void run(const Settings& settings, double fraction = 0) {
+  int failed = 0;
   const uint64_t last = last_seed();
   for (uint64_t seed = 1; seed <= last; ++seed) {
     Program program(settings, seed);
+    if (fraction != 0) program.limit(fraction);
     for (int step = 0; step < kSteps; ++step) {
       program.step();
       ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed << ", step " << step;
     }
     program.finish();
     ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed << ", the end";
+    failed += program.failed();
   }
+  EXPECT_EQ(failed > 0, fraction != 0);
 }
 
 TEST(RandomPrograms, WithTheDefaults) { run({}); }
@@ -399,6 +422,26 @@ TEST(RandomPrograms, WithSegmentsThatGrow) {
   Settings settings;
   settings.expandable = true;
   run(settings);
+}
+
+TEST(RandomPrograms, ThatRunOutOfMemory) { run({}, 0.02); }
+
+TEST(RandomPrograms, ThatRunOutOfMemoryInBlocksThatAreNotSplit) {
+  Settings settings;
+  settings.max_split_bytes = 32 * kMib;
+  run(settings, 0.02);
+}
+
+TEST(RandomPrograms, ThatRunOutOfMemoryAndCollectOldBlocks) {
+  Settings settings;
+  settings.collect_above = 0.5;
+  run(settings, 0.02);
+}
+
+TEST(RandomPrograms, ThatRunOutOfMemoryInSegmentsThatGrow) {
+  Settings settings;
+  settings.expandable = true;
+  run(settings, 0.15);
 }
 
 }  // namespace
