@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <ostream>
 #include <random>
 #include <string>
 
@@ -118,6 +119,8 @@ struct BadText {
   const char* text;
   const char* named;
 };
+
+void PrintTo(const BadText& bad, std::ostream* out) { *out << bad.text; }
 
 class SettingsRefuse : public testing::TestWithParam<BadText> {};
 
