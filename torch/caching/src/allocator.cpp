@@ -42,9 +42,10 @@ std::string OutOfMemory::text() const {
     out += " The device has a total of " + in_units(device_total) + ", of which " + in_units(device_free) +
            " is free.";
   if (limit != 0) out += " The allocator may take " + in_units(limit) + ".";
-  out += " Of what the allocator holds, " + in_units(live) + " is in use";
-  if (reserved_in_pools != 0) out += " (" + in_units(reserved_in_pools) + " is in pools of graphs)";
-  out += ", and " + in_units(reserved - std::min(live, reserved)) + " is reserved but not in use.";
+  out += " The allocator holds " + in_units(reserved);
+  if (reserved_in_pools != 0) out += ", of which " + in_units(reserved_in_pools) + " is in pools of graphs";
+  out += ": " + in_units(live) + " is in use, and " + in_units(reserved - std::min(live, reserved)) +
+         " is reserved but not in use.";
   if (reserved > live + live / 2)
     out +=
         " If that is much, memory may be fragmented: see max_split_size_mb and expandable_segments of "

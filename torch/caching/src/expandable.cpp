@@ -77,7 +77,12 @@ xhal_result_t State::reserve_segment(Pool& pool, Stream stream, uint64_t least, 
   segment->size = up(std::max(least, device_bytes + device_bytes / 8), segment->page);
   segment->stream_id = stream.id;
   void* address = nullptr;
-  const xhal_result_t result = xhal_vmm_reserve(device, segment->size, 0, nullptr, &address);
+  xhal_result_t result = xhal_vmm_reserve(device, segment->size, 0, nullptr, &address);
+  // Many streams may leave no such range; a smaller one is followed by another.
+  while (result == XHAL_ERROR_OUT_OF_HOST_MEMORY && segment->size / 2 >= std::max(least, segment->page)) {
+    segment->size = up(segment->size / 2, segment->page);
+    result = xhal_vmm_reserve(device, segment->size, 0, nullptr, &address);
+  }
   if (result != XHAL_SUCCESS) return result;
   segment->address = reinterpret_cast<uint64_t>(address);
   segment->pages.resize(segment->size / segment->page);

@@ -6,6 +6,9 @@
 #include <pybind11/stl.h>
 #include <torch/csrc/Generator.h>
 
+#include <condition_variable>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "ops/fallback.hpp"
@@ -73,6 +76,39 @@ void bind_streams(py::module& m) {
   });
 }
 
+// A host function that waits: what tests hold a stream shut with.
+class Gate {
+ public:
+  void open() {
+    const std::lock_guard lock(mutex_);
+    is_open_ = true;
+    changed_.notify_all();
+  }
+  static void wait(void* gate, xhal_result_t) {
+    const std::unique_ptr<std::shared_ptr<Gate>> kept(static_cast<std::shared_ptr<Gate>*>(gate));
+    std::unique_lock lock((*kept)->mutex_);
+    (*kept)->changed_.wait(lock, [&] { return (*kept)->is_open_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_open_ = false;
+};
+
+void bind_gates(py::module& m) {
+  py::class_<Gate, std::shared_ptr<Gate>>(m, "Gate").def("open", &Gate::open);
+  m.def("hold_stream", [](int64_t stream, int device) {
+    auto gate = std::make_shared<Gate>();
+    auto held = std::make_unique<std::shared_ptr<Gate>>(gate);
+    const c10::Stream of(c10::Stream::UNSAFE,
+                         c10::Device(torch_xhal::kDevice, static_cast<c10::DeviceIndex>(device)), stream);
+    XHAL_CHECK(xhal_stream_host_function(torch_xhal::handle_of(of), &Gate::wait, held.get()));
+    held.release();
+    return gate;
+  });
+}
+
 void bind_memory(py::module& m) {
   m.def("set_memory_fraction", [](double fraction, int device) {
     auto& allocator = torch_xhal::caching_allocator(static_cast<c10::DeviceIndex>(device));
@@ -109,4 +145,5 @@ PYBIND11_MODULE(_C, m) {
   bind_streams(m);
   bind_memory(m);
   bind_fallback(m);
+  bind_gates(m);
 }

@@ -87,10 +87,10 @@ class Allocator {
   // While any pool is being filled, recorded streams are asked nothing: that could break the capture. What was freed waits.
   // From now on, requests on streams that `takes` says yes to are served from the pool, until end_pool. The pool is held once more: its
   // memory stays where it is until each begin has had its release_pool and its blocks are freed, then release_cached gives it back.
-  // BUSY: the pool is being filled already. `takes` runs under the allocator's lock and calls nothing of it.
+  // BUSY: the pool is being filled already. INVALID_ARGUMENT: {0, 0}, or `takes` is empty. `takes` runs under the allocator's lock and calls nothing of it.
   xhal_result_t begin_pool(PoolId pool, std::function<bool(Stream)> takes);
   xhal_result_t end_pool(PoolId pool);      // NOT_FOUND
-  xhal_result_t release_pool(PoolId pool);  // NOT_FOUND
+  xhal_result_t release_pool(PoolId pool);  // NOT_FOUND; BUSY: its last holder fills it
   // Reserved bytes of a pool; 0 for one that is not.
   uint64_t reserved_of(PoolId pool);
   // ---- What is known ----
@@ -102,7 +102,8 @@ class Allocator {
   // At most max_entries are kept, the newest; 0: none. context (may be null) is called where `keep` says so,
   // without the lock.
   void record_history(KeepContexts keep, uint64_t max_entries, std::function<Context()> context);
-  // Called with every entry, kept or not, under the lock; it calls nothing of the allocator. Null: no longer.
+  // Called with every entry, kept or not, under the lock, until the allocator is destroyed, which gives segments back; it
+  // calls nothing of the allocator. Null: no longer.
   void on_trace(std::function<void(const TraceEntry&)> callback);
   // Called without the lock for each request that is given up.
   void on_out_of_memory(std::function<void(const OutOfMemory&)> callback);

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+  cat <<'USAGE'
+usage: scripts/torch.sh wheel | test [TEST...]
+
+  wheel  builds the wheel of torch_xhal against the xhal of build/dev, and prints its path
+  test   installs that wheel into an environment that has nothing else, and runs torch/plugin/tests there (TEST: a module of it)
+
+What is missing is installed by pip below build/torch, which holds all that this script makes. DRIVERS in the environment: the drivers to test
+over, one after the other (default: sim).
+
+exit codes: 0 done, all passed; 1 a test failed; 2 wrong usage, or build/dev is missing; else that of cmake or pip
+USAGE
+}
+case ${1-} in
+  -h | --help) usage; exit 0 ;;
+  wheel | test) command=$1; shift ;;
+  *) echo "torch: say wheel or test; see scripts/torch.sh --help" >&2; exit 2 ;;
+esac
+[ -f build/dev/CMakeCache.txt ] || { echo "torch: build/dev is missing; run: make build" >&2; exit 2; }
+
+folder=$PWD/build/torch
+mkdir -p "$folder"
+# Not ours to load while ours is built, nor the user's when it is tested.
+export TORCH_DEVICE_BACKEND_AUTOLOAD=0 PYTHONNOUSERSITE=1
+unset PYTHONPATH
+
+# An environment is whole, or it is made anew.
+environment() {
+  local name=$1
+  shift
+  if [ "$(cat "$folder/$name/complete" 2>/dev/null)" = "$*" ]; then return; fi
+  echo "torch: installing $* into build/torch/$name" >&2
+  rm -rf "${folder:?}/$name"
+  python3 -m venv "$folder/$name"
+  "$folder/$name/bin/pip" install --quiet "$@" 2> >(grep -v "^WARNING: Location" >&2)
+  echo "$*" >"$folder/$name/complete"
+}
+
+wheel() {
+  environment build torch==2.13.0 numpy==2.3.5 scikit-build-core==1.1.2
+  rm -rf "$folder/prefix" "$folder/wheel"
+  cmake --install build/dev --prefix "$folder/prefix" --strip >/dev/null
+  CMAKE_PREFIX_PATH=$folder/prefix CMAKE_GENERATOR=Ninja "$folder/build/bin/pip" wheel --quiet --no-build-isolation --no-deps --no-index \
+    --config-settings build-dir="$folder/tree" --config-settings cmake.define.TORCH_XHAL_WERROR=ON --wheel-dir "$folder/wheel" torch/plugin
+  ls "$folder"/wheel/*.whl
+}
+
+if [ "$command" = wheel ]; then
+  wheel
+  exit
+fi
+
+file=$(wheel)
+environment empty torch==2.13.0 numpy==2.3.5
+"$folder/empty/bin/pip" install --quiet --no-deps --no-index --force-reinstall "$file"
+unset TORCH_DEVICE_BACKEND_AUTOLOAD
+if [ $# -eq 0 ]; then set -- discover --start-directory .; fi
+cd torch/plugin/tests
+for driver in ${DRIVERS:-sim}; do
+  echo "torch: tests over $driver"
+  XHAL_DRIVERS=$driver "$folder/empty/bin/python" -W error::DeprecationWarning:torch_xhal -m unittest "$@"
+done
