@@ -47,7 +47,7 @@ test: ## what CI does: setup, lint, build, sanitizer samples, all tests; 30 minu
 	@scripts/run-lanes.sh --file ci/budget.toml $(if $(LANES),--only $(LANES))
 
 test-nightly: ## the long lanes, sharded; goes on where it stopped, per commit; then the summary
-	@scripts/setup-if-asked.sh build kernels lint test browser bench sketches opencl nightly
+	@scripts/setup-if-asked.sh build kernels lint test browser bench sketches opencl torch nightly
 	@scripts/run-lanes.sh --file ci/nightly.toml $(if $(LANES),--only $(LANES))
 
 lint: ## format, clang-tidy and house rules on what changed since the last commit (ARGS=--all: everything)

@@ -31,7 +31,7 @@ case_no_apt() {
 case_all_there_asks_nobody() {
   debian_with "$every_package"
   setup 0
-  says 'all packages of build kernels lint test browser bench sketches opencl are there'
+  says 'all packages of build kernels lint test browser bench sketches opencl torch are there'
   setup 0 --quiet
   [ ! -s "$scratch/out" ] || fail "--quiet said something"
   [ ! -e "$scratch/apt-calls" ] || fail "apt was called though nothing is missing"

@@ -70,10 +70,18 @@ class Package(unittest.TestCase):
         self.says("done", "import torch; a = torch.ones(9, device='xhal'); s = torch.Stream(); e = torch.Event(); e.record(s)\n"
                   "p = torch.empty(9, pin_memory=True); print('done')")
 
-    def test_a_backward_before_the_import(self) -> None:
-        self.says("2.0", "import torch; x = torch.ones(1, requires_grad=True); (x * 2).backward(); import torch_xhal\n"
-                  "y = torch.ones(1, device='xhal', requires_grad=True); (y * 2).backward(); print(y.grad.item())",
-                  TORCH_DEVICE_BACKEND_AUTOLOAD="0")
+    def test_the_package_can_be_imported_first(self) -> None:
+        self.says("xhal", "import torch_xhal, torch; print(torch._C._get_privateuse1_backend_name())")
+
+    def test_an_import_behind_a_backward_says_what_it_costs(self) -> None:
+        done = run("import torch; x = torch.ones(1, requires_grad=True); (x * 2).backward(); import torch_xhal\n"
+                   "print(torch.ones(1, device='xhal').item())", TORCH_DEVICE_BACKEND_AUTOLOAD="0")
+        self.assertEqual((done.returncode, done.stdout.strip()), (0, "1.0"), done.stderr)
+        self.assertIn("a backward ran before torch_xhal was imported", done.stderr)
+
+    def test_an_end_right_behind_a_backward(self) -> None:
+        for _ in range(10):
+            self.says("2.0", "import torch; x = torch.ones(1, device='xhal', requires_grad=True); (x * 2).backward(); print(x.grad.item())")
 
 
 if __name__ == "__main__":

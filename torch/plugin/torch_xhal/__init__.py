@@ -3,11 +3,10 @@
 
 To import the package registers the device and opens no driver. PyTorch imports it by itself (entry point "torch.backends").
 """
+import atexit
 import os
 import re
 import sys
-
-import torch
 
 __version__ = "0.1.0"
 
@@ -26,6 +25,8 @@ def _device_name() -> str:
 
 
 def _rename(name: str) -> None:
+    import torch
+
     taken = torch._C._get_privateuse1_backend_name()
     if taken not in ("privateuseone", name):
         raise ImportError(
@@ -40,6 +41,9 @@ def _rename(name: str) -> None:
 
 def _autoload() -> None:
     global _is_registered
+    # This import may register: the question comes after it.
+    import torch
+
     if _is_registered:
         return
     name = _device_name()
@@ -49,7 +53,11 @@ def _autoload() -> None:
     torch._register_device_module(name, device)
     sys.modules[f"torch.{name}"] = device
     torch.utils.generate_methods_for_privateuse1_backend(for_tensor=True, for_module=True, for_packed_sequence=True, for_storage=True)
+    # Before the interpreter ends, which autograd's threads do not outlive.
+    atexit.register(_C.stop_autograd)
     _is_registered = True
 
 
+# PyTorch calls _autoload while it is imported itself: where this package was imported first, that is from within this package's
+# import of torch, so nothing above may need torch at the top.
 _autoload()

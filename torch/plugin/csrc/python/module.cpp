@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ops/fallback.hpp"
+#include "runtime/autograd.hpp"
 #include "runtime/check.hpp"
 #include "runtime/driver.hpp"
 #include "runtime/generator.hpp"
@@ -46,6 +47,7 @@ py::dict properties_of(int index) {
 
 void bind_devices(py::module& m) {
   m.def("device_count", [] { return static_cast<int>(torch_xhal::device_count()); });
+  m.def("stop_autograd", &torch_xhal::stop_autograd, py::call_guard<py::gil_scoped_release>());
   m.def("why_none", [] { return torch_xhal::driver().why_none; });
   m.def("is_in_bad_fork", &torch_xhal::is_in_bad_fork);
   m.def("is_active", [](int index) { return torch_xhal::is_active(static_cast<c10::DeviceIndex>(index)); });

@@ -7,6 +7,7 @@
 #include <array>
 #include <mutex>
 
+#include "runtime/autograd.hpp"
 #include "runtime/check.hpp"
 #include "runtime/copy.hpp"
 #include "runtime/driver.hpp"
@@ -136,6 +137,7 @@ Allocator& caching_allocator(c10::DeviceIndex device) {
         "PYTORCH_ALLOC_CONF: expandable_segments needs a device with virtual memory, ", "and the driver of ",
         of.properties.name, " claims none");
     XHAL_CHECK(result);
+    start_autograd();
   });
   return *slot.allocator;
 }
