@@ -7,9 +7,9 @@
 #include <map>
 #include <string>
 
-#include "export.hpp"
-
-namespace TORCH_XHAL_SEEN torch_xhal {
+// The library hides all else; the Python module sees this.
+#pragma GCC visibility push(default)
+namespace torch_xhal {
 
 enum class FallbackMode : uint8_t { kAllow, kWarn, kError };
 
@@ -31,4 +31,5 @@ class FallbackScope {
   FallbackScope& operator=(const FallbackScope&) = delete;
 };
 
-}  // namespace TORCH_XHAL_SEEN torch_xhal
+}  // namespace torch_xhal
+#pragma GCC visibility pop

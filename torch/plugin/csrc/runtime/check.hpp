@@ -4,17 +4,19 @@
 
 #include <c10/util/Exception.h>
 
-#include "export.hpp"
 #include "xhal/base.h"
 
-namespace TORCH_XHAL_SEEN torch_xhal {
+// The library hides all else; the Python module sees this.
+#pragma GCC visibility push(default)
+namespace torch_xhal {
 
 // The exception that a user of CUDA would expect for this result.
 [[noreturn]] void raise(xhal_result_t result, const char* call, const c10::SourceLocation& where);
 // What the thread's last error says, or the result's name.
 std::string text_of(xhal_result_t result, const char* call);
 
-}  // namespace TORCH_XHAL_SEEN torch_xhal
+}  // namespace torch_xhal
+#pragma GCC visibility pop
 
 #define XHAL_CHECK(call)                                                                               \
   do {                                                                                                 \

@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "export.hpp"
 #include "xhal/xhal.h"
 
-namespace TORCH_XHAL_SEEN torch_xhal {
+// The library hides all else; the Python module sees this.
+#pragma GCC visibility push(default)
+namespace torch_xhal {
 
 inline constexpr c10::DeviceType kDevice = c10::DeviceType::PrivateUse1;
 inline constexpr int kMostDevices = 64;
@@ -50,4 +51,5 @@ void set_current_device_unchecked(c10::DeviceIndex index) noexcept;
 // The device's name as PyTorch's messages have it: "XHAL".
 std::string device_title();
 
-}  // namespace TORCH_XHAL_SEEN torch_xhal
+}  // namespace torch_xhal
+#pragma GCC visibility pop

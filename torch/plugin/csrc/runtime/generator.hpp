@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "export.hpp"
-
-namespace TORCH_XHAL_SEEN torch_xhal {
+// The library hides all else; the Python module sees this.
+#pragma GCC visibility push(default)
+namespace torch_xhal {
 
 // Seed and offset are shared by the generators that graphsafe_set_state made one.
 struct PhiloxState {
@@ -48,4 +48,5 @@ class Generator final : public c10::GeneratorImpl {
 // Seeded with PyTorch's default; -1 is the current device. Never destroyed.
 const at::Generator& default_generator(c10::DeviceIndex device);
 
-}  // namespace TORCH_XHAL_SEEN torch_xhal
+}  // namespace torch_xhal
+#pragma GCC visibility pop

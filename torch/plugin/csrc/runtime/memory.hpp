@@ -5,13 +5,15 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/Stream.h>
 
-#include "export.hpp"
 #include "xhal/caching/allocator.hpp"
 
-namespace TORCH_XHAL_SEEN torch_xhal {
+// The library hides all else; the Python module sees this.
+#pragma GCC visibility push(default)
+namespace torch_xhal {
 
 xhal::caching::Allocator& caching_allocator(c10::DeviceIndex device);
 void record_memory(const c10::DataPtr& memory, c10::Stream stream);
 bool is_capturing(c10::Stream stream);
 
-}  // namespace TORCH_XHAL_SEEN torch_xhal
+}  // namespace torch_xhal
+#pragma GCC visibility pop

@@ -5,11 +5,12 @@
 
 #include <c10/core/Stream.h>
 
-#include "export.hpp"
 #include "xhal/caching/allocator.hpp"
 #include "xhal/xhal.h"
 
-namespace TORCH_XHAL_SEEN torch_xhal {
+// The library hides all else; the Python module sees this.
+#pragma GCC visibility push(default)
+namespace torch_xhal {
 
 inline constexpr int kStreamsOfAPriority = 32;
 
@@ -31,4 +32,5 @@ struct PriorityRange {
 };
 PriorityRange priority_range(c10::DeviceIndex device);
 
-}  // namespace TORCH_XHAL_SEEN torch_xhal
+}  // namespace torch_xhal
+#pragma GCC visibility pop
