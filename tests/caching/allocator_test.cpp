@@ -257,12 +257,7 @@ TEST_F(Blocks, BadSettingsAreRefused) {
 
 class MaxSplit : public CachingTest {
  protected:
-  static Settings limited() {
-    Settings settings;
-    settings.max_split_bytes = 32 * kMib;
-    return settings;
-  }
-  MaxSplit() : CachingTest(limited()) {}
+  MaxSplit() : CachingTest(with_max_split(32 * kMib)) {}
 };
 
 TEST_F(MaxSplit, OversizeBlocksAreNotForSmallerRequests) {

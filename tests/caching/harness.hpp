@@ -69,12 +69,13 @@ class Gate {
   std::atomic<bool> left_{false};
 };
 
-// An instance with the simulator alone and one device.
+// An instance with the simulator alone; `device` is its first.
 class Machine {
  public:
-  explicit Machine(const std::string& memory = "1g", const char* features = nullptr) {
+  explicit Machine(const std::string& memory = "1g", const char* features = nullptr,
+                   const char* devices = "1") {
     const char* path = CACHING_TEST_DRIVER;
-    std::vector<xhal_option_t> options = {{"sim", "devices", "1"}, {"sim", "memory", memory.c_str()}};
+    std::vector<xhal_option_t> options = {{"sim", "devices", devices}, {"sim", "memory", memory.c_str()}};
     if (features != nullptr) options.push_back({"sim", "features", features});
     xhal_instance_desc_t desc{};
     desc.struct_size = sizeof(desc);
@@ -136,6 +137,12 @@ class Machine {
   xhal_driver_t driver = nullptr;
   xhal_device_t device = nullptr;
 };
+
+inline Settings with_max_split(uint64_t bytes) {
+  Settings settings;
+  settings.max_split_bytes = bytes;
+  return settings;
+}
 
 inline void synchronize(Stream stream) {
   EXPECT_EQ(xhal_stream_synchronize(stream.handle, XHAL_WAIT_FOREVER), XHAL_SUCCESS) << last_text();

@@ -234,12 +234,7 @@ TEST_F(Pressure, MemoryOfPoolsIsTold) {
 
 class OversizePressure : public Pressure {
  protected:
-  static Settings limited() {
-    Settings settings;
-    settings.max_split_bytes = 32 * kMib;
-    return settings;
-  }
-  OversizePressure() : Pressure(limited()) {}
+  OversizePressure() : Pressure(with_max_split(32 * kMib)) {}
   // Bytes of each free segment, by size.
   std::vector<uint64_t> cached() {
     std::vector<uint64_t> sizes;

@@ -2,6 +2,8 @@
 // Memory and more than one stream.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <thread>
 
 #include "harness.hpp"
@@ -143,6 +145,68 @@ TEST_F(Streams, ADestroyedOneBehindTheFreeIsWaitedForAllTheSame) {
   EXPECT_EQ(xhal_device_synchronize(machine.device, XHAL_WAIT_FOREVER), XHAL_SUCCESS) << last_text();
   complete_frees();
   EXPECT_EQ(allocator->stats().active.of(PoolKind::kLarge).current, 0);
+}
+
+// An event is of its stream's device, so those of another are waited for there.
+class StreamsOfAnotherDevice : public testing::Test {
+ protected:
+  StreamsOfAnotherDevice() {
+    uint32_t count = 0;
+    std::array<xhal_device_t, 2> devices{};
+    EXPECT_EQ(xhal_driver_get_devices(machine.driver, 2, devices.data(), &count), XHAL_SUCCESS);
+    EXPECT_EQ(xhal_stream_create(devices[1], nullptr, &other.handle), XHAL_SUCCESS) << last_text();
+    other.id = Machine::id_of(other.handle);
+  }
+  int64_t active() { return aggregate(allocator->stats().active).current; }
+  void complete_frees() {
+    Block* block = nullptr;
+    ASSERT_EQ(allocator->allocate(512, stream, &block), XHAL_SUCCESS);
+    allocator->free(block);
+  }
+
+  Machine machine{"1g", nullptr, "2"};
+  std::unique_ptr<Allocator> allocator = machine.make_allocator();
+  Stream stream = machine.make_stream();
+  Stream other;
+};
+
+TEST_F(StreamsOfAnotherDevice, ProtectUntilTheyHavePassed) {
+  for (int round = 0; round < 2; ++round) {
+    Block* block = nullptr;
+    ASSERT_EQ(allocator->allocate(kKib, stream, &block), XHAL_SUCCESS);
+    Gate gate(other.handle);
+    allocator->record_stream(block, other);
+    allocator->free(block);
+    complete_frees();
+    EXPECT_EQ(active(), 1);
+    gate.open();
+    synchronize(other);
+    complete_frees();
+    EXPECT_EQ(active(), 0);
+  }
+  EXPECT_EQ(allocator->stats().num_sync_all_streams, 0);
+}
+
+TEST_F(StreamsOfAnotherDevice, AreWaitedForWhereTheyWereDestroyed) {
+  Block* block = nullptr;
+  ASSERT_EQ(allocator->allocate(kKib, stream, &block), XHAL_SUCCESS);
+  Gate gate(other.handle);
+  allocator->record_stream(block, other);
+  ASSERT_EQ(xhal_stream_destroy(other.handle), XHAL_SUCCESS);
+  allocator->free(block);
+  std::atomic<bool> is_released = false;
+  std::thread releasing([&] {
+    allocator->release_cached();
+    is_released = true;
+  });
+  // Who does not wait for that device is through long before so many calls are.
+  while (allocator->stats().num_sync_all_streams == 0) std::this_thread::yield();
+  for (int calls = 0; calls < 20000 && !is_released; ++calls) complete_frees();
+  EXPECT_FALSE(is_released);
+  EXPECT_EQ(active(), 1);
+  gate.open();
+  releasing.join();
+  EXPECT_EQ(active(), 0);
 }
 
 TEST_F(Streams, TheSnapshotTellsLiveFromActive) {

@@ -12,6 +12,12 @@ class FreeList;
 struct ExpandableSegment;
 struct Pool;
 
+// A recorded stream, perhaps of another device; it may be destroyed before the block is freed.
+struct User {
+  Stream stream;
+  xhal_device_t device = nullptr;
+};
+
 // A range of a segment. The blocks of a segment are linked by address and tile it; the first stays the first as long as the segment is.
 struct Block {
   uint64_t address = 0;
@@ -33,7 +39,7 @@ struct Block {
   bool is_free = false;  // in its home; neither free nor live: waits for recorded streams
   bool is_mapped = true;
   bool is_counted_split = false;
-  std::vector<Stream> users;  // recorded, without its own
+  std::vector<User> users;  // without its own stream
   Context allocated_at;
   Context segment_at;  // of the first block: where the segment was taken
 

@@ -18,43 +18,47 @@ bool is_capturing(xhal_stream_t stream) {
 
 using State = AllocatorState;
 
-xhal_event_t State::take_event() {
+// An event is of its stream's device; those of others are rare and not kept.
+xhal_event_t State::take_event(xhal_device_t of) {
   xhal_event_t event = nullptr;
-  if (spare_events.empty()) {
+  if (of != device || spare_events.empty()) {
     const RelaxedCapture relaxed(*this);
-    return xhal_event_create(device, nullptr, &event) == XHAL_SUCCESS ? event : nullptr;
+    return xhal_event_create(of, nullptr, &event) == XHAL_SUCCESS ? event : nullptr;
   }
   event = spare_events.back();
   spare_events.pop_back();
   return event;
 }
 
+void State::give_back_event(const Pending& done) {
+  if (done.is_kept) {
+    spare_events.push_back(done.event);
+  } else {
+    xhal_event_destroy(done.event);
+  }
+}
+
 void State::wait_for_users(Block* block) {
   // An event that is recorded in a capture tells nothing until the graph runs, and to ask it breaks the capture.
-  const bool must_defer = !filling.empty() || std::ranges::any_of(block->users, [](Stream user) {
-    return is_capturing(user.handle);
+  const bool must_defer = !filling.empty() || std::ranges::any_of(block->users, [](const User& user) {
+    return is_capturing(user.stream.handle);
   });
   if (must_defer) {
     deferred.push_back(block);
     return;
   }
-  bool is_known = true;
-  for (const Stream user : block->users) {
-    xhal_event_t event = take_event();
-    if (event == nullptr || xhal_event_record(event, user.handle, 0) != XHAL_SUCCESS) {
-      if (event != nullptr) spare_events.push_back(event);
-      is_known = false;
+  for (const User& user : block->users) {
+    ++block->events_pending;
+    const Pending added{take_event(user.device), block, user.device == device};
+    if (added.event != nullptr && xhal_event_record(added.event, user.stream.handle, 0) == XHAL_SUCCESS) {
+      ++pending_count;
+      pending[user.stream.id].push_back(added);
       continue;
     }
-    ++block->events_pending;
-    ++pending_count;
-    pending[user.id].push_back({event, block});
+    if (added.event != nullptr) give_back_event(added);
+    unknown.push_back({block, user.device});
   }
   block->users.clear();
-  if (!is_known) {
-    ++block->events_pending;
-    unknown.push_back(block);
-  }
 }
 
 // Streams pass their events in order: the first that is not done tells of all behind it.
@@ -71,7 +75,7 @@ void State::ask_events() {
       if (xhal_event_query(first.event) == XHAL_NOT_READY) break;
       events.pop_front();
       --pending_count;
-      spare_events.push_back(first.event);
+      give_back_event(first);
       if (--first.block->events_pending == 0) reuse(first.block);
     }
 }
@@ -86,15 +90,17 @@ void State::wait_for_all_users(std::unique_lock<std::mutex>& lock) {
   std::vector<xhal_event_t> last_events;
   for (const auto& [stream, events] : pending)
     if (!events.empty()) last_events.push_back(events.back().event);
-  const std::vector<Block*> of_unknown = std::exchange(unknown, {});
+  const std::vector<Unknown> of_unknown = std::exchange(unknown, {});
   const uint64_t frees_before = frees;
   lock.unlock();
   for (xhal_event_t event : last_events) xhal_event_synchronize(event, XHAL_WAIT_FOREVER);
   if (needs_device) xhal_device_synchronize(device, XHAL_WAIT_FOREVER);
+  for (const Unknown& entry : of_unknown)
+    if (entry.device != device) xhal_device_synchronize(entry.device, XHAL_WAIT_FOREVER);
   lock.lock();
   if (needs_device) settled_frees = std::max(settled_frees, frees_before);
-  for (Block* block : of_unknown)
-    if (--block->events_pending == 0) reuse(block);
+  for (const Unknown& entry : of_unknown)
+    if (--entry.block->events_pending == 0) reuse(entry.block);
   ask_events();
 }
 
@@ -102,8 +108,12 @@ void Allocator::record_stream(Block* block, Stream stream) {
   if (block == nullptr) return;
   const std::lock_guard lock(state_->mutex);
   if (block->stream.id == stream.id) return;
-  const auto is_same = [&](Stream user) { return user.id == stream.id; };
-  if (std::ranges::none_of(block->users, is_same)) block->users.push_back(stream);
+  if (std::ranges::any_of(block->users, [&](const User& user) { return user.stream.id == stream.id; }))
+    return;
+  User user{stream, state_->device};
+  // Of a stream that is gone already nothing more is known than that it was somebody's: this device's is what is left to wait for.
+  xhal_stream_get_device(stream.handle, &user.device);
+  block->users.push_back(user);
 }
 
 }  // namespace xhal::caching

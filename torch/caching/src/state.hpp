@@ -57,6 +57,16 @@ struct PrivatePool {
 inline PoolId id_of(const Pool& pool) { return pool.owner == nullptr ? PoolId{} : pool.owner->id; }
 
 struct AllocatorState {
+  struct Pending {
+    xhal_event_t event;
+    Block* block;
+    bool is_kept;  // of this device: used again
+  };
+  struct Unknown {
+    Block* block;
+    xhal_device_t device;
+  };
+
   AllocatorState(xhal_driver_t of_driver, xhal_device_t of_device, const Settings& with);
   ~AllocatorState();
   xhal_result_t open();
@@ -94,7 +104,8 @@ struct AllocatorState {
   void wait_for_users(Block* block);
   void ask_events();
   void wait_for_all_users(std::unique_lock<std::mutex>& lock);
-  xhal_event_t take_event();
+  xhal_event_t take_event(xhal_device_t of);
+  void give_back_event(const Pending& done);
 
   // ---- expandable.cpp
   xhal_result_t take_expandable(Pool& pool, Stream stream, uint64_t size, Block** out);
@@ -146,16 +157,12 @@ struct AllocatorState {
   };
   std::vector<Filling> filling;
 
-  struct Pending {
-    xhal_event_t event;
-    Block* block;
-  };
   std::unordered_map<uint64_t, std::deque<Pending>> pending;  // by recorded stream, in its order
   size_t pending_count = 0;
   uint64_t frees = 0;
   uint64_t settled_frees = 0;    // of them, those before the device was last waited for
   std::vector<Block*> deferred;  // freed while a capture is under way: events could not be recorded
-  std::vector<Block*> unknown;   // of streams that take no event (destroyed, failed): wait for the device
+  std::vector<Unknown> unknown;  // of streams that take no event (destroyed, failed): wait for their device
   std::vector<xhal_event_t> spare_events;
 
   std::function<bool(uint64_t)> pressure_callback;

@@ -49,6 +49,8 @@ class Package(unittest.TestCase):
     def test_without_a_driver_there_is_no_device(self) -> None:
         self.says("False 0 True", "import torch; print(torch.xhal.is_available(), torch.xhal.device_count(), 'nonesuch' in torch.xhal.why_none())",
                   XHAL_DRIVERS="nonesuch")
+        self.says("", "import torch; torch.manual_seed(1); torch.xhal.manual_seed(1); torch.accelerator.empty_cache(); torch.accelerator.empty_host_cache()",
+                  XHAL_DRIVERS="nonesuch")
         self.refuses("No XHAL devices are available: xhal_instance_create: XHAL_ERROR_DRIVER_NOT_FOUND",
                      "import torch; torch.ones(1, device='xhal')", XHAL_DRIVERS="nonesuch")
 
@@ -79,9 +81,12 @@ class Package(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout.strip()), (0, "1.0"), done.stderr)
         self.assertIn("a backward ran before torch_xhal was imported", done.stderr)
 
-    def test_an_end_right_behind_a_backward(self) -> None:
-        for _ in range(10):
-            self.says("2.0", "import torch; x = torch.ones(1, device='xhal', requires_grad=True); (x * 2).backward(); print(x.grad.item())")
+    def test_autograds_threads_end_before_the_interpreter(self) -> None:
+        # Handlers run from the last to the first: this one behind the package's.
+        self.says("2.0 True\nFalse", "import atexit, glob\n"
+                  "def has_threads(): return any(open(name).read().startswith('pt_autograd_') for name in glob.glob('/proc/self/task/*/comm'))\n"
+                  "atexit.register(lambda: print(has_threads()))\n"
+                  "import torch; x = torch.ones(1, device='xhal', requires_grad=True); (x * 2).backward(); print(x.grad.item(), has_threads())")
 
 
 if __name__ == "__main__":

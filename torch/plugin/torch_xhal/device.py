@@ -161,7 +161,9 @@ def _device_type() -> int:
 
 
 def manual_seed(seed: int) -> None:
-    _default_generator(current_device()).manual_seed(seed)
+    """Without a device nothing is seeded, as of CUDA: programs seed before they know."""
+    if is_available():
+        _default_generator(current_device()).manual_seed(seed)
 
 
 def manual_seed_all(seed: int) -> None:

@@ -62,7 +62,8 @@ class Allocator {
                          OutOfMemory* out_of_memory = nullptr);
   // Null does nothing.
   void free(Block* block);
-  // Later frees of the block wait for what `stream` has been given until then. Its own stream: nothing to do.
+  // Later frees of the block wait for what `stream` has been given until then. It may be of another
+  // device of the driver. Its own stream: nothing to do.
   void record_stream(Block* block, Stream stream);
   // The live block that holds this address, or null.
   Block* find(const void* address);
