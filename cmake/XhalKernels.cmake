@@ -195,7 +195,7 @@ function(xhal_kernel_format_native)
   # -O3 although no pass runs yet: at -O1 clang marks every loop as not to be unrolled or interleaved.
   # 16384: a worker's stack is small, and a kernel with a larger frame shall fail here rather than there.
   set(front --target=x86_64-pc-linux-gnu -fPIC -O3 -Xclang -disable-llvm-passes
-    -fcf-protection=none -fno-stack-protector -Wframe-larger-than=16384 -S -emit-llvm)
+    -fno-math-errno -fcf-protection=none -fno-stack-protector -Wframe-larger-than=16384 -S -emit-llvm)
   set(kit_compile "${XHAL_KERNEL_CLANG}" -std=c11 -Wall -Wextra -Werror ${front} ${kit_includes})
   set(link "${XHAL_KERNEL_LLVM_LINK}" --internalize --only-needed)
 
@@ -280,7 +280,7 @@ function(xhal_kernel_format_native)
       COMMAND "${CMAKE_COMMAND}" -E make_directory "${PACK_OUTPUT_DIRECTORY}"
       COMMAND "${XHAL_KERNEL_CLANG}" --target=x86_64-pc-linux-gnu -shared -nostdlib "--ld-path=${XHAL_KERNEL_LD_LLD}"
         -Wl,-soname,${file} -Wl,-z,defs,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections ${objects}
-        "${target_dir}/native_barriers.o" "${target_dir}/native_image.o" -lc -o "${PACK_OUTPUT_DIRECTORY}/${file}"
+        "${target_dir}/native_barriers.o" "${target_dir}/native_image.o" -lm -lc -o "${PACK_OUTPUT_DIRECTORY}/${file}"
       DEPENDS ${objects} "${target_dir}/native_barriers.o" "${target_dir}/native_image.o"
       COMMENT "Kernel pack ${PACK_NAME}: ${file}"
       VERBATIM)

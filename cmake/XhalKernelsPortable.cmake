@@ -83,10 +83,11 @@ endfunction()
 
 # ---- spirv: one module for OpenCL 1.2 ---------------------------------------------------------------------------------------
 # -O2, since what clang makes at -O1 is refused by the validator. Names and types of parameters stay, for whoever asks the device for them.
+# Two cases of a switch that lead to one block give it a predecessor twice, which SPIR-V does not know: switches become branches.
 # Of OpenCL 1.2's environment the validator knows no extension, so it judges the whole module by the rules of SPIR-V, and by
 # OpenCL's what the sources give without 64-bit atomics.
 function(xhal_kernel_format_spirv)
-  xhal_kernel_missing_tools(missing clang llvm-link llvm-spirv spirv-val)
+  xhal_kernel_missing_tools(missing clang opt llvm-link llvm-spirv spirv-val)
   if(missing)
     list(JOIN missing ", " missing)
     set(PACK_MISSING "${missing} (Debian packages clang-15 llvm-15 llvm-spirv-15 spirv-tools)" PARENT_SCOPE)
@@ -95,6 +96,7 @@ function(xhal_kernel_format_spirv)
   list(TRANSFORM XHAL_KERNEL_SOURCE_INCLUDE_DIRS PREPEND "-I" OUTPUT_VARIABLE folders)
   set(dir "${PACK_BUILD_DIRECTORY}")
   file(MAKE_DIRECTORY "${dir}")
+  set(lower "${XHAL_KERNEL_OPT}" -S -passes=lowerswitch,instnamer)
   set(stems)
   set(lists)
   foreach(source IN LISTS PACK_SOURCES)
@@ -111,6 +113,10 @@ function(xhal_kernel_format_spirv)
     add_custom_command(OUTPUT "${base}.ll" "${base}.portable.ll" "${base}.list"
       COMMAND ${compile} -MD -MT "${base}.ll" -MF "${base}.d" -o "${base}.ll"
       COMMAND ${compile} -Xclang -cl-ext=-cl_khr_int64_base_atomics,-cl_khr_int64_extended_atomics -o "${base}.portable.ll"
+      COMMAND ${lower} "${base}.ll" -o "${base}.ll"
+      COMMAND ${lower} "${base}.portable.ll" -o "${base}.portable.ll"
+      COMMAND xhal-kernelgen portable "${base}.ll"
+      COMMAND xhal-kernelgen portable "${base}.portable.ll"
       COMMAND xhal-kernelgen names "${base}.ll" "${base}.list" "${file_name}"
       DEPENDS "${source}" xhal-kernelgen
       DEPFILE "${base}.d"

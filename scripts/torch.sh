@@ -5,25 +5,29 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
   cat <<'USAGE'
-usage: scripts/torch.sh wheel | test [TEST...]
+usage: scripts/torch.sh wheel | test [TEST...] | sweep [OPTION...]
 
   wheel  builds the wheel of torch_xhal against the xhal of build/dev, and prints its path
   test   installs that wheel into an environment that has nothing else, and runs torch/plugin/tests there (TEST: a module of it)
+  sweep  runs PyTorch's own databases of operators, modules and optimisers there (torch/plugin/sweep) and compares what it finds with
+         docs/results/torch/operators-DRIVER.tsv where there is one (OPTION: of python -m sweep, as --sample 300 or --table FILE)
 
 What is missing is installed by pip below build/torch, which holds all that this script makes. DRIVERS in the environment: the drivers to test
-over, one after the other (default: sim).
+over, one after the other (default: sim). A name of scripts/opencl.sh --list stands for xhal's driver opencl over that runtime; pocl:2 has two
+devices.
 
-exit codes: 0 done, all passed; 1 a test failed; 2 wrong usage, or build/dev is missing; else that of cmake or pip
+exit codes: 0 done, all passed; 1 a test or the sweep failed; 2 wrong usage, or build/dev is missing; else that of cmake or pip
 USAGE
 }
 case ${1-} in
   -h | --help) usage; exit 0 ;;
-  wheel | test) command=$1; shift ;;
-  *) echo "torch: say wheel or test; see scripts/torch.sh --help" >&2; exit 2 ;;
+  wheel | test | sweep) command=$1; shift ;;
+  *) echo "torch: say wheel, test or sweep; see scripts/torch.sh --help" >&2; exit 2 ;;
 esac
 [ -f build/dev/CMakeCache.txt ] || { echo "torch: build/dev is missing; run: make build" >&2; exit 2; }
 
-folder=$PWD/build/torch
+top=$PWD
+folder=$top/build/torch
 mkdir -p "$folder"
 # Not ours to load while ours is built, nor the user's when it is tested.
 export TORCH_DEVICE_BACKEND_AUTOLOAD=0 PYTHONNOUSERSITE=1
@@ -42,7 +46,7 @@ environment() {
 }
 
 wheel() {
-  environment build torch==2.13.0 numpy==2.3.5 scikit-build-core==1.1.2
+  environment build torch==2.13.0 numpy==2.3.5 scikit-build-core==1.1.2 pyyaml==6.0.3
   rm -rf "$folder/prefix" "$folder/wheel"
   cmake --install build/dev --prefix "$folder/prefix" --strip >/dev/null
   CMAKE_PREFIX_PATH=$folder/prefix CMAKE_GENERATOR=Ninja "$folder/build/bin/pip" wheel --quiet --no-build-isolation --no-deps --no-index \
@@ -56,12 +60,32 @@ if [ "$command" = wheel ]; then
 fi
 
 file=$(wheel)
-environment empty torch==2.13.0 numpy==2.3.5
+# expecttest: torch.testing._internal, which has the databases, imports it.
+environment empty torch==2.13.0 numpy==2.3.5 expecttest==0.3.0
 "$folder/empty/bin/pip" install --quiet --no-deps --no-index --force-reinstall "$file"
 unset TORCH_DEVICE_BACKEND_AUTOLOAD
+if [ "$command" = sweep ]; then
+  for driver in ${DRIVERS:-sim}; do
+    table=docs/results/torch/operators-$driver.tsv
+    echo "torch: sweep over $driver"
+    # -P: the folder torch of this repository is not the package.
+    former=()
+    if [ -f "$table" ]; then former=(--compare "$table"); fi
+    XHAL_DRIVERS=$driver PYTHONPATH=torch/plugin/sweep "$folder/empty/bin/python" -P -m sweep --jobs "${JOBS:-$(nproc)}" "${former[@]}" "$@"
+  done
+  exit
+fi
 if [ $# -eq 0 ]; then set -- discover --start-directory .; fi
 cd torch/plugin/tests
 for driver in ${DRIVERS:-sim}; do
   echo "torch: tests over $driver"
-  XHAL_DRIVERS=$driver "$folder/empty/bin/python" -W error::DeprecationWarning:torch_xhal -m unittest "$@"
+  tests=("$folder/empty/bin/python" -W error::DeprecationWarning:torch_xhal -m unittest "$@")
+  case ${driver%%:*} in
+    pocl | pocl-basic | intel | rusticl | oclgrind)
+      devices=1
+      if [ "$driver" != "${driver%%:*}" ]; then devices=${driver##*:}; fi
+      XHAL_DRIVERS=opencl "$top/scripts/opencl.sh" "${driver%%:*}" --devices "$devices" -- "${tests[@]}"
+      ;;
+    *) XHAL_DRIVERS=$driver "${tests[@]}" ;;
+  esac
 done

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "xhal/kit/driver.hpp"
 
@@ -14,6 +15,7 @@ namespace xhal::sim {
 namespace {
 
 constexpr uint64_t kPage = 4096;
+constexpr size_t kLongestPath = 4095;
 constexpr uint64_t kSmallestMemory = uint64_t{1} << 20;
 constexpr uint64_t kLargestMemory = uint64_t{64} << 30;
 
@@ -49,6 +51,14 @@ uint32_t usable_processors() {
   return count > 0 ? static_cast<uint32_t>(count) : 1;
 }
 
+std::string read_matrix_library(std::string_view text, std::string& out) {
+  // A name without a folder would be looked for where each process looks for libraries: another one each time.
+  if (text != "none" && (text.empty() || text.front() != '/' || text.size() > kLongestPath))
+    return "must be 'none' or the absolute path of a library";
+  out = text;
+  return "";
+}
+
 }  // namespace
 
 xhal_result_t read_options(std::span<const xhal_key_value_t> given, Options& out) {
@@ -78,6 +88,8 @@ xhal_result_t read_options(std::span<const xhal_key_value_t> given, Options& out
        [&](std::string_view value) { return read_oddities(value, options.odd.chosen); }},
       {"slow", "microseconds by which every operation is slower",
        [&](std::string_view value) { return read_count(value, 1, 100'000, options.odd.slow); }},
+      {"matrix_library", "library of matrix products behind the built-in pack xhal_matrix, or none",
+       [&](std::string_view value) { return read_matrix_library(value, options.matrix_library); }},
   };
   if (const xhal_result_t result = kit::apply_options("sim", given, rules); result < 0) return result;
   if (options.units == 0) options.units = usable_processors();
@@ -87,7 +99,7 @@ xhal_result_t read_options(std::span<const xhal_key_value_t> given, Options& out
     options.units = 1;
     options.withdrawn |= bit_of(XHAL_FEATURE_CROSS_STREAM_PROGRESS);
   }
-  out = options;
+  out = std::move(options);
   return XHAL_SUCCESS;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "device/features.hpp"
 #include "engine/odd.hpp"
@@ -21,6 +22,7 @@ struct Options {
   FeatureBits withdrawn = 0;                  // not claimed although they are there
   uint32_t level = 0;  // of x86-64, of the images that kernels come from; 0: the processor's
   Oddness odd;
+  std::string matrix_library;  // a path, or "none"; empty: looked for
 };
 
 // Leaves `out` alone and reports a text unless every option is known and legal. Zeros above are replaced by what they stand for.

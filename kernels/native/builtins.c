@@ -191,3 +191,7 @@ EXTENSION void xhal_native_leave_items(xhal_native_item* item) { xhal_native_out
 
 /* All items of a step are done before the next one starts: that the kernel calls this tells `wrap` that they wait for each other. */
 EXTENSION void xhal_native_group_barrier(item_pointer item) { (void)item; }
+
+/* ---- Mathematical functions ------------------------------------------------------------------------------------------- */
+
+#include "native_math.h"

@@ -52,7 +52,7 @@ done < <(if [ $# -eq 0 ]; then grep -v '^#' "$here/long-files.txt" || true; fi)
 grep -nE '[[:blank:]]+$' -- "${text[@]}" /dev/null | sed 's/^\([^:]*:[0-9]*\):.*/\1: blanks at the end of the line/' >>"$findings" || true
 grep -nP '\r$' -- "${text[@]}" /dev/null | sed 's/^\([^:]*:[0-9]*\):.*/\1: CRLF line end/' >>"$findings" || true
 untabbed=()
-for f in "${text[@]}"; do case $f in Makefile | *.mk) ;; *) untabbed+=("$f") ;; esac; done
+for f in "${text[@]}"; do case $f in Makefile | *.mk | *.tsv) ;; *) untabbed+=("$f") ;; esac; done
 grep -nP '\t' -- "${untabbed[@]}" /dev/null | sed 's/^\([^:]*:[0-9]*\):.*/\1: tab/' >>"$findings" || true
 for f in "${text[@]}"; do
   if [ -s "$f" ] && [ -n "$(tail -c 1 "$f")" ]; then finding "$f:$(wc -l <"$f"): no line end at the end of the file"; fi

@@ -36,6 +36,7 @@ std::vector<xhal_device_note_t> notes_of(const Options& options) {
   if (options.level != 0)
     fact("floats", "level=" + std::to_string(options.level) + ": kernels of x86-64-v" +
                        std::to_string(options.level) + " at most");
+  if (!options.matrix_library.empty()) fact("matrix products", "matrix_library=" + options.matrix_library);
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "entries/launch_check.hpp"
 #include "kernels/builtin_images.hpp"
 #include "kernels/cpu_level.hpp"
+#include "kernels/matrix_pack.hpp"
 
 namespace xhal::sim {
 namespace {
@@ -24,21 +25,37 @@ bool is_builtin(const Device& device, const xhal_module_desc_t& given) {
   return claims(device, XHAL_FEATURE_BUILTIN_KERNELS) && std::strcmp(given.format, "builtin") == 0;
 }
 
+std::string_view pack_of(const xhal_module_desc_t& given) {
+  return {static_cast<const char*>(given.image), given.image_size};
+}
+
 xhal_result_t check_builtin_desc(const xhal_module_desc_t& given) {
   if (given.target != nullptr && given.target[0] != '\0') {
     return kit::fail(XHAL_ERROR_UNSUPPORTED_IMAGE, "built-in kernels have no target, desc->target is '%.64s'",
                      given.target);
   }
-  const std::string_view pack(static_cast<const char*>(given.image), given.image_size);
-  if (pack != kBuiltinPack) {
+  const std::string_view pack = pack_of(given);
+  if (pack != kBuiltinPack && pack != kMatrixPack) {
     return kit::fail(
         XHAL_ERROR_INVALID_IMAGE,
         "there is no built-in pack '%.*s' (desc->image holds the name, desc->image_size its length); "
-        "the one there is is called '%.*s'",
+        "those there are are called '%.*s' and '%.*s'",
         static_cast<int>(std::min<size_t>(pack.size(), 64)), pack.data(),
-        static_cast<int>(kBuiltinPack.size()), kBuiltinPack.data());
+        static_cast<int>(kBuiltinPack.size()), kBuiltinPack.data(), static_cast<int>(kMatrixPack.size()),
+        kMatrixPack.data());
   }
   return XHAL_SUCCESS;
+}
+
+std::shared_ptr<Image> load_matrix_pack(const Instance& instance, Image::Failure& failure) {
+  MatrixLibrary* const library = MatrixLibrary::find(instance.options.matrix_library, failure.text);
+  if (library == nullptr) {
+    failure.code = XHAL_ERROR_UNSUPPORTED_IMAGE;
+    return nullptr;
+  }
+  const std::string note = "matrix products by " + library->about();
+  kit::services().log(instance.host_context, XHAL_LOG_INFO, "sim", note.c_str());
+  return matrix_image(*library, failure);
 }
 
 xhal_result_t check_module_desc(const Device& device, const xhal_module_desc_t& given) {
@@ -85,11 +102,17 @@ xhal_result_t module_load(xhal_device_t device, const xhal_module_desc_t* desc, 
     if (const xhal_result_t result = make_ready(d); result < 0) return result;
     Image::Failure failure;
     const auto targets = usable_targets(d.instance.options.level);
+    const bool builtin = is_builtin(d, given);
+    const bool matrix = builtin && pack_of(given) == kMatrixPack;
     const std::span<const std::byte> bytes =
-        is_builtin(d, given) ? builtin_image(targets.front())
-                             : std::span(static_cast<const std::byte*>(given.image), given.image_size);
-    auto image = Image::load(bytes, given.target != nullptr ? given.target : "", targets, failure);
-    if (image == nullptr) return kit::fail(failure.code, "native image: %s", failure.text.c_str());
+        builtin ? builtin_image(targets.front())
+                : std::span(static_cast<const std::byte*>(given.image), given.image_size);
+    auto image = matrix ? load_matrix_pack(d.instance, failure)
+                        : Image::load(bytes, given.target != nullptr ? given.target : "", targets, failure);
+    if (image == nullptr) {
+      return kit::fail(failure.code, "%s: %s", matrix ? "built-in pack xhal_matrix" : "native image",
+                       failure.text.c_str());
+    }
     // The images of level 2 have no instruction that does both.
     if (d.instance.options.level != 0)
       count(targets.size() == 1 ? Oddity::kSplitFloats : Oddity::kFusedFloats);

@@ -224,6 +224,21 @@ std::shared_ptr<Image> Image::load(std::span<const std::byte> bytes, std::string
   return image;
 }
 
+std::shared_ptr<Image> Image::part_of_driver(const xhal_native_image& description, const void* context,
+                                             Failure& failure) {
+  auto image = std::make_shared<Image>();
+  if (!describe(description, image->kernels_, image->globals_, failure.text)) {
+    failure.code = XHAL_ERROR_INTERNAL;
+    return nullptr;
+  }
+  image->context_ = reinterpret_cast<uint64_t>(context);
+  for (KernelCode& kernel : image->kernels_) {
+    kernel.image = image.get();
+    kernel.globals = &image->context_;
+  }
+  return image;
+}
+
 void Image::place_globals(std::vector<uint64_t> addresses, const std::shared_ptr<const void>& keeper) {
   global_addresses_ = std::move(addresses);
   for (KernelCode& kernel : kernels_) kernel.globals = global_addresses_.data();

@@ -62,6 +62,10 @@ class Image : public std::enable_shared_from_this<Image> {
   static std::shared_ptr<Image> load(std::span<const std::byte> bytes, std::string_view target,
                                      std::span<const std::string_view> usable_targets, Failure& failure);
 
+  // From a description of kernels that are part of this library. `context` stands where their frames name global variables.
+  static std::shared_ptr<Image> part_of_driver(const xhal_native_image& description, const void* context,
+                                               Failure& failure);
+
   // Checks a description that an image exports. Kept apart from loading so that tests can lie to it.
   static bool describe(const xhal_native_image& image, std::vector<KernelCode>& out,
                        std::vector<GlobalCode>& out_globals, std::string& why);
@@ -90,6 +94,7 @@ class Image : public std::enable_shared_from_this<Image> {
   std::vector<GlobalCode> globals_;
   std::vector<uint64_t> global_addresses_;
   std::weak_ptr<const void> keeper_;
+  uint64_t context_ = 0;
 };
 
 }  // namespace xhal::sim

@@ -34,7 +34,9 @@ TEST(Options, AreTakenOverAndLaterOnesWin) {
                   {"devices", "64"},
                   {"pinned", "1m"},
                   {"staging", "8k"},
-                  {"ipc_answer_ms", "50"}},
+                  {"ipc_answer_ms", "50"},
+                  {"matrix_library", "none"},
+                  {"matrix_library", "/lib/blas.so"}},
                  options),
             XHAL_SUCCESS);
   EXPECT_EQ(options.devices, 64u);
@@ -43,6 +45,7 @@ TEST(Options, AreTakenOverAndLaterOnesWin) {
   EXPECT_EQ(options.pinned_bytes, uint64_t{1} << 20);
   EXPECT_EQ(options.staging_bytes, 8192u);
   EXPECT_EQ(options.ipc_answer_ms, 50u);
+  EXPECT_EQ(options.matrix_library, "/lib/blas.so");
 }
 
 TEST(Options, OddWaysAreJoinedAndBringTheirClaims) {
@@ -104,6 +107,7 @@ TEST(Options, WhatIsNotLegalIsRefusedAndChangesNothing) {
                                   {"pinned", "0"},          {"staging", "1"},
                                   {"ipc_answer_ms", "0"},   {"ipc_answer_ms", "3600001"},
                                   {"no_such", "1"},         {"", "1"},
+                                  {"matrix_library", ""},   {"matrix_library", "libblas.so"},
                                   {"features", ""},         {"features", "-"},
                                   {"features", "kernel"},   {"features", "-kernel-"},
                                   {"features", "-core"},    {"features", "-external_semaphore"},

@@ -41,6 +41,10 @@ struct OneText {
 // arguments: -I<folder of headers>, -D<macro for all sources>[=<value>], sources. `subject` is set to the source that is read.
 OneText one_text(const std::string& target, std::span<const std::string> arguments, std::string* subject);
 
+// What LLVM's translator to SPIR-V does not do: puts a selection of the value itself in the place of each `freeze`, and the blocks of a function
+// behind those that dominate them. `lines`: a module without switches (lowerswitch) whose values are all named (instnamer).
+std::string portable(const std::vector<std::string>& lines);
+
 // The kernels and global variables of a module that clang made for SPIR, as lines that `join_lists` and `manifest` read.
 std::string name_list(const std::vector<std::string>& lines);
 

@@ -19,6 +19,7 @@ constexpr const char* kUsage =
     "       xhal-kernelgen wrap IN.ll LIFTED.ll OUT.c OUT.list SOURCE\n"
     "       xhal-kernelgen suspend IN.ll OUT.ll SOURCE\n"
     "       xhal-kernelgen text OUT.cl OUT.d [-IFOLDER | -DMACRO[=VALUE]]... SOURCE...\n"
+    "       xhal-kernelgen portable FILE.ll\n"
     "       xhal-kernelgen names IN.ll OUT.list SOURCE\n"
     "       xhal-kernelgen join OUT.list IN.list...\n"
     "       xhal-kernelgen manifest OUT.json PACK [FILE FORMAT TARGET IN.list]...\n"
@@ -47,6 +48,9 @@ int run(std::span<const std::string> arguments, std::string* subject) {
     const auto [text, rule] = kernelgen::one_text(arguments[1], arguments.subspan(3), subject);
     kernelgen::write_file(arguments[1], text);
     kernelgen::write_file(arguments[2], rule);
+  } else if (command == "portable" && arguments.size() == 2) {
+    *subject = arguments[1];
+    kernelgen::write_file(arguments[1], kernelgen::portable(kernelgen::read_lines(arguments[1])));
   } else if (command == "names" && arguments.size() == 4) {
     *subject = arguments[3];
     kernelgen::write_file(arguments[2], kernelgen::name_list(kernelgen::read_lines(arguments[1])));

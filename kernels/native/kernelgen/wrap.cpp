@@ -163,12 +163,21 @@ std::string readable_name(const std::string& symbol) {
   return text.get();
 }
 
+// What native_math.h takes from the C library, which every image is linked with.
+bool is_of_the_c_library(std::string_view name) {
+  static const std::set<std::string, std::less<>> kNames = {
+      "acos",  "acosh", "asin",      "asinh", "atan",  "atan2", "atanh", "cbrt",   "cos",   "cosh",
+      "erf",   "erfc",  "exp",       "exp2",  "expm1", "fmod",  "hypot", "lgamma", "log",   "log10",
+      "log1p", "log2",  "nextafter", "pow",   "sin",   "sinh",  "tan",   "tanh",   "tgamma"};
+  return kNames.contains(name) || (name.ends_with('f') && kNames.contains(name.substr(0, name.size() - 1)));
+}
+
 void check_all_supplied(const Module& module) {
   std::set<std::string> missing;
   std::set<std::string> declared;
   for (const Function& function : module.functions) {
     if (!function.is_definition && !is_intrinsic(function.name) && !is_coroutine_marker(function.name) &&
-        function.name != kIdOutsideOfSteps) {
+        function.name != kIdOutsideOfSteps && !is_of_the_c_library(function.name)) {
       declared.insert(function.name);
     }
   }

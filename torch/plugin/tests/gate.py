@@ -2,6 +2,9 @@
 """Holds a stream shut, so that a test can look at what has not happened: a kernel would need time, a gate does not."""
 from __future__ import annotations
 
+import os
+import unittest
+
 import torch
 from torch_xhal import _C
 
@@ -20,3 +23,7 @@ class Gate:
 
     def __exit__(self, *_: object) -> None:
         self.open()
+
+
+# What takes long to compile, or starts many processes.
+nightly = unittest.skipUnless(os.environ.get("TORCH_XHAL_TESTS") == "nightly", "set TORCH_XHAL_TESTS=nightly")

@@ -2,30 +2,32 @@
 """torch.xhal: what PyTorch and its users expect of a device's module."""
 from __future__ import annotations
 
-from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, Iterator
+from typing import Any
 
 import torch
 
-from torch_xhal import _C
+from torch_xhal import _C, compile, memory, random
+from torch_xhal._index import DeviceLike
+from torch_xhal._index import device_index as _index
+from torch_xhal._index import device_name as _name
+from torch_xhal.memory import *  # noqa: F403
+from torch_xhal.random import *  # noqa: F403
+from torch_xhal.random import _get_generator, _get_rng_state_offset, _set_rng_state_offset  # noqa: F401
 
-DeviceLike = int | str | torch.device | None
+AcceleratorError = torch.AcceleratorError
+OutOfMemoryError = torch.OutOfMemoryError
+has_half = True
 
 
-def _name() -> str:
-    return torch._C._get_privateuse1_backend_name()
-
-
-def _index(device: DeviceLike) -> int:
-    if device is None:
-        return current_device()
-    if isinstance(device, int):
-        return device
-    device = torch.device(device)
-    if device.type != _name():
-        raise ValueError(f"Expected a {_name()} device, but got: {device}")
-    return current_device() if device.index is None else device.index
+def __getattr__(name: str) -> Any:
+    # Made when it is asked for: to import opens no driver.
+    if name == "default_generators":
+        return random.default_generators()
+    # Inductor looks for its classes here; they need Inductor themselves.
+    if name in compile.INDUCTOR_CLASSES:
+        return compile.inductor_class(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def device_count() -> int:
@@ -118,8 +120,34 @@ def get_device_name(device: DeviceLike = None) -> str:
     return get_device_properties(device).name
 
 
+def get_device_capability(device: DeviceLike = None) -> dict[str, Any]:
+    """The device's properties and the types that it computes with: an xhal device has no number that says it all."""
+    index = _index(device)
+    return {**_C.properties(index), **torch.accelerator.get_device_capability(index)}
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether the current device computes with bfloat16; what drivers emulate they do not tell apart."""
+    del including_emulation
+    return is_available() and torch.bfloat16 in torch.accelerator.get_device_capability()["supported_dtypes"]
+
+
+def can_device_access_peer(device: DeviceLike, peer_device: DeviceLike) -> bool:
+    """Whether kernels of the one reach the memory of the other. Copies between two devices need none of it."""
+    index, peer = _index(device), _index(peer_device)
+    for one, what in ((index, "device"), (peer, "peer device")):
+        if not 0 <= one < device_count():
+            raise AssertionError(f"Invalid {what} id: {one}")
+    # CUDA's answer too: no device is its own peer.
+    return index != peer and _C.can_access_peer(index, peer)
+
+
 def synchronize(device: DeviceLike = None) -> None:
-    torch.accelerator.synchronize(_index(device))
+    # PyTorch's own returns at once where nothing was used yet, for a wrong index too.
+    _lazy_init()
+    index = _index(device)
+    _C.check_device(index)
+    torch.accelerator.synchronize(index)
 
 
 class Stream(torch.Stream):
@@ -127,6 +155,12 @@ class Stream(torch.Stream):
         if numbers:
             return super().__new__(cls, priority=priority, **numbers)
         return super().__new__(cls, device=torch.device(_name(), _index(device)), priority=priority)
+
+
+    @property
+    def xhal_stream(self) -> int:
+        """Its xhal_stream_t."""
+        return _C.stream_handle(self.stream_id, self.device_index)
 
 
 class Event(torch.Event):
@@ -142,37 +176,49 @@ def default_stream(device: DeviceLike = None) -> torch.Stream:
     return torch.Stream(stream_id=0, device_index=_index(device), device_type=_device_type())
 
 
-def set_stream(stream: torch.Stream) -> None:
-    torch.accelerator.set_stream(stream)
+def set_stream(stream: torch.Stream | None) -> None:
+    if stream is not None:
+        torch.accelerator.set_stream(stream)
 
 
-@contextmanager
-def stream(stream: torch.Stream | None) -> Iterator[None]:
-    if stream is None:
-        yield
-        return
-    with stream:
-        yield
+class StreamContext:
+    """with torch.xhal.stream(s): the current stream, and its device the current device; None changes nothing."""
+
+    def __init__(self, stream: torch.Stream | None) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> None:
+        if self.stream is not None:
+            self.stream.__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        if self.stream is not None:
+            self.stream.__exit__(*raised)
+
+
+def stream(stream: torch.Stream | None) -> StreamContext:
+    return StreamContext(stream)
+
+
+def get_stream_from_external(data_ptr: int, device: DeviceLike = None) -> Stream:
+    """The stream with this xhal_stream_t, which somebody else made and keeps."""
+    stream_id, device_index = _C.stream_from_native(_index(device), data_ptr)
+    return Stream(stream_id=stream_id, device_index=device_index, device_type=_device_type())
+
+
+class ExternalStream(Stream):
+    def __new__(cls, stream_ptr: int, device: DeviceLike = None) -> "ExternalStream":
+        stream_id, device_index = _C.stream_from_native(_index(device), stream_ptr)
+        return super().__new__(cls, stream_id=stream_id, device_index=device_index, device_type=_device_type())
+
+
+def is_current_stream_capturing() -> bool:
+    return torch.accelerator.current_stream().is_capturing()
 
 
 def _device_type() -> int:
     # The number of PrivateUse1 in c10::DeviceType.
     return 20
-
-
-def manual_seed(seed: int) -> None:
-    """Without a device nothing is seeded, as of CUDA: programs seed before they know."""
-    if is_available():
-        _default_generator(current_device()).manual_seed(seed)
-
-
-def manual_seed_all(seed: int) -> None:
-    for index in range(device_count()):
-        _default_generator(index).manual_seed(seed)
-
-
-def _default_generator(index: int) -> torch.Generator:
-    return _C.default_generator(index)
 
 
 def get_amp_supported_dtype() -> list[torch.dtype]:

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "ops/host.hpp"
 #include "runtime/driver.hpp"
 #include "runtime/generator.hpp"
 
@@ -35,6 +36,7 @@ Counts& counts() {
 }
 
 thread_local int depth = 0;
+thread_local uint64_t begun = 0;
 
 }  // namespace
 
@@ -58,8 +60,12 @@ void reset_fallback_counts() {
   counts().of.clear();
 }
 
+uint64_t fallbacks_of_this_thread() noexcept { return begun; }
+bool is_in_fallback() noexcept { return depth > 0; }
+
 FallbackScope::FallbackScope(const std::string& operator_name) {
   if (depth == 0) {
+    ++begun;
     const FallbackMode allowed = fallback_mode();
     TORCH_CHECK_NOT_IMPLEMENTED(allowed != FallbackMode::kError, operator_name, " has no kernel for ",
                                 device_title(),
@@ -120,14 +126,68 @@ void use_device_generator(const c10::OperatorHandle& op, torch::jit::Stack* stac
       ", and on the host it would draw from the host's random numbers instead of the device's");
 }
 
+// A host would compute with tensors of two devices, where no device does. Indices on the host are PyTorch's own exception, so the host's
+// tensors are left alone.
+void check_one_device(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+  std::optional<c10::Device> first;
+  const auto look = [&](const at::Tensor& tensor) {
+    if (!tensor.defined() || tensor.device().type() != kDevice) return;
+    if (!first) first = tensor.device();
+    TORCH_CHECK(*first == tensor.device(),
+                "Expected all tensors to be on the same device, but found at least two devices, ", *first,
+                " and ", tensor.device(), "! (when checking arguments of ", c10::toString(op.operator_name()),
+                ")");
+  };
+  for (size_t i = stack.size() - op.schema().arguments().size(); i < stack.size(); ++i) {
+    const c10::IValue& argument = stack[i];
+    if (argument.isTensor()) {
+      look(argument.toTensor());
+    } else if (argument.isTensorList()) {
+      for (const at::Tensor& tensor : argument.toTensorVector()) look(tensor);
+    } else if (argument.isOptionalTensorList()) {
+      for (const auto& tensor : argument.toOptionalTensorVector())
+        if (tensor) look(*tensor);
+    }
+  }
+}
+
+}  // namespace
+
 void run_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  check_one_device(op, *stack);
   const FallbackScope counted(c10::toString(op.operator_name()));
   if (op.hasTag(at::Tag::nondeterministic_seeded)) use_device_generator(op, stack);
   at::native::cpu_fallback(op, stack);
 }
 
+namespace {
+
+// Writes to the running statistics, and its schema does not say so: they would stay as they are. The schema of its successor says it.
+void run_batch_norm_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  static const auto successor =
+      c10::Dispatcher::singleton().findSchemaOrThrow("aten::_native_batch_norm_legit", "");
+  const auto is_tensor = [&](size_t argument) {
+    const c10::IValue& value = (*stack)[stack->size() - op.schema().arguments().size() + argument];
+    return value.isTensor() && value.toTensor().defined();
+  };
+  const FallbackScope counted(c10::toString(op.operator_name()));
+  at::native::cpu_fallback(is_tensor(3) && is_tensor(4) ? successor : op, stack);
+}
+
+void run_conj_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  // A real tensor is its own.
+  if (stack->back().toTensor().is_complex()) run_on_host(op, stack);
+}
+
 TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
   m.fallback(torch::CppFunction::makeFromBoxedFunction<&run_on_host>());
+}
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("native_batch_norm", torch::CppFunction::makeFromBoxedFunction<&run_batch_norm_on_host>());
+  // PyTorch has these for all devices and then refuses, or has no kernel, for one that it does not know.
+  m.impl("conj_physical_", torch::CppFunction::makeFromBoxedFunction<&run_conj_on_host>());
+  m.impl("mode.values", torch::CppFunction::makeFromBoxedFunction<&run_on_host>());
 }
 
 }  // namespace

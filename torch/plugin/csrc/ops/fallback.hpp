@@ -21,6 +21,9 @@ FallbackMode fallback_mode_of(const std::string& word, const char* where);
 // Runs since the last reset, by operator.
 std::map<std::string, uint64_t> fallback_counts();
 void reset_fallback_counts();
+// Runs that this thread began since it began itself; refused ones too.
+uint64_t fallbacks_of_this_thread() noexcept;
+bool is_in_fallback() noexcept;
 
 // Counts one run, or refuses it. Falling back inside of a fallback is part of it.
 class FallbackScope {

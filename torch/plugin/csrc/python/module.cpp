@@ -12,11 +12,13 @@
 #include <string>
 
 #include "ops/fallback.hpp"
+#include "python/kernels.hpp"
+#include "python/memory.hpp"
+#include "python/observe.hpp"
 #include "runtime/autograd.hpp"
 #include "runtime/check.hpp"
 #include "runtime/driver.hpp"
 #include "runtime/generator.hpp"
-#include "runtime/memory.hpp"
 #include "runtime/streams.hpp"
 
 namespace py = pybind11;
@@ -45,6 +47,15 @@ py::dict properties_of(int index) {
   return out;
 }
 
+bool has_feature_named(int index, const std::string& name) {
+  const auto& device = torch_xhal::device_at(checked_index(static_cast<c10::DeviceIndex>(index)));
+#define XHAL_FEATURE(upper, lower, ...) \
+  if (name == #lower) return torch_xhal::has_feature(device, XHAL_FEATURE_##upper);
+#include "xhal/features.def"
+#undef XHAL_FEATURE
+  throw py::value_error("xhal has no feature '" + name + "'");
+}
+
 void bind_devices(py::module& m) {
   m.def("device_count", [] { return static_cast<int>(torch_xhal::device_count()); });
   m.def("stop_autograd", &torch_xhal::stop_autograd, py::call_guard<py::gil_scoped_release>());
@@ -56,6 +67,15 @@ void bind_devices(py::module& m) {
         [](int index) { torch_xhal::set_current_device(static_cast<c10::DeviceIndex>(index)); });
   m.def("check_device", [](int index) { torch_xhal::device_at(static_cast<c10::DeviceIndex>(index)); });
   m.def("properties", &properties_of);
+  m.def("has_feature", &has_feature_named);
+  m.def("can_access_peer", [](int device, int peer) {
+    xhal_link_t link = {};
+    link.struct_size = sizeof(link);
+    XHAL_CHECK(xhal_device_get_link(torch_xhal::device_at(static_cast<c10::DeviceIndex>(device)).handle,
+                                    torch_xhal::device_at(static_cast<c10::DeviceIndex>(peer)).handle,
+                                    &link));
+    return link.peer_access != 0;
+  });
   m.def("default_generator", [](int index) {
     const at::Generator& generator = torch_xhal::default_generator(static_cast<c10::DeviceIndex>(index));
     return py::reinterpret_steal<py::object>(THPGenerator_Wrap(generator));
@@ -71,6 +91,10 @@ void bind_streams(py::module& m) {
     const auto stream = torch_xhal::stream_from_native(static_cast<c10::DeviceIndex>(device),
                                                        reinterpret_cast<xhal_stream_t>(handle));
     return py::make_tuple(stream.id(), static_cast<int>(stream.device_index()));
+  });
+  m.def("stream_handle", [](int64_t stream, int device) {
+    const c10::Device of(torch_xhal::kDevice, static_cast<c10::DeviceIndex>(device));
+    return reinterpret_cast<uintptr_t>(torch_xhal::handle_of(c10::Stream(c10::Stream::UNSAFE, of, stream)));
   });
   m.def("priority_range", [](int device) {
     const auto range = torch_xhal::priority_range(static_cast<c10::DeviceIndex>(device));
@@ -109,16 +133,22 @@ void bind_gates(py::module& m) {
     held.release();
     return gate;
   });
-}
-
-void bind_memory(py::module& m) {
-  m.def("set_memory_fraction", [](double fraction, int device) {
-    auto& allocator = torch_xhal::caching_allocator(static_cast<c10::DeviceIndex>(device));
-    TORCH_CHECK_VALUE(allocator.set_memory_fraction(fraction) == XHAL_SUCCESS,
-                      "a memory fraction is above 0 and at most 1, not ", fraction);
-  });
-  m.def("memory_fraction", [](int device) {
-    return torch_xhal::caching_allocator(static_cast<c10::DeviceIndex>(device)).memory_fraction();
+  // The arguments of a kernel that draws, as the stream's work finds them: three words, {seed, offset, offset of its own}. Where a replay
+  // sets them is told, else 0.
+  m.def("write_draw", [](uintptr_t address, py::handle generator, uint64_t draws) {
+    at::Generator of = THPGenerator_Unwrap(generator.ptr());
+    const std::lock_guard lock(of.mutex());
+    const auto drawn = static_cast<torch_xhal::Generator*>(of.unsafeGetGeneratorImpl())->draw(draws);
+    const xhal_stream_t stream = torch_xhal::handle_of(torch_xhal::current_stream(of.device().index()));
+    auto* words = reinterpret_cast<uint64_t*>(address);
+    if (drawn.replay != nullptr) {
+      XHAL_CHECK(xhal_memory_copy(stream, words, drawn.replay, 2 * sizeof(uint64_t)));
+    } else {
+      XHAL_CHECK(xhal_memory_fill(stream, words, drawn.seed, 8, 8));
+      XHAL_CHECK(xhal_memory_fill(stream, words + 1, 0, 8, 8));
+    }
+    XHAL_CHECK(xhal_memory_fill(stream, words + 2, drawn.offset, 8, 8));
+    return reinterpret_cast<uintptr_t>(drawn.replay);
   });
 }
 
@@ -145,7 +175,9 @@ void bind_fallback(py::module& m) {
 PYBIND11_MODULE(_C, m) {
   bind_devices(m);
   bind_streams(m);
-  bind_memory(m);
+  torch_xhal::bind_memory(m);
   bind_fallback(m);
   bind_gates(m);
+  torch_xhal::bind_kernels(m);
+  bind_observer(m);
 }

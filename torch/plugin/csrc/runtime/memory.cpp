@@ -5,8 +5,10 @@
 #include <c10/core/CachingDeviceAllocator.h>
 
 #include <array>
+#include <atomic>
 #include <mutex>
 
+#include "profiler/recorder.hpp"
 #include "runtime/autograd.hpp"
 #include "runtime/check.hpp"
 #include "runtime/copy.hpp"
@@ -29,16 +31,52 @@ xhal::caching::Settings settings_of_the_environment() {
 struct OneAllocator {
   std::once_flag once;
   std::unique_ptr<Allocator> allocator;
+  std::atomic<Allocator*> made{nullptr};  // for those who ask without making it
 };
+
+// Settings of recording and what they reach: an allocator that is made meanwhile has them too.
+struct SharedRecording {
+  std::mutex mutex;
+  HistorySettings recording;
+};
+SharedRecording& shared_recording() {
+  static auto* const one = new SharedRecording();
+  return *one;
+}
+void apply(const HistorySettings& recording, Allocator& allocator) {
+  allocator.record_history(recording.keep, recording.max_entries, recording.context);
+}
 
 OneAllocator& slot_of(c10::DeviceIndex device) {
   static auto* const all = new std::array<OneAllocator, kMostDevices>();
   return (*all)[static_cast<size_t>(checked_index(device))];
 }
 
+// What a profile with profile_memory=True shows; nobody else pays for the totals.
+void tell_profiler(Allocator& of, c10::DeviceIndex device, void* address, int64_t change) {
+  const auto stats = of.stats();
+  const auto live =
+      static_cast<size_t>(stats.allocated_bytes.of(xhal::caching::PoolKind::kAggregate).current);
+  const auto reserved =
+      static_cast<size_t>(stats.reserved_bytes.of(xhal::caching::PoolKind::kAggregate).current);
+  c10::reportMemoryUsageToProfiler(address, change, live, reserved, c10::Device(kDevice, device));
+}
+
+c10::DeviceIndex device_of(const Allocator& allocator) {
+  c10::DeviceIndex device = 0;
+  while (slot_of(device).allocator.get() != &allocator) ++device;
+  return device;
+}
+
 void delete_block(void* context) {
   auto* block = static_cast<Block*>(context);
-  if (block != nullptr) xhal::caching::owner_of(block)->free(block);
+  if (block == nullptr) return;
+  Allocator& owner = *xhal::caching::owner_of(block);
+  if (C10_LIKELY(!c10::memoryProfilingEnabled())) return owner.free(block);
+  void* const address = xhal::caching::address_of(block);
+  const auto size = static_cast<int64_t>(xhal::caching::size_of(block));
+  owner.free(block);
+  tell_profiler(owner, device_of(owner), address, -size);
 }
 
 c10::CachingAllocator::Stat as_torch(const xhal::caching::Stat& stat) {
@@ -61,13 +99,10 @@ struct DeviceMemory final : c10::DeviceAllocator {
     const c10::DeviceIndex device = current_device();
     const c10::Device of(kDevice, device);
     if (bytes == 0) return {nullptr, nullptr, &delete_block, of};
-    Block* block = nullptr;
-    xhal::caching::OutOfMemory shortage;
-    const xhal_result_t result =
-        caching_allocator(device).allocate(bytes, stream_of(current_stream(device)), &block, &shortage);
-    TORCH_CHECK_WITH(OutOfMemoryError, result != XHAL_ERROR_OUT_OF_DEVICE_MEMORY, device_title(),
-                     " out of memory on device ", static_cast<int>(device), ". ", shortage.text());
-    XHAL_CHECK(result);
+    Block* const block = allocate_block(bytes, current_stream(device));
+    if (C10_UNLIKELY(c10::memoryProfilingEnabled()))
+      tell_profiler(caching_allocator(device), device, xhal::caching::address_of(block),
+                    static_cast<int64_t>(xhal::caching::size_of(block)));
     return {xhal::caching::address_of(block), block, &delete_block, of};
   }
   // The context of a block is not its address, so what takes raw pointers cannot free them.
@@ -138,8 +173,37 @@ Allocator& caching_allocator(c10::DeviceIndex device) {
         of.properties.name, " claims none");
     XHAL_CHECK(result);
     start_autograd();
+    watch_activity_of(checked_index(device));
+    SharedRecording& shared = shared_recording();
+    const std::lock_guard lock(shared.mutex);
+    apply(shared.recording, *slot.allocator);
+    slot.made.store(slot.allocator.get(), std::memory_order_release);
   });
   return *slot.allocator;
+}
+
+Block* allocate_block(size_t bytes, c10::Stream stream) {
+  const c10::DeviceIndex device = stream.device_index();
+  Block* block = nullptr;
+  xhal::caching::OutOfMemory shortage;
+  const xhal_result_t result =
+      caching_allocator(device).allocate(bytes, stream_of(stream), &block, &shortage);
+  TORCH_CHECK_WITH(OutOfMemoryError, result != XHAL_ERROR_OUT_OF_DEVICE_MEMORY, device_title(),
+                   " out of memory on device ", static_cast<int>(device), ". ", shortage.text());
+  XHAL_CHECK(result);
+  return block;
+}
+
+Allocator* allocator_if_made(c10::DeviceIndex device) {
+  return slot_of(device).made.load(std::memory_order_acquire);
+}
+
+void record_history(HistorySettings recording) {
+  SharedRecording& shared = shared_recording();
+  const std::lock_guard lock(shared.mutex);
+  shared.recording = std::move(recording);
+  for (c10::DeviceIndex device = 0; device < device_count(); ++device)
+    if (Allocator* const allocator = allocator_if_made(device)) apply(shared.recording, *allocator);
 }
 
 void record_memory(const c10::DataPtr& memory, c10::Stream stream) {

@@ -87,6 +87,16 @@ Stream stream_of(c10::Stream stream) {
 
 xhal_stream_t handle_of(c10::Stream stream) { return stream_of(stream).handle; }
 
+c10::StreamId number_of(c10::DeviceIndex device, uint64_t id) {
+  StreamsOfDevice& streams = streams_of(checked_index(device));
+  const std::lock_guard lock(streams.mutex);
+  for (size_t number = 0; number < streams.used; ++number) {
+    const Stream* const known = streams.slots[number].load(std::memory_order_relaxed);
+    if (known != nullptr && known->id == id) return static_cast<c10::StreamId>(number);
+  }
+  return -1;
+}
+
 c10::Stream default_stream(c10::DeviceIndex device) { return numbered(checked_index(device), 0); }
 
 c10::Stream current_stream(c10::DeviceIndex device) {

@@ -19,6 +19,8 @@ xhal::caching::Stream stream_of(c10::Stream stream);
 xhal_stream_t handle_of(c10::Stream stream);
 
 c10::Stream default_stream(c10::DeviceIndex device);
+// PyTorch's number of the stream with xhal's id; -1 for one that PyTorch never saw.
+c10::StreamId number_of(c10::DeviceIndex device, uint64_t id);
 // This thread's.
 c10::Stream current_stream(c10::DeviceIndex device);
 void set_current_stream(c10::Stream stream);
