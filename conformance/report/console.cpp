@@ -136,6 +136,26 @@ void Console::ended(const TestRecord& record, size_t done, size_t total) {
   std::fflush(out_);
 }
 
+// How many of a level's interfaces are in which state; those that fail with their tests, and by name those that are not there.
+void Console::interfaces_of(const LevelVerdict& level) {
+  if (level.interfaces.empty()) return;
+  std::string counts;
+  for (const char* const state : {"works", "fails", "absent", "not judged"}) {
+    const auto count = std::ranges::count_if(level.interfaces,
+                                             [&](const InterfaceVerdict& one) { return one.state == state; });
+    if (count > 0) counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, state);
+  }
+  print(out_, "  interfaces: {}\n", counts);
+  for (const InterfaceVerdict& one : level.interfaces) {
+    if (one.state == "fails") {
+      print(out_, "    {}: {}: {}{}\n", paint(one.state, kRed), one_line(one.name), one.failed.front(),
+            one.failed.size() > 1 ? fmt::format(" and {} more", one.failed.size() - 1) : "");
+    } else if (one.state == "absent") {
+      print(out_, "    {}: {}\n", paint(one.state, kYellow), one_line(one.name));
+    }
+  }
+}
+
 void Console::summary(const Report& report) {
   erase_progress();
   std::string counts;
@@ -167,6 +187,7 @@ void Console::summary(const Report& report) {
     print(out_, "level {}: {} ({} of {} required tests passed{}{}{})\n", one_line(level.level),
           paint(name_of(level.verdict), color_of(level.verdict)), level.required_passed, level.required,
           by_substitute, waived, not_observed);
+    interfaces_of(level);
     // The reasons of the level asked for follow the verdict.
     if (level.level == report.verdict.level) continue;
     for (const std::string& reason : level.reasons) print(out_, "  {}\n", one_line(reason));

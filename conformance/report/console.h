@@ -36,6 +36,7 @@ class Console : public RunListener {
   void erase_progress();
   void line(const TestRecord& record);
   void failure_details(const TestRecord& record);
+  void interfaces_of(const LevelVerdict& level);
   [[nodiscard]] std::string paint(std::string_view text, const char* code) const;
 
   std::FILE* out_;

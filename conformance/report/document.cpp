@@ -78,7 +78,12 @@ void check(const json& report) {
             {"by_substitute", kNumber},
             {"not_observed", kNumber},
             {"waived", kNumber},
-            {"reasons", kTexts}});
+            {"reasons", kTexts},
+            {"interfaces", kList}});
+    for (const json& one : level["interfaces"])
+      expect(
+          one, "an interface",
+          {{"name", kText}, {"state", kText}, {"clauses", kTexts}, {"tests", kNumber}, {"failed", kTexts}});
   }
   for (const json& waiver : report["waivers"]) {
     expect(waiver, "a waiver",

@@ -42,6 +42,10 @@ LevelVerdict level_from_json(const nlohmann::json& json) {
   out.not_observed = json.at("not_observed");
   out.waived = json.at("waived");
   out.reasons = json.at("reasons");
+  for (const nlohmann::json& one : json.at("interfaces")) {
+    out.interfaces.push_back(
+        {one.at("name"), one.at("state"), one.at("clauses"), one.at("tests"), one.at("failed")});
+  }
   return out;
 }
 

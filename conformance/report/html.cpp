@@ -73,6 +73,27 @@ json levels_view(const json& report) {
   return out;
 }
 
+// The first level that has interfaces: one row each.
+json interfaces_view(const json& report) {
+  for (const json& level : report["levels"]) {
+    if (level["interfaces"].empty()) continue;
+    json rows = json::array();
+    for (const json& one : level["interfaces"]) {
+      const std::string state = text_at(one, "state");
+      rows.push_back({{"name", one["name"]},
+                      {"state", state},
+                      {"state_class", state == "works"   ? "passed"
+                                      : state == "fails" ? "failed"
+                                                         : "skipped"},
+                      {"clauses", one["clauses"]},
+                      {"tests", one["tests"]},
+                      {"failed", one["failed"]}});
+    }
+    return {{"level", level["level"]}, {"rows", rows}};
+  }
+  return json();
+}
+
 json failure_view(const json& test) {
   json seen = json::array();
   for (const json& failure : test["failures"]) {
@@ -359,6 +380,7 @@ std::string html_form(const std::vector<json>& reports, const json& power) {
                               {"power_warning", warning},
                               {"totals", totals_view(report)},
                               {"levels", levels_view(report)},
+                              {"interfaces", interfaces_view(report)},
                               {"suspects", or_none("clauses", suspects_view(report))},
                               {"failures", failures},
                               {"unstable", or_none("tests", unstable)},

@@ -45,7 +45,16 @@ nlohmann::json shards_json(const std::vector<ShardOrigin>& shards) {
 }
 
 nlohmann::json level_json(const LevelVerdict& level) {
+  nlohmann::json interfaces = nlohmann::json::array();
+  for (const InterfaceVerdict& one : level.interfaces) {
+    interfaces.push_back({{"name", one.name},
+                          {"state", one.state},
+                          {"clauses", one.clauses},
+                          {"tests", one.tests},
+                          {"failed", one.failed}});
+  }
   return {{"level", level.level},
+          {"interfaces", interfaces},
           {"verdict", name_of(level.verdict)},
           {"required", level.required},
           {"required_passed", level.required_passed},

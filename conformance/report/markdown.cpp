@@ -56,6 +56,24 @@ std::string totals_table(const json& totals) {
   return fmt::format("{}\n{}\n{}\n\n", names, rule, counts);
 }
 
+// Of what a level promises a framework, only what does not work is worth the room.
+std::string interfaces_line(const json& levels) {
+  std::string failing;
+  size_t works = 0;
+  size_t all = 0;
+  for (const json& level : levels) {
+    for (const json& one : level["interfaces"]) {
+      ++all;
+      if (text_at(one, "state") == "works") ++works;
+      if (text_at(one, "state") == "fails")
+        failing += (failing.empty() ? "" : ", ") + code(text_at(one, "name"));
+    }
+  }
+  if (all == 0) return {};
+  return fmt::format("\n{} of {} interfaces work{}\n", works, all,
+                     failing.empty() ? "." : "; failing: " + failing);
+}
+
 std::string levels_table(const json& levels) {
   std::string out =
       "| level | verdict | required | passed | by substitute | waived | not observed |\n"
@@ -65,7 +83,7 @@ std::string levels_table(const json& levels) {
                        text_at(level, "verdict"), level["required"].dump(), level["required_passed"].dump(),
                        level["by_substitute"].dump(), level["waived"].dump(), level["not_observed"].dump());
   }
-  return out + "\n";
+  return out + interfaces_line(levels) + "\n";
 }
 
 std::string row(const json& test) {

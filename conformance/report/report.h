@@ -41,6 +41,16 @@ struct TestRecord {
   std::string log;                      // the end of what the worker printed, for bad outcomes
 };
 
+// Of a level's interface: what its tests say.
+struct InterfaceVerdict {
+  std::string name;
+  std::string
+      state;  // "works", "fails", "absent" where the device lacks the feature, "not judged" where tests are missing
+  std::vector<std::string> clauses;
+  size_t tests = 0;                 // that were asked for
+  std::vector<std::string> failed;  // ids of those that did not pass
+};
+
 struct LevelVerdict {
   std::string level;
   Verdict verdict = Verdict::kNotJudged;
@@ -50,6 +60,7 @@ struct LevelVerdict {
   size_t not_observed = 0;           // not counted as required: their clause cannot be seen on this device
   size_t waived = 0;                 // of those required: they went wrong as a waiver expects
   std::vector<std::string> reasons;  // one line each
+  std::vector<InterfaceVerdict> interfaces;
 };
 
 // Whether a fault stays within the scope that the device declares: its word, until a fault has been made and looked at.

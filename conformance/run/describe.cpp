@@ -9,6 +9,7 @@
 #include "report/report.h"
 #include "run/command.h"
 #include "run/exit_codes.h"
+#include "run/interfaces.h"
 #include "run/subject.h"
 
 namespace xhal::conformance {
@@ -74,6 +75,17 @@ int describe(const std::string& name) {
     }
     if (found == 0)
       stop(kExitUsage, fmt::format("{}: neither a clause nor a test; --list shows tests", name));
+    return static_cast<int>(kExitOk);
+  });
+}
+
+int describe_level(const std::string& name_or_path) {
+  return ended([&] {
+    const Level level = level_of(name_or_path, default_share_directory());
+    print(stdout, "{}: {}\n  features: {}{}\n", level.name, level.title, joined(level.features),
+          level.all_claimed ? ", and all that are claimed" : "");
+    if (!level.if_claimed.empty()) print(stdout, "  where they are claimed: {}\n", joined(level.if_claimed));
+    print_interfaces(level);
     return static_cast<int>(kExitOk);
   });
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 namespace xhal::conformance {
@@ -34,6 +35,60 @@ std::vector<std::string> strings(const toml::table& table, const char* key, cons
   return out;
 }
 
+std::vector<uint32_t> features(const toml::table& table, const char* key, const std::string& path) {
+  std::vector<uint32_t> out;
+  for (const std::string& name : strings(table, key, path)) {
+    const int32_t feature = xhal_feature_from_name(name.c_str());
+    if (feature < 0) fail(path, fmt::format("'{}' is no feature of the contract", name));
+    out.push_back(static_cast<uint32_t>(feature));
+  }
+  return out;
+}
+
+// "XHAL-EVENT-3", or "XHAL-EVENT-3..5" for three of them.
+std::vector<size_t> clauses(const std::string& text, const std::string& path) {
+  const size_t dots = text.find("..");
+  const size_t dash = text.rfind('-', dots);
+  const auto number = [](std::string_view digits) {
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && end == digits.data() + digits.size() ? value : 0U;
+  };
+  const unsigned first = dash == std::string::npos ? 0 : number(text.substr(dash + 1, dots - dash - 1));
+  const unsigned last = dots == std::string::npos ? first : number(text.substr(dots + 2));
+  std::vector<size_t> out;
+  for (unsigned i = first; i != 0 && i <= last; ++i) {
+    const std::string id = text.substr(0, dash + 1) + std::to_string(i);
+    const auto* const found = std::ranges::find(kClauseIds, id);
+    if (found == std::end(kClauseIds)) fail(path, fmt::format("'{}' is no clause of docs/spec", id));
+    out.push_back(static_cast<size_t>(found - std::begin(kClauseIds)));
+  }
+  if (out.empty())
+    fail(path, fmt::format("'{}' names no clause; it reads XHAL-EVENT-3 or XHAL-EVENT-3..5", text));
+  return out;
+}
+
+std::vector<Interface> interfaces(const toml::table& table, const std::string& path) {
+  std::vector<Interface> out;
+  if (!table.contains("interface")) return out;
+  const toml::array* array = table["interface"].as_array();
+  if (array == nullptr || !array->is_homogeneous(toml::node_type::table))
+    fail(path, "'interface' must be written as [[interface]]");
+  for (const toml::node& node : *array) {
+    const toml::table& entry = *node.as_table();
+    Interface one;
+    one.name = entry["name"].value_or(std::string());
+    if (one.name.empty() || entry.size() != 2)
+      fail(path, "an [[interface]] has 'name' and 'clauses', and no more");
+    for (const std::string& text : strings(entry, "clauses", path)) {
+      for (const size_t clause : clauses(text, path)) one.clauses.push_back(clause);
+    }
+    if (one.clauses.empty()) fail(path, fmt::format("the interface '{}' names no clause", one.name));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 Level parse(const std::string& path) {
   if (std::error_code error; !fs::is_regular_file(path, error) || access(path.c_str(), R_OK) != 0) {
     const bool there = fs::exists(path, error);
@@ -51,7 +106,8 @@ Level parse(const std::string& path) {
         fmt::format("level {}:{}:{}: {}; {}", path, at.line, at.column, error.description(), kAdvice));
   }
   for (const auto& [key, value] : table) {
-    constexpr std::string_view kKnown[] = {"schema", "name", "title", "features", "all_claimed", "tests"};
+    constexpr std::string_view kKnown[] = {"schema",      "name",  "title",      "features",
+                                           "all_claimed", "tests", "if_claimed", "interface"};
     if (std::find(std::begin(kKnown), std::end(kKnown), key.str()) == std::end(kKnown)) {
       fail(path, fmt::format("the key '{}' is unknown", key.str()));
     }
@@ -63,11 +119,9 @@ Level parse(const std::string& path) {
   level.all_claimed = table["all_claimed"].value_or(false);
   level.tests = strings(table, "tests", path);
   if (level.name.empty()) fail(path, "'name' is missing");
-  for (const std::string& name : strings(table, "features", path)) {
-    const int32_t feature = xhal_feature_from_name(name.c_str());
-    if (feature < 0) fail(path, fmt::format("'{}' is no feature of the contract", name));
-    level.features.push_back(static_cast<uint32_t>(feature));
-  }
+  level.features = features(table, "features", path);
+  if (table.contains("if_claimed")) level.if_claimed = features(table, "if_claimed", path);
+  level.interfaces = interfaces(table, path);
   return level;
 }
 
@@ -132,13 +186,21 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+bool stands_on(const TestCase& test, const Interface& interface) {
+  return std::ranges::any_of(test.definition->info.clauses, [&](Clause clause) {
+    return std::ranges::find(interface.clauses, size_t{clause.index()}) != interface.clauses.end();
+  });
+}
+
 bool belongs(const TestCase& test, const Level& level, const Claims& claims) {
   const auto globbed = [&](const std::string& pattern) { return glob_matches(pattern, test.id); };
   if (std::none_of(level.tests.begin(), level.tests.end(), globbed)) return false;
   const auto counts = [&](Clause clause) {
     const uint32_t feature = feature_of_clause(clause);
-    return std::find(level.features.begin(), level.features.end(), feature) != level.features.end() ||
-           (level.all_claimed && claims.claims(feature));
+    const bool counts_if_claimed =
+        level.all_claimed || std::ranges::find(level.if_claimed, feature) != level.if_claimed.end();
+    return std::ranges::find(level.features, feature) != level.features.end() ||
+           (counts_if_claimed && claims.claims(feature));
   };
   return std::all_of(test.definition->info.clauses.begin(), test.definition->info.clauses.end(), counts);
 }

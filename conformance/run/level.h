@@ -12,12 +12,20 @@
 
 namespace xhal::conformance {
 
+// What a framework asks of a device, by the clauses that it stands on: it works when their tests pass.
+struct Interface {
+  std::string name;
+  std::vector<size_t> clauses;  // indices of kClauseIds
+};
+
 struct Level {
   std::string name;
   std::string title;
-  std::vector<uint32_t> features;  // must be claimed
-  bool all_claimed = false;        // every claimed feature counts too
-  std::vector<std::string> tests;  // globs over ids
+  std::vector<uint32_t> features;    // must be claimed
+  std::vector<uint32_t> if_claimed;  // count where they are
+  bool all_claimed = false;          // every claimed feature counts too
+  std::vector<std::string> tests;    // globs over ids
+  std::vector<Interface> interfaces;
 };
 
 class LevelError : public std::runtime_error {
@@ -38,6 +46,12 @@ struct Claims {
   [[nodiscard]] bool claims(uint32_t feature) const {
     return feature / 64 < feature_words.size() && ((feature_words[feature / 64] >> (feature % 64)) & 1u) != 0;
   }
+  void claim(const std::vector<uint32_t>& features) {
+    for (const uint32_t feature : features) {
+      if (feature / 64 >= feature_words.size()) feature_words.resize(feature / 64 + 1);
+      feature_words[feature / 64] |= uint64_t{1} << (feature % 64);
+    }
+  }
 };
 
 // Number of the feature with this name, or of "host" and unknown ones: core.
@@ -46,6 +60,8 @@ std::string feature_name(uint32_t feature);
 
 // Shell-style: * any run, ? any one character. Nothing else is special.
 bool glob_matches(std::string_view pattern, std::string_view text);
+
+bool stands_on(const TestCase& test, const Interface& interface);
 
 // Whether the test is one of the level's, by its clauses.
 bool belongs(const TestCase& test, const Level& level, const Claims& claims);

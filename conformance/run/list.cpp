@@ -18,10 +18,13 @@ namespace {
 int list_checked(const Options& options) {
   const Level level = level_of(options.level, options.share_directory);
   const auto shard = chosen_shard(options.shard);
+  // No driver is asked: what a level takes where it is claimed is listed.
+  Claims claims;
+  claims.claim(level.if_claimed);
   std::vector<const TestCase*> wanted;
   for (const TestCase* test : filtered(options.filters)) {
     if (shard && shard_of(test->id, shard->count) != shard->index) continue;
-    if (level.all_claimed || belongs(*test, level, Claims())) wanted.push_back(test);
+    if (level.all_claimed || belongs(*test, level, claims)) wanted.push_back(test);
   }
   if (wanted.empty() && !shard)
     stop(kExitNothing, fmt::format("level {} has none of the selected tests", level.name));

@@ -96,9 +96,7 @@ Claims claims_of(const nlohmann::json& device, size_t device_count) {
   for (const nlohmann::json& name : device.at("features")) {
     const int32_t feature = xhal_feature_from_name(name.get<std::string>().c_str());
     if (feature < 0) continue;
-    const auto bit = static_cast<uint32_t>(feature);
-    out.feature_words.resize(std::max<size_t>(out.feature_words.size(), bit / 64 + 1));
-    out.feature_words[bit / 64] |= uint64_t{1} << (bit % 64);
+    out.claim({static_cast<uint32_t>(feature)});
   }
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include "evidence/controls.h"
 #include "run/exit_codes.h"
+#include "run/interfaces.h"
 #include "run/subject.h"
 #include "run/waivers.h"
 
@@ -14,6 +15,12 @@ namespace xhal::conformance {
 using namespace ending;
 
 namespace {
+
+LevelVerdict judged(const Report& report, const Level& level, const Claims& claims) {
+  LevelVerdict out = judge(report, level, claims);
+  out.interfaces = judge_interfaces(report, level, claims);
+  return out;
+}
 
 std::vector<LevelVerdict> other_levels(const Report& report, const Level& level, const Claims& claims,
                                        const std::string& share_directory) {
@@ -28,7 +35,7 @@ std::vector<LevelVerdict> other_levels(const Report& report, const Level& level,
         return !is_required(test, other, claims) || ran.contains(&test);
       });
       // A level whose features are missing is no news in a run that did not ask for it.
-      if (whole && missing_features(other, claims).empty()) out.push_back(judge(report, other, claims));
+      if (whole && missing_features(other, claims).empty()) out.push_back(judged(report, other, claims));
     } catch (const LevelError&) {
       // A broken file of another level does not spoil this run.
     }
@@ -50,7 +57,7 @@ std::vector<const TestCase*> selected_tests(const std::vector<std::string>& filt
 void conclude(Report& report, const Level& level, const Claims& claims, const std::string& share_directory) {
   std::ranges::sort(report.tests, {}, [](const TestRecord& one) { return one.test->id; });
   apply_waivers(report);
-  report.verdict = judge(report, level, claims);
+  report.verdict = judged(report, level, claims);
   report.levels = other_levels(report, level, claims, share_directory);
   report.levels.insert(report.levels.begin(), report.verdict);
   apply_controls(report);

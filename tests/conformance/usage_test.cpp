@@ -146,19 +146,42 @@ TEST_P(BadLevel, IsRefusedByName) {
 
 INSTANTIATE_TEST_SUITE_P(
     Every, BadLevel,
-    testing::Values(LevelFile{"no_toml", "schema = = 1", ":1:"}, LevelFile{"empty", "", "schema"},
-                    LevelFile{"other_schema", "schema = 2\nname = \"a\"\nfeatures = []\ntests = []",
-                              "'schema' must be 1"},
-                    LevelFile{"nameless", "schema = 1\nfeatures = []\ntests = [\"*\"]", "'name' is missing"},
-                    LevelFile{"unknown_key",
-                              "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\nwaived = []", "'waived'"},
-                    LevelFile{"unknown_feature",
-                              "schema = 1\nname = \"a\"\nfeatures = [\"cores\"]\ntests = [\"*\"]", "'cores'"},
-                    LevelFile{"features_no_list",
-                              "schema = 1\nname = \"a\"\nfeatures = \"core\"\ntests = [\"*\"]", "'features'"},
-                    LevelFile{"tests_no_strings", "schema = 1\nname = \"a\"\nfeatures = []\ntests = [1]",
-                              "'tests'"},
-                    LevelFile{"without_tests", "schema = 1\nname = \"a\"\nfeatures = []", "'tests'"}),
+    testing::Values(
+        LevelFile{"no_toml", "schema = = 1", ":1:"}, LevelFile{"empty", "", "schema"},
+        LevelFile{"other_schema", "schema = 2\nname = \"a\"\nfeatures = []\ntests = []",
+                  "'schema' must be 1"},
+        LevelFile{"nameless", "schema = 1\nfeatures = []\ntests = [\"*\"]", "'name' is missing"},
+        LevelFile{"unknown_key", "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\nwaived = []",
+                  "'waived'"},
+        LevelFile{"unknown_feature", "schema = 1\nname = \"a\"\nfeatures = [\"cores\"]\ntests = [\"*\"]",
+                  "'cores'"},
+        LevelFile{"features_no_list", "schema = 1\nname = \"a\"\nfeatures = \"core\"\ntests = [\"*\"]",
+                  "'features'"},
+        LevelFile{"tests_no_strings", "schema = 1\nname = \"a\"\nfeatures = []\ntests = [1]", "'tests'"},
+        LevelFile{"claimed_feature_unknown",
+                  "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\nif_claimed = [\"cores\"]", "'cores'"},
+        LevelFile{"interface_of_no_clause",
+                  "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nname = \"i\"\n"
+                  "clauses = [\"XHAL-EVENT-0\"]",
+                  "'XHAL-EVENT-0' names no clause"},
+        LevelFile{"interface_beyond_the_clauses",
+                  "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nname = \"i\"\n"
+                  "clauses = [\"XHAL-EVENT-1..999\"]",
+                  "is no clause of docs/spec"},
+        LevelFile{"interface_backwards",
+                  "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nname = \"i\"\n"
+                  "clauses = [\"XHAL-EVENT-3..1\"]",
+                  "names no clause"},
+        LevelFile{"interface_without_clauses",
+                  "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nname = \"i\"\n"
+                  "clauses = []",
+                  "the interface 'i' names no clause"},
+        LevelFile{"interface_without_name",
+                  "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nclauses = []",
+                  "[[interface]] has 'name' and 'clauses'"},
+        LevelFile{"interface_no_table",
+                  "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\ninterface = \"i\"", "[[interface]]"},
+        LevelFile{"without_tests", "schema = 1\nname = \"a\"\nfeatures = []", "'tests'"}),
     [](const auto& one) { return one.param.name; });
 
 TEST(Level, UnknownOnesAreRefused) {
@@ -206,6 +229,58 @@ TEST(Level, AFeatureThatIsWantedAndNotClaimedSkipsItsTestsAgainstTheVerdict) {
   EXPECT_EQ(tests_with(ending.report, "skipped").size(), ending.report.at("tests").size());
   EXPECT_GT(ending.report.at("levels").at(0).at("required"), 0);
   EXPECT_EQ(ending.report.at("levels").at(0).at("required_passed"), 0);
+}
+
+// What a level promises a framework is told by interface: which works, which fails by what test, which is not there, and which nobody looked at.
+TEST(Level, InterfacesAreJudgedByTheirClauses) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("mine.toml");
+  std::ofstream(path) << "schema = 1\nname = \"mine\"\nfeatures = [\"core\"]\ntests = [\"device.*\"]\n"
+                         "[[interface]]\nname = \"names\"\nclauses = [\"XHAL-DEVICE-1..2\"]\n"
+                         "[[interface]]\nname = \"links\"\nclauses = [\"XHAL-DEVICE-12\"]\n"
+                         "[[interface]]\nname = \"graphs\"\nclauses = [\"XHAL-GRAPH-1\"]\n"
+                         "[[interface]]\nname = \"copies\"\nclauses = [\"XHAL-MEMORY-7\"]\n";
+  const Ending ending =
+      judge(driver("minimal") + Words{"--level", path}, mutant("minimal", "nothing:device_get_link"));
+  EXPECT_EQ(ending.exit_code, 1) << ending.out << ending.err;
+  expect_valid(ending.report_text);
+  const auto& interfaces = ending.report.at("levels").at(0).at("interfaces");
+  ASSERT_EQ(interfaces.size(), 4U);
+  std::string states;
+  for (const auto& one : interfaces)
+    states += one.at("name").get<std::string>() + " " + one.at("state").get<std::string>() + "; ";
+  EXPECT_EQ(states, "names works; links fails; graphs absent; copies not judged; ");
+  EXPECT_EQ(interfaces.at(0).at("clauses").dump(), R"(["XHAL-DEVICE-1","XHAL-DEVICE-2"])");
+  EXPECT_GT(interfaces.at(0).at("tests"), 1);
+  EXPECT_EQ(interfaces.at(1).at("failed").dump(), nlohmann::json(tests_with(ending.report, "failed")).dump());
+  EXPECT_NE(
+      ending.out.find("interfaces: 1 works, 1 fails, 1 absent, 1 not judged\n    fails: links: device."),
+      std::string::npos)
+      << ending.out;
+}
+
+// What a level takes only where it is claimed makes nobody worse who does not claim it.
+TEST(Level, AFeatureThatCountsIfClaimedIsNotMissed) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("mine.toml");
+  std::ofstream(path) << "schema = 1\nname = \"mine\"\nfeatures = [\"core\"]\nif_claimed = [\"graph\"]\n"
+                         "tests = [\"device.uuid\", \"graph.capture_*\"]\n";
+  const Ending without = judge(driver("minimal") + Words{"--level", path}, mutant("minimal"));
+  EXPECT_EQ(without.report.at("verdict"), "conformant") << without.out;
+  EXPECT_EQ(without.report.at("tests").size(), 1U);
+  const Ending with = judge({"--backend", "sim", "--level", path});
+  EXPECT_EQ(with.report.at("verdict"), "conformant") << with.out;
+  EXPECT_GT(with.report.at("tests").size(), 5U);
+  EXPECT_NE(run_conform({"--list", "--level", path}).out.find("\ngraph.capture_"), std::string::npos);
+}
+
+TEST(Level, IsDescribedWithItsInterfacesAndTheirTests) {
+  const Ending ending = run_conform({"describe", "--level", "torch"});
+  EXPECT_EQ(ending.exit_code, 0) << ending.err;
+  EXPECT_NE(ending.out.find("\nblock\n  XHAL-EVENT-3 XHAL-EVENT-4"), std::string::npos) << ending.out;
+  EXPECT_NE(ending.out.find("\n  event.wait_binds_its_generation/hold=kernel\n"), std::string::npos);
+  expect_refused({"describe", "--level", "no_such_level"}, 2, "there are: core, full");
+  expect_refused({"describe", "--level", "torch", "XHAL-EVENT-3"}, 2, "--level");
 }
 
 // ---- Reports ----

@@ -148,6 +148,16 @@ INSTANTIATE_TEST_SUITE_P(
                "sketch_stream_query", "all.c:2: sketch_stream_query stands twice"},
         Spoilt{"sketch_that_no_cell_uses", kTable, "`zeFenceQueryStatus`", "own state: counts",
                "coverage.md:11: xhal_stream_query: the cell says that no sketch is needed"},
+        Spoilt{"interface_without_level", "docs/torch.md", "`query`, done", "`query`, over",
+               "torch.md:3: conformance/levels/torch.toml has no interface 'query, over'"},
+        Spoilt{"interface_without_row", "conformance/levels/torch.toml", "query, done", "query, gone",
+               "torch.toml:5: docs/torch.md has no row 'query, gone'"},
+        Spoilt{"interface_on_fewer_clauses", "conformance/levels/torch.toml", ", \"XHAL-EVENT-2\"", "",
+               "torch.md:3: 'query, done' stands on other clauses"},
+        Spoilt{"framework_names_no_clause", "docs/torch.md", "EVENT-1..2", "EVENT-1..8",
+               "torch.md:3: XHAL-EVENT-8 is no clause"},
+        Spoilt{"framework_cell_says_nothing", "docs/torch.md", "| cheap |", "| |",
+               "torch.md:3: cell 4 says nothing"},
         Spoilt{"no_table_of_needs", kTable, "| need |", "| wish |", "has no table of needs"}),
     [](const auto& spoilt) { return std::string(spoilt.param.name); });
 

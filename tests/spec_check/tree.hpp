@@ -71,6 +71,14 @@ class Tree {
           "always on | not claimed: no such call |\n"
           "| `xhal_result_name` | libxhal: from the list | libxhal: from the list | libxhal: from the list | "
           "libxhal: from the list |\n");
+    write("docs/torch.md",
+          "| need | calls and clauses | in torch_xhal | remark |\n"
+          "| --- | --- | --- | --- |\n"
+          "| `query`, done | `xhal_stream_query` XHAL-EVENT-1..2 | events | cheap |\n"
+          "| seeds | above the HAL: a policy of it | generator | by kernels |\n");
+    write("conformance/levels/torch.toml",
+          "schema = 1\nname = \"torch\"\n\n[[interface]]\nname = \"query, done\"\n"
+          "clauses = [\"XHAL-EVENT-1\", \"XHAL-EVENT-2\"]\n");
     write("docs/spec/sketches/cuda/all.c",
           "static int sketch_stream_query(CUstream s) {\n  return cuStreamQuery(s);\n}\n"
           "static int sketch_device_enable_peer(CUcontext c) {\n  return cuCtxEnablePeerAccess(c, 0);\n}\n");

@@ -10,13 +10,6 @@
 
 namespace xhal::spec {
 
-namespace {
-
-constexpr std::string_view kSketchPrefix = "sketch_";
-
-// Vendor folder and entry -> the identifiers of its sketch's body.
-using Sketches = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
-
 std::vector<std::string> table_cells(const std::string& line) {
   std::string_view text = trimmed(line);
   if (!text.starts_with("|")) return {};
@@ -32,6 +25,13 @@ bool is_rule(const std::vector<std::string>& cells) {
     return cell.find_first_not_of(":-") == std::string::npos && cell.size() >= 3;
   });
 }
+
+namespace {
+
+constexpr std::string_view kSketchPrefix = "sketch_";
+
+// Vendor folder and entry -> the identifiers of its sketch's body.
+using Sketches = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
 
 // "-", "?", "n/a", "..." fill a cell and say nothing.
 bool says_nothing(const std::string& cell) {
@@ -125,6 +125,7 @@ class CoverageCheck {
       : contract_(contract), clauses_(clauses), sketches_(sketches), findings_(findings) {}
 
   void read(const TextFile& file) {
+    name_ = file.name;
     for (line_ = 1; line_ <= file.lines.size(); ++line_) {
       const std::string& line = file.lines[line_ - 1];
       check_names(line);
@@ -142,6 +143,7 @@ class CoverageCheck {
   }
 
   void finish(const TextFile& file) {
+    name_ = file.name;
     line_ = std::max<size_t>(1, file.lines.size());
     if (need_rows_ == 0) find("has no table of needs: | need | calls and clauses | remark |");
     for (const std::vector<Entry>* list : {&contract_.entries, &contract_.unlisted}) {
@@ -162,11 +164,11 @@ class CoverageCheck {
  private:
   enum class Shape : uint8_t { kNone, kNeeds, kVendors, kOther };
 
-  void find(const std::string& text) { findings_.push_back({kCoverage, line_, text}); }
+  void find(const std::string& text) { findings_.push_back({name_, line_, text}); }
 
   void start_table(const std::vector<std::string>& header) {
     columns_ = header.size();
-    if (header[0] == "need" && header.size() == 3) {
+    if (header[0] == "need" && header.size() >= 3) {
       shape_ = Shape::kNeeds;
     } else if (header[0] == "call" && header.size() == 1 + kVendors.size()) {
       shape_ = Shape::kVendors;
@@ -269,6 +271,7 @@ class CoverageCheck {
   const Clauses& clauses_;
   const Sketches& sketches_;
   Findings& findings_;
+  std::string name_;
   size_t line_ = 0;
   size_t columns_ = 0;
   size_t need_rows_ = 0;
@@ -290,6 +293,10 @@ void check_coverage(const std::filesystem::path& root, const Contract& contract,
   CoverageCheck check(contract, clauses, sketches, findings);
   check.read(*file);
   check.finish(*file);
+  if (const auto framework = read_text(root, kFramework)) {
+    check.read(*framework);
+    check_interfaces(root, *framework, findings);
+  }
 }
 
 }  // namespace xhal::spec

@@ -10,12 +10,17 @@
 #pragma once
 
 #include <array>
+#include <string>
+#include <vector>
 
 #include "pages.hpp"
 
 namespace xhal::spec {
 
 inline constexpr const char* kCoverage = "docs/spec/coverage.md";
+// PyTorch's needs have a page of their own, and the level of that name the same list (conformance/levels/torch.toml).
+inline constexpr const char* kFramework = "docs/torch.md";
+inline constexpr const char* kFrameworkLevel = "conformance/levels/torch.toml";
 inline constexpr const char* kSketches = "docs/spec/sketches";
 
 struct Vendor {
@@ -38,7 +43,14 @@ inline constexpr std::string_view kNotClaimed = "not claimed: ";
 inline constexpr std::string_view kOwnState = "own state: ";
 inline constexpr std::string_view kByLibxhal = "libxhal: ";
 
+// A row of a Markdown table, trimmed; nothing when the line is none. And whether it is the rule below a header.
+std::vector<std::string> table_cells(const std::string& line);
+bool is_rule(const std::vector<std::string>& cells);
+
 void check_coverage(const std::filesystem::path& root, const Contract& contract, const Clauses& clauses,
                     Findings& findings);
+
+// The page's rows that name clauses and the level's interfaces are the same, by name and clauses.
+void check_interfaces(const std::filesystem::path& root, const TextFile& page, Findings& findings);
 
 }  // namespace xhal::spec
