@@ -159,7 +159,9 @@ class Errors(unittest.TestCase):
     def test_operands_of_host_and_device_are_refused(self) -> None:
         there = torch.ones(3, 3, device=device(0))
         for call in (lambda: there + torch.ones(3, 3), lambda: torch.ones(3, 3) * there, lambda: there.sub_(torch.ones(3)),
-                     lambda: there @ torch.ones(3, 3), lambda: torch.ones(3, 3) @ there):
+                     lambda: there @ torch.ones(3, 3), lambda: torch.ones(3, 3) @ there, lambda: torch.cat([there, torch.ones(3, 3)]),
+                     lambda: torch.cdist(there, torch.ones(3, 3)), lambda: torch.histc(there, out=torch.empty(100)),
+                     lambda: torch.index_select(there, 0, torch.tensor([0]))):
             with self.assertRaisesRegex(RuntimeError, "Expected all tensors to be on the same device"):
                 call()
 

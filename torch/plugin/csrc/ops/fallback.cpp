@@ -126,29 +126,31 @@ void use_device_generator(const c10::OperatorHandle& op, torch::jit::Stack* stac
       ", and on the host it would draw from the host's random numbers instead of the device's");
 }
 
-// A host would compute with tensors of two devices, where no device does. Indices on the host are PyTorch's own exception, so the host's
-// tensors are left alone.
+// A host would compute with tensors of two devices, and with its own beside a device's, where no device does. A number that is wrapped as a
+// tensor goes with all; so do lists of indices, and lengths that decide a shape.
 void check_one_device(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
   std::optional<c10::Device> first;
+  std::optional<c10::Device> other;
   const auto look = [&](const at::Tensor& tensor) {
-    if (!tensor.defined() || tensor.device().type() != kDevice) return;
-    if (!first) first = tensor.device();
-    TORCH_CHECK(*first == tensor.device(),
-                "Expected all tensors to be on the same device, but found at least two devices, ", *first,
-                " and ", tensor.device(), "! (when checking arguments of ", c10::toString(op.operator_name()),
-                ")");
+    if (!tensor.defined() || (tensor.dim() == 0 && tensor.device().is_cpu())) return;
+    if (!first)
+      first = tensor.device();
+    else if (*first != tensor.device() && !other)
+      other = tensor.device();
   };
-  for (size_t i = stack.size() - op.schema().arguments().size(); i < stack.size(); ++i) {
-    const c10::IValue& argument = stack[i];
+  const auto& arguments = op.schema().arguments();
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i].name().ends_with("lengths") || arguments[i].name() == "state_steps") continue;
+    const c10::IValue& argument = stack[stack.size() - arguments.size() + i];
     if (argument.isTensor()) {
       look(argument.toTensor());
     } else if (argument.isTensorList()) {
       for (const at::Tensor& tensor : argument.toTensorVector()) look(tensor);
-    } else if (argument.isOptionalTensorList()) {
-      for (const auto& tensor : argument.toOptionalTensorVector())
-        if (tensor) look(*tensor);
     }
   }
+  TORCH_CHECK(!other, "Expected all tensors to be on the same device, but found at least two devices, ",
+              *first, " and ", *other, "! (when checking arguments of ", c10::toString(op.operator_name()),
+              ")");
 }
 
 }  // namespace

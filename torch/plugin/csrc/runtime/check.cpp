@@ -22,10 +22,10 @@ bool is_failure_of_the_device(xhal_result_t result) {
   }
 }
 
-// "xhal_stream_query(handle)" without what is behind the name.
-std::string name_of(const char* call) {
-  const std::string text = call;
-  return text.substr(0, text.find('('));
+// "xhal_stream_query(handle)" without what is behind the name; the name of a variable tells nobody anything.
+std::string name_of(const std::string& call) {
+  const size_t end = call.find('(');
+  return end == std::string::npos ? "xhal" : call.substr(0, end);
 }
 
 }  // namespace
@@ -33,10 +33,10 @@ std::string name_of(const char* call) {
 std::string text_of(xhal_result_t result, const char* call) {
   xhal_error_t info = {};
   info.struct_size = sizeof(info);
-  std::string out = name_of(call) + ": " + xhal_result_name(result) + ": ";
+  const std::string name = xhal_result_name(result);
   if (xhal_error_get_last(&info) == XHAL_SUCCESS && info.code == result && info.text[0] != '\0')
-    return out + info.text;
-  return out + xhal_result_text(result);
+    return (*info.entry != '\0' ? info.entry : name_of(call)) + ": " + name + ": " + info.text;
+  return name_of(call) + ": " + name + ": " + xhal_result_text(result);
 }
 
 void raise(xhal_result_t result, const char* call, const c10::SourceLocation& where) {
