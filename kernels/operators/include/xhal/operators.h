@@ -260,4 +260,8 @@ enum xhal_op_binary_code {
 enum xhal_op_ternary_code { XHAL_OP_TERNARY(XHAL_OP_CODE) XHAL_OP_TERNARY_COUNT };
 #undef XHAL_OP_CODE
 
+/* ---- Running values -------------------------------------------------------------------------------------------------------------- */
+
+enum xhal_op_running_code { XHAL_OP_RUNNING_SUM, XHAL_OP_RUNNING_PROD, XHAL_OP_RUNNING_LOGSUMEXP };
+
 #endif

@@ -189,7 +189,6 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("native_batch_norm", torch::CppFunction::makeFromBoxedFunction<&run_batch_norm_on_host>());
   // PyTorch has these for all devices and then refuses, or has no kernel, for one that it does not know.
   m.impl("conj_physical_", torch::CppFunction::makeFromBoxedFunction<&run_conj_on_host>());
-  m.impl("mode.values", torch::CppFunction::makeFromBoxedFunction<&run_on_host>());
 }
 
 }  // namespace

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/reduce.hpp"
 
-#include <ATen/WrapDimUtils.h>
 #include <ATen/native/ReduceOps.h>
-#include <ATen/ops/empty_like.h>
 
 #include "kernels/by_type.hpp"
 #include "kernels/launch.hpp"
+#include "ops/rows.hpp"
 #include "ops/types.hpp"
 #include "runtime/driver.hpp"
 
@@ -65,25 +64,6 @@ bool are_dense_rows(const xhal_op_reduction& shape) {
          shape.reduced_dims == 1 && shape.reduced_input[0] == bytes && shape.count >= kLanes &&
          (shape.kept_dims == 0 || (shape.kept_dims == 1 && shape.kept_output[0] == bytes &&
                                    shape.kept_input[0] == static_cast<int64_t>(shape.count) * bytes));
-}
-
-// [outer, n, inner] around a dimension.
-struct Rows {
-  uint64_t outer = 1, n = 1, inner = 1;
-  Rows(const at::Tensor& tensor, int64_t dim) {
-    if (tensor.dim() == 0) return;
-    dim = at::maybe_wrap_dim(dim, tensor.dim());
-    for (int64_t d = 0; d < tensor.dim(); ++d)
-      (d < dim ? outer : d == dim ? n : inner) *= static_cast<uint64_t>(tensor.size(d));
-  }
-};
-
-// The output as it is given, or a dense one that is copied to it.
-template <class Run>
-void into(const at::Tensor& out, const Run& run) {
-  const at::Tensor dense = out.is_contiguous() ? out : at::empty_like(out, at::MemoryFormat::Contiguous);
-  run(dense);
-  if (!dense.is_same(out)) out.copy_(dense);
 }
 
 template <class... Inputs>
