@@ -82,7 +82,8 @@ function(xhal_kernel_format_opencl_c)
 endfunction()
 
 # ---- spirv: one module for OpenCL 1.2 ---------------------------------------------------------------------------------------
-# -O2, since what clang makes at -O1 is refused by the validator. Names and types of parameters stay, for whoever asks the device for them.
+# -O2, since what clang makes at -O1 is refused by the validator; no vectors, which are the device's business and which llvm-spirv cannot
+# reduce. Names and types of parameters stay, for whoever asks the device for them.
 # Two cases of a switch that lead to one block give it a predecessor twice, which SPIR-V does not know: switches become branches.
 # Of OpenCL 1.2's environment the validator knows no extension, so it judges the whole module by the rules of SPIR-V, and by
 # OpenCL's what the sources give without 64-bit atomics.
@@ -108,8 +109,8 @@ function(xhal_kernel_format_spirv)
     get_filename_component(file_name "${source}" NAME)
     xhal_kernel_source_options(options "${source}")
     set(base "${dir}/${stem}")
-    set(compile "${XHAL_KERNEL_CLANG}" -x cl -cl-std=CL1.2 --target=spir64 -O2 -cl-kernel-arg-info -fno-discard-value-names
-      -S -emit-llvm ${folders} ${options} "${source}")
+    set(compile "${XHAL_KERNEL_CLANG}" -x cl -cl-std=CL1.2 --target=spir64 -O2 -fno-vectorize -fno-slp-vectorize -cl-kernel-arg-info
+      -fno-discard-value-names -S -emit-llvm ${folders} ${options} "${source}")
     add_custom_command(OUTPUT "${base}.ll" "${base}.portable.ll" "${base}.list"
       COMMAND ${compile} -MD -MT "${base}.ll" -MF "${base}.d" -o "${base}.ll"
       COMMAND ${compile} -Xclang -cl-ext=-cl_khr_int64_base_atomics,-cl_khr_int64_extended_atomics -o "${base}.portable.ll"

@@ -264,4 +264,20 @@ enum xhal_op_ternary_code { XHAL_OP_TERNARY(XHAL_OP_CODE) XHAL_OP_TERNARY_COUNT 
 
 enum xhal_op_running_code { XHAL_OP_RUNNING_SUM, XHAL_OP_RUNNING_PROD, XHAL_OP_RUNNING_LOGSUMEXP };
 
+/* ---- Windows that slide over images ----------------------------------------------------------------------------------------------- */
+
+/* Dimensions are depth, height, width; what an image has not is 1. Images are dense, [member, channel, depth, height, width]. */
+typedef struct xhal_op_window {
+  xhal_op_u64 input[3];
+  xhal_op_u64 output[3];
+  xhal_op_u64 size[3]; /* of the window */
+  xhal_op_u64 stride[3];
+  xhal_op_u64 dilation[3];
+  xhal_op_i64 padding[3];
+  xhal_op_u64 members;
+  xhal_op_u64 channels;
+  xhal_op_u64 member_stride,
+      row_stride; /* of columns: from member to member, and from a channel and place to the next; in elements */
+} xhal_op_window;
+
 #endif

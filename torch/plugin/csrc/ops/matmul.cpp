@@ -15,6 +15,7 @@ namespace torch_xhal {
 namespace {
 
 // A library of the device's own, which a driver offers as built-in kernels.
+constexpr int64_t kLargestOfAnyType = 16 * 16 * 16;
 constinit Kernel library_f32{"builtin xhal_matrix", "xhal_gemm_f32"};
 constinit Kernel library_f64{"builtin xhal_matrix", "xhal_gemm_f64"};
 constinit Kernel tiled_f32{"matmul", "xhal_gemm_f32"};
@@ -131,6 +132,15 @@ void multiply(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, con
       c.zero_();
     else
       c.mul_(beta);
+    return;
+  }
+  // The kernel of every type goes through the factors element by element: a larger product is cheaper as one of f32, which rounds once, too.
+  const bool is_half = c.scalar_type() == at::kHalf || c.scalar_type() == at::kBFloat16;
+  if (is_half && c.size(-1) * c.size(-2) * a.size(-1) > kLargestOfAnyType) {
+    const at::Tensor wide =
+        beta.toDouble() == 0 ? at::empty(c.sizes(), c.options().dtype(at::kFloat)) : c.to(at::kFloat);
+    multiply(wide, a.to(at::kFloat), b.to(at::kFloat), alpha, beta);
+    c.copy_(wide);
     return;
   }
   const Stored left(a);
