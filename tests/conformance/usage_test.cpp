@@ -270,7 +270,7 @@ TEST(Level, AFeatureThatCountsIfClaimedIsNotMissed) {
   EXPECT_EQ(without.report.at("tests").size(), 1U);
   const Ending with = judge({"--backend", "sim", "--level", path});
   EXPECT_EQ(with.report.at("verdict"), "conformant") << with.out;
-  EXPECT_GT(with.report.at("tests").size(), 5U);
+  EXPECT_GT(with.report.at("tests").size(), 1U);
   EXPECT_NE(run_conform({"--list", "--level", path}).out.find("\ngraph.capture_"), std::string::npos);
 }
 

@@ -103,16 +103,39 @@ cl_program program_of_binary(const Device& device, std::string_view binary, cl_i
   return out;
 }
 
+// Instructions that lie one behind the other up to the end, and each function's end: a runtime may end the process over a module that was cut.
+const char* fault_of_spirv(std::string_view image) {
+  constexpr size_t kHeader = 5;
+  constexpr uint32_t kFunction = 54;
+  constexpr uint32_t kFunctionEnd = 56;
+  std::vector<uint32_t> words(image.size() / sizeof(uint32_t));
+  std::memcpy(words.data(), image.data(), words.size() * sizeof(uint32_t));
+  if (words.empty() || words[0] != kSpirvMagic || image.size() % sizeof(uint32_t) != 0)
+    return "the image is no SPIR-V module of this machine's byte order";
+  bool is_in_function = false;
+  size_t at = kHeader;
+  while (at < words.size()) {
+    const uint32_t length = words[at] >> 16;
+    const uint32_t operation = words[at] & 0xFFFFU;
+    if (length == 0 || length > words.size() - at) break;
+    if (operation == kFunction || operation == kFunctionEnd) {
+      if (is_in_function == (operation == kFunction)) break;
+      is_in_function = operation == kFunction;
+    }
+    at += length;
+  }
+  return at == words.size() && at > kHeader && !is_in_function
+             ? nullptr
+             : "the image is no whole SPIR-V module: it was cut or changed";
+}
+
 xhal_result_t make_program(const Device& device, std::string_view format, std::string_view image,
                            cl_program& out) {
   const Calls& calls = *device.instance->calls;
   cl_int code = CL_SUCCESS;
   if (format == kSpirv) {
-    uint32_t magic = 0;
-    if (image.size() >= sizeof(magic)) std::memcpy(&magic, image.data(), sizeof(magic));
-    if (magic != kSpirvMagic || image.size() % sizeof(magic) != 0)
-      return kit::fail(XHAL_ERROR_INVALID_IMAGE,
-                       "the image is no SPIR-V module of this machine's byte order");
+    if (const char* const fault = fault_of_spirv(image); fault != nullptr)
+      return kit::fail(XHAL_ERROR_INVALID_IMAGE, fault);
     out = calls.clCreateProgramWithIL(device.platform->context, image.data(), image.size(), &code);
   } else if (format == kBinary) {
     out = program_of_binary(device, image, code);

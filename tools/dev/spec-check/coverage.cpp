@@ -126,6 +126,7 @@ class CoverageCheck {
 
   void read(const TextFile& file) {
     name_ = file.name;
+    shape_ = Shape::kNone;
     for (line_ = 1; line_ <= file.lines.size(); ++line_) {
       const std::string& line = file.lines[line_ - 1];
       check_names(line);
