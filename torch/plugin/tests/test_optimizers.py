@@ -8,7 +8,8 @@ import unittest
 from typing import Any
 
 import torch
-from test_operators import DEVICE, Native
+from graph_case import GraphCase
+from test_operators import DEVICE, Native, to_device
 
 ADAMS: tuple[dict[str, Any], ...] = (
     {}, {"weight_decay": 0.1}, {"amsgrad": True}, {"maximize": True, "amsgrad": True, "weight_decay": 0.1}, {"betas": (0.5, 0.7), "eps": 1e-3}, {"betas": (0.0, 0.9)},
@@ -81,6 +82,46 @@ class Optimizers(Native):
         for kind in (torch.optim.RMSprop, torch.optim.Adadelta, torch.optim.Adamax, torch.optim.NAdam, torch.optim.RAdam, torch.optim.ASGD):
             with self.subTest(kind=kind.__name__):
                 self.same_steps(kind, {}, torch.float32, {"foreach": True}, 1e-5)
+
+    def test_lists(self) -> None:
+        """More tensors than a launch takes; and those that cannot go together."""
+        source = torch.Generator().manual_seed(8)
+        sizes = [*SIZES, (2000,), (3, 4, 5), (1025,), (7, 1), (1024,), (9,)]
+
+        def tensors(number: int) -> list[torch.Tensor]:
+            return [torch.rand(size, generator=source.manual_seed(number)) + 0.5 for size in sizes]
+
+        values = [0.5 + number for number in range(len(sizes))]
+        calls = (
+            lambda a, b, c: torch._foreach_add_(a, 3), lambda a, b, c: torch._foreach_add_(a, b, alpha=0.5), lambda a, b, c: torch._foreach_add(a, b, alpha=2),
+            lambda a, b, c: torch._foreach_mul_(a, 0.3), lambda a, b, c: torch._foreach_mul_(a, b[3]), lambda a, b, c: torch._foreach_div_(a, 3),
+            lambda a, b, c: torch._foreach_div_(a, values), lambda a, b, c: torch._foreach_lerp_(a, b, 0.3), lambda a, b, c: torch._foreach_lerp_(a, b, 0.8),
+            lambda a, b, c: torch._foreach_addcmul_(a, b, c, 0.7), lambda a, b, c: torch._foreach_addcdiv_(a, b, c, 0.7),
+            lambda a, b, c: torch._foreach_addcdiv_(a, b, c, values), lambda a, b, c: torch._foreach_sqrt(a), lambda a, b, c: torch._foreach_add_(a, a),
+            lambda a, b, c: torch._foreach_add_([a[0], a[0], a[1]], 1.0), lambda a, b, c: torch._foreach_addcmul_(a, a, a, -1),
+        )  # fmt: skip
+        changes = (lambda x: x, lambda x: x.double(), lambda x: (x * 9).to(torch.int32), lambda x: x.half(), lambda x: torch.stack([x, x], -1)[..., 0], lambda x: x.t() if x.dim() == 2 else x)
+        for number, change in ((n, c) for n in range(len(calls)) for c in changes):
+            results, states = [], []
+            for device in ("cpu", DEVICE):
+                lists = [[change(tensor) if device == "cpu" else to_device(change(tensor)) for tensor in tensors(7 + turn)] for turn in range(3)]
+                if any(tensor.dtype != torch.float32 for tensor in lists[0]):
+                    lists[1][3] = lists[1][3].to(lists[0][0].dtype)
+                try:
+                    results.append([tensor.cpu() for tensor in calls[number](*lists) or ()])
+                except RuntimeError as error:
+                    results.append(str(error).split("\n")[0].replace("_kernel", ""))
+                states.append([tensor.cpu() for part in lists for tensor in part])
+            with self.subTest(number=number, change=changes.index(change)):
+                if isinstance(results[0], str):
+                    self.assertEqual(results[1], results[0])
+                    continue
+                torch.testing.assert_close(results[1], results[0])
+                torch.testing.assert_close(states[1], states[0])
+        with self.assertRaisesRegex(RuntimeError, "Tensor list must have at least one tensor"):
+            torch._foreach_add_([], 1.0)
+        with self.assertRaisesRegex(RuntimeError, "must have the same number of tensors"):
+            torch._foreach_add_([torch.ones(1, device=DEVICE)], [torch.ones(1, device=DEVICE)] * 2)
 
     def test_layouts(self) -> None:
         """Of parameters, gradients and states."""
@@ -172,6 +213,27 @@ class Optimizers(Native):
         ):
             with self.subTest(message=message), self.assertRaisesRegex((RuntimeError, NotImplementedError), message):
                 call()
+
+
+class Graphs(GraphCase):
+    def test_fused_steps_replay(self) -> None:
+        for kind in (torch.optim.Adam, torch.optim.SGD):
+            values = [torch.linspace(-1, 1, 3000).to(DEVICE).requires_grad_() for _ in range(2)]
+            for value in values:
+                value.grad = torch.linspace(1, 2, 3000).to(DEVICE)
+            options = {"capturable": True} if kind is torch.optim.Adam else {"momentum": 0.9}
+            captured, eager = (kind([value], lr=0.1, fused=True, **options) for value in values)
+            torch.accelerator.synchronize()
+            with self.stream:
+                captured.step()
+            self.stream.synchronize()
+            graph = self.capture(captured.step)
+            for _ in range(3):
+                graph.replay()
+            for _ in range(4):
+                eager.step()
+            torch.accelerator.synchronize()
+            self.assertTrue(torch.equal(values[0].cpu(), values[1].cpu()))
 
 
 if __name__ == "__main__":

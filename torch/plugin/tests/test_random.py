@@ -188,6 +188,26 @@ class Distributions(Native):
                 self.assertGreaterEqual(values.min().item(), 1)
                 self.assert_shares((values - 1).clamp(max=12), torch.cat([shares, 1 - shares.sum(0, keepdim=True)]))
 
+    def test_the_largest_word(self) -> None:
+        """One that is found here: as a number it rounds to 1, whose logarithm is 0."""
+        n, offset = 463_832, 36
+
+        def last(fill: Callable[[torch.Tensor, torch.Generator], Any]) -> float:
+            of = generator(0)
+            of.set_offset(offset)
+            out = empty(n)
+            fill(out, of)
+            return out[-1].item()
+
+        words = philox((offset // 4, 0, (n - 1) // 4, 0), (0, 0))
+        self.assertGreater(words[(n - 1) % 4], WORD - 128)
+        smallest = last(lambda x, g: x.exponential_(generator=g))
+        self.assertTrue(0 < smallest < 1e-30, smallest)
+        self.assertEqual(last(lambda x, g: x.geometric_(0.5, generator=g)), 1)
+        self.assertTrue(1e6 < last(lambda x, g: x.cauchy_(generator=g)) < float("inf"))
+        self.assertLess(last(lambda x, g: x.uniform_(generator=g)), 1)
+        self.assertEqual(last(lambda x, g: x.bernoulli_(1.0, generator=g)), 1)
+
     def test_bernoulli(self) -> None:
         for dtype in (*FLOATS, *INTEGERS, torch.uint8, torch.bool):
             with self.subTest(dtype=dtype):
@@ -405,6 +425,22 @@ class Graphs(GraphCase):
                     found.append(held[0].cpu().tolist())
                 self.assertEqual(found, expected)
                 self.assertNotEqual(found[0], found[1])
+
+    def test_each_draw_of_a_graph_has_numbers_of_its_own(self) -> None:
+        def draw() -> list[torch.Tensor]:
+            return [empty(100).uniform_(), empty(50, dtype=torch.float64).normal_(), empty(100).uniform_(), F.dropout(torch.ones(64, device=DEVICE), 0.5)]
+
+        draw()
+        torch.manual_seed(9)
+        expected = [[value.cpu().tolist() for value in draw()] for _ in range(2)]
+        held: list[torch.Tensor] = []
+        torch.manual_seed(9)
+        graph = self.capture(lambda: held.extend(draw()))
+        for values in expected:
+            graph.replay()
+            torch.accelerator.synchronize()
+            self.assertEqual([value.cpu().tolist() for value in held], values)
+            self.assertNotEqual(values[0], values[2])
 
     def test_dropout(self) -> None:
         x = torch.ones(403, device=DEVICE)

@@ -323,4 +323,25 @@ typedef struct xhal_op_optimizer {
   xhal_op_u32 rate_type, step_type;
 } xhal_op_optimizer;
 
+/* The same operator on dense tensors of f32, so many a launch: item (i, t) takes a stretch of tensor t. */
+#define XHAL_OP_LIST_TENSORS 8
+enum xhal_op_list_code {
+  XHAL_OP_LIST_ADD_VALUE, /* y = a + p */
+  XHAL_OP_LIST_MUL_VALUE,
+  XHAL_OP_LIST_DIV_VALUE,
+  XHAL_OP_LIST_ADD,     /* a + p * b */
+  XHAL_OP_LIST_MUL_ONE, /* a * b[0] */
+  XHAL_OP_LIST_LERP,    /* from a to b by p */
+  XHAL_OP_LIST_ADDCMUL, /* a + p * b * c */
+  XHAL_OP_LIST_ADDCDIV,
+  XHAL_OP_LIST_SQRT
+};
+typedef struct xhal_op_list {
+  xhal_op_u64 n[XHAL_OP_LIST_TENSORS];
+  xhal_op_u64 each;
+  xhal_op_f32 p[XHAL_OP_LIST_TENSORS];
+  xhal_op_u32 code;
+  xhal_op_u32 padding;
+} xhal_op_list;
+
 #endif
