@@ -58,12 +58,16 @@ void run(xhal_op_list_code code, at::TensorList out, std::array<at::TensorList, 
   xhal_op_list list = {};
   list.code = code;
   list.each = device_at(device).properties.kind == XHAL_DEVICE_KIND_GPU ? 1 : kStretch;
-  for (size_t begin = 0; begin < out.size(); begin += kMost) {
-    const size_t count = std::min(kMost, out.size() - begin);
+  // What has no elements has no memory, either.
+  std::vector<size_t> filled;
+  for (size_t i = 0; i < out.size(); ++i)
+    if (out[i].numel() != 0) filled.push_back(i);
+  for (size_t begin = 0; begin < filled.size(); begin += kMost) {
+    const size_t count = std::min(kMost, filled.size() - begin);
     std::array<xhal_argument_t, kMost * kOperands + 1> arguments;
     uint64_t longest = 0;
     for (size_t t = 0; t < kMost; ++t) {
-      const size_t i = begin + std::min(t, count - 1);
+      const size_t i = filled[begin + std::min(t, count - 1)];
       const uint64_t n = t < count ? static_cast<uint64_t>(out[i].numel()) : 0;
       list.n[t] = n;
       if (!values.empty()) list.p[t] = values[values.size() == 1 ? 0 : i].to<float>();
@@ -72,7 +76,6 @@ void run(xhal_op_list_code code, at::TensorList out, std::array<at::TensorList, 
       for (size_t k = 0; k + 1 < kOperands; ++k)
         arguments[t * kOperands + 1 + k] = launching::argument(operand(inputs[k], i, out[i], false));
     }
-    if (longest == 0) continue;
     arguments[kMost * kOperands] = launching::argument(list);
     launching::submit(list_f32, device, items(device, (longest + list.each - 1) / list.each, count),
                       arguments.data(), static_cast<uint32_t>(arguments.size()));
