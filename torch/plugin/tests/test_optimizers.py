@@ -89,7 +89,8 @@ class Optimizers(Native):
         sizes = [*SIZES, (2000,), (3, 4, 5), (1025,), (7, 1), (1024,), (9,)]
 
         def tensors(number: int) -> list[torch.Tensor]:
-            return [torch.rand(size, generator=source.manual_seed(number)) + 0.5 for size in sizes]
+            source.manual_seed(number)
+            return [torch.rand(size, generator=source) + 0.5 for size in sizes]
 
         values = [0.5 + number for number in range(len(sizes))]
         calls = (
