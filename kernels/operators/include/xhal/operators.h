@@ -280,4 +280,88 @@ typedef struct xhal_op_window {
       row_stride; /* of columns: from member to member, and from a channel and place to the next; in elements */
 } xhal_op_window;
 
+/* ---- Random numbers ------------------------------------------------------------------------------------------------------------- */
+
+/* What Philox4x32-10 draws from: its key is the seed, and its counter {offset / 4, block}. A block gives four words of 32 bits to elements
+ * that follow each other: an element's number depends on seed, offset and its own number alone. */
+typedef struct xhal_op_random {
+  xhal_op_u64 seed;
+  xhal_op_u64 offset; /* a multiple of 4 */
+  xhal_op_u64 first;  /* block of the first item */
+  xhal_op_u64 count;  /* of elements */
+  xhal_op_u64 range;  /* of integers, where 0 stands for 2^64; of Bernoulli, how many of 2^32 words give 1 */
+  xhal_op_i64 from;   /* the smallest integer */
+  xhal_op_u32 is_replayed; /* memory holds {seed, offset}, and the offset from here is added to that one */
+  xhal_op_u32 code;
+} xhal_op_random;
+
+enum xhal_op_random_code {
+  XHAL_OP_RANDOM_UNIFORM,     /* from p on, below q */
+  XHAL_OP_RANDOM_NORMAL,      /* p: mean, q: deviation */
+  XHAL_OP_RANDOM_LOG_NORMAL,  /* the same of the logarithm */
+  XHAL_OP_RANDOM_CAUCHY,      /* p: median, q: width */
+  XHAL_OP_RANDOM_EXPONENTIAL, /* p: mean */
+  XHAL_OP_RANDOM_GEOMETRIC,   /* p: log(1 - probability) */
+  XHAL_OP_RANDOM_BERNOULLI    /* range */
+};
+
+/* ---- Steps of optimizers -------------------------------------------------------------------------------------------------------- */
+
+enum xhal_op_optimizer_flag {
+  XHAL_OP_OPTIMIZER_SCALED = 1,  /* gradients are divided by a factor in memory, and kept so */
+  XHAL_OP_OPTIMIZER_CHECKED = 2, /* nothing is done where a number in memory is 1 */
+  XHAL_OP_OPTIMIZER_RATE = 4,    /* the rate is in memory, rather than XHAL_OP_OPTIMIZER_LR */
+  XHAL_OP_OPTIMIZER_MAXIMIZE = 8,
+  XHAL_OP_OPTIMIZER_AMSGRAD = 16,
+  XHAL_OP_OPTIMIZER_DECOUPLED = 32, /* the decay of weights is no part of the gradient */
+  XHAL_OP_OPTIMIZER_NESTEROV = 64,
+  XHAL_OP_OPTIMIZER_MOMENTUM = 128,
+  XHAL_OP_OPTIMIZER_FIRST = 256 /* the momentum begins with this gradient */
+};
+
+enum xhal_op_optimizer_value {
+  XHAL_OP_OPTIMIZER_LR,
+  XHAL_OP_OPTIMIZER_DECAY,
+  XHAL_OP_OPTIMIZER_BETA1, /* or momentum, or what the rate decays by */
+  XHAL_OP_OPTIMIZER_BETA2, /* or 1 - dampening */
+  XHAL_OP_OPTIMIZER_REST1, /* 1 - beta1 */
+  XHAL_OP_OPTIMIZER_REST2,
+  XHAL_OP_OPTIMIZER_LOG1, /* log(beta1) */
+  XHAL_OP_OPTIMIZER_LOG2,
+  XHAL_OP_OPTIMIZER_EPS,
+  XHAL_OP_OPTIMIZER_VALUES
+};
+
+/* One parameter, all of whose tensors lie alike and without gaps. An item takes `each` elements that follow each other. */
+typedef struct xhal_op_optimizer {
+  xhal_op_u64 n;
+  xhal_op_u64 each;
+  xhal_op_u64 d[XHAL_OP_OPTIMIZER_VALUES]; /* the bits of doubles */
+  xhal_op_f32 f[XHAL_OP_OPTIMIZER_VALUES];
+  xhal_op_u32 flags;
+  xhal_op_u32 type, bytes; /* of elements */
+  xhal_op_u32 rate_type, step_type;
+} xhal_op_optimizer;
+
+/* The same operator on dense tensors of f32, so many a launch: item (i, t) takes a stretch of tensor t. */
+#define XHAL_OP_LIST_TENSORS 8
+enum xhal_op_list_code {
+  XHAL_OP_LIST_ADD_VALUE, /* y = a + p */
+  XHAL_OP_LIST_MUL_VALUE,
+  XHAL_OP_LIST_DIV_VALUE,
+  XHAL_OP_LIST_ADD,     /* a + p * b */
+  XHAL_OP_LIST_MUL_ONE, /* a * b[0] */
+  XHAL_OP_LIST_LERP,    /* from a to b by p */
+  XHAL_OP_LIST_ADDCMUL, /* a + p * b * c */
+  XHAL_OP_LIST_ADDCDIV,
+  XHAL_OP_LIST_SQRT
+};
+typedef struct xhal_op_list {
+  xhal_op_u64 n[XHAL_OP_LIST_TENSORS];
+  xhal_op_u64 each;
+  xhal_op_f32 p[XHAL_OP_LIST_TENSORS];
+  xhal_op_u32 code;
+  xhal_op_u32 padding;
+} xhal_op_list;
+
 #endif
