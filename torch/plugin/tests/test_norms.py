@@ -201,5 +201,152 @@ class Group(Native):
             F.group_norm(x.to(DEVICE), 2, torch.ones(6))
 
 
+def batch_layouts(size: tuple[int, ...]) -> list[torch.Tensor]:
+    base = torch.randn(size) * 2 + 1
+    layouts = [base, base.transpose(0, 1).contiguous().transpose(0, 1), torch.randn(*size[:-1], size[-1] * 2)[..., ::2]]
+    if base.dim() == 4:
+        layouts.append(base.contiguous(memory_format=torch.channels_last))
+    if base.dim() == 5:
+        layouts.append(base.contiguous(memory_format=torch.channels_last_3d))
+    return layouts
+
+
+class Batch(Native):
+    def test_sizes_types_and_layouts_in_training_and_evaluation(self) -> None:
+        for dtype in FLOATS:
+            for size in ((6, 3), (5, 37), (4, 3, 7), (3, 20, 4, 5), (2, 5, 2, 3, 4), (2, 4, 1, 1)):
+                for value in batch_layouts(size):
+                    for is_training in (True, False):
+                        with self.subTest(dtype=dtype, size=size, strides=value.stride(), is_training=is_training):
+                            self.batch_norm(value.to(dtype), size[1], dtype, is_training)
+
+    def batch_norm(self, value: torch.Tensor, channels: int, dtype: torch.dtype, is_training: bool, **of: Any) -> None:
+        mean, variance = torch.randn(channels).to(dtype), torch.rand(channels).to(dtype) + 0.5
+        w, b = parameters((channels,), dtype)
+        moved = []
+
+        def function(x: torch.Tensor, w: Any, b: Any, mean: Any, variance: Any) -> Any:
+            mean, variance = mean.clone(), variance.clone()
+            moved.append((mean, variance))
+            return torch.native_batch_norm(x, w, b, mean, variance, is_training, 0.3, 1e-4)
+
+        # Without density the host rounds to 16 bits after each step.
+        rounded = {torch.float16: {"rtol": 0.01, "atol": 0.01}, torch.bfloat16: {"rtol": 0.05, "atol": 0.05}}.get(dtype, {})
+        self.same(function, value.detach().requires_grad_(), w, b, mean, variance, **{**tolerances(value.dtype), **rounded})
+        for found, expected in zip(moved[1], moved[0]):
+            self.close(found, expected, **({} if dtype == torch.float64 else {"rtol": 1e-2, "atol": 1e-2} if dtype in SHORT else {"rtol": 1e-5, "atol": 1e-5}))
+
+    def test_parameters_of_f32_with_inputs_of_16_bits(self) -> None:
+        for dtype in SHORT:
+            for size in ((6, 5), (3, 4, 6, 2)):
+                for is_training in (True, False):
+                    self.batch_norm(torch.randn(size).to(dtype), size[1], torch.float32, is_training)
+
+    def test_modules(self) -> None:
+        for module, size in ((torch.nn.BatchNorm1d(17), (4, 17)), (torch.nn.BatchNorm1d(3), (4, 3, 5)), (torch.nn.BatchNorm2d(20), (2, 20, 5, 4)),
+                             (torch.nn.BatchNorm3d(2), (3, 2, 2, 3, 4)), (torch.nn.BatchNorm2d(4, affine=False), (2, 4, 3, 3)),
+                             (torch.nn.BatchNorm2d(4, momentum=None), (2, 4, 3, 3)), (torch.nn.BatchNorm2d(4, track_running_stats=False), (2, 4, 3, 3)),
+                             (torch.nn.InstanceNorm2d(4, affine=True, track_running_stats=True), (2, 4, 3, 3))):  # fmt: skip
+            on_device = copy.deepcopy(module).to(DEVICE)
+            for is_training in (True, True, False):
+                module.train(is_training), on_device.train(is_training)
+                x = torch.randn(size, requires_grad=True)
+                y = x.detach().to(DEVICE).requires_grad_()
+                gradient = torch.randn(size)
+                module(x).backward(gradient)
+                on_device(y).backward(gradient.to(DEVICE))
+                self.close(y.grad, x.grad, rtol=1e-5, atol=1e-5)
+            for (name, found), expected in zip(on_device.state_dict().items(), module.state_dict().values()):
+                self.close(found, expected, rtol=1e-5, atol=1e-5)
+            for found, expected in zip(on_device.parameters(), module.parameters()):
+                self.close(found.grad, expected.grad, rtol=1e-5, atol=2e-5)
+
+    def test_all_forms(self) -> None:
+        x, w, b, mean, variance = torch.randn(5, 3, 4), torch.randn(3), torch.randn(3), torch.randn(3), torch.rand(3) + 1
+        aten = torch.ops.aten
+        gaps = torch.zeros(6)[::2]
+        forms: tuple[Callable[..., Any], ...] = (
+            lambda x, w, b, m, v: aten._native_batch_norm_legit(x, w, b, m, v, True, 0.1, 1e-5),
+            lambda x, w, b, m, v: aten._native_batch_norm_legit(x, w, None, m, v, False, 0.1, 1e-5),
+            lambda x, w, b, m, v: aten._native_batch_norm_legit.no_stats(x, w, b, True, 0.1, 1e-5),
+            lambda x, w, b, m, v: aten._native_batch_norm_legit_functional(x, w, b, m, v, True, 0.1, 1e-5),
+            lambda x, w, b, m, v: aten._native_batch_norm_legit_no_training(x, w, b, m, v, 0.1, 1e-5),
+            lambda x, w, b, m, v: aten._batch_norm_with_update(x, w, b, m, v, 0.1, 1e-5),
+            lambda x, w, b, m, v: aten._batch_norm_no_update(x, w, b, m, v, 0.1, 1e-5),
+            lambda x, w, b, m, v: torch.batch_norm_update_stats(x, m, v, 0.1),
+            lambda x, w, b, m, v: torch.batch_norm_update_stats(x, None, None, 0.1),
+            lambda x, w, b, m, v: aten._native_batch_norm_legit.out(x, w, b, m, v, True, 0.1, 1e-5, out=x.new_empty(0), save_mean=x.new_empty(0), save_invstd=x.new_empty(0)),
+            lambda x, w, b, m, v: aten.native_batch_norm.out(x, w, b, m, v, True, 0.1, 1e-5, out=x.new_empty(60, 2).t()[0].view(5, 3, 4), save_mean=w.new_empty(0), save_invstd=w.new_empty(3)),
+        )  # fmt: skip
+        for number, form in enumerate(forms):
+            for m, v in ((mean, variance), (gaps + mean, gaps + variance)):
+                with self.subTest(number=number):
+                    host, device = (m.clone(), v.clone()), (to_device(m), to_device(v))
+                    expected = form(x, w, b, *host)
+                    found = form(*(to_device(value) for value in (x, w, b)), *device)
+                    for a, e in (*zip(found, expected), *zip(device, host)):
+                        self.close(a, e, rtol=1e-5, atol=1e-5)
+
+    def test_only_the_gradients_that_are_wanted(self) -> None:
+        for x in (torch.randn(5, 18, 4), torch.randn(5, 18)):
+            w, mean, variance, gradient = torch.randn(18), torch.randn(18), torch.rand(18) + 1, torch.randn(x.shape)
+            for mask in ((True, False, False), (False, True, False), (False, False, True), (True, True, False)):
+                for is_training in (True, False):
+                    for weight in (w, None):
+                        self.same(lambda *t: torch.ops.aten.native_batch_norm_backward(t[0], t[1], t[2], t[3], t[4], t[3], t[4], is_training, 1e-5, mask),
+                                  gradient, x, weight, mean, variance, rtol=1e-5, atol=3e-5)  # fmt: skip
+
+    def test_many_elements_a_channel(self) -> None:
+        for value in (torch.randn(70000, 17) + 30, torch.randn(7, 2, 9000) + 30):
+            found = torch.native_batch_norm(value.to(DEVICE), None, None, None, None, True, 0.1, 1e-5)
+            expected = torch.native_batch_norm(value.double(), None, None, None, None, True, 0.1, 1e-5)
+            for a, e in zip(found, expected):
+                torch.testing.assert_close(a.cpu().double(), e, rtol=1e-5, atol=1e-5)
+
+    def test_steps_of_several_processes(self) -> None:
+        for dtype in (torch.float32, torch.bfloat16):
+            x, gradient = (torch.randn(6, 5, 4).to(dtype).to(DEVICE) for _ in range(2))
+            w, b = torch.randn(5).to(DEVICE), torch.randn(5).to(DEVICE)
+            whole = torch.native_batch_norm(x.float(), w, b, None, None, True, 0.1, 1e-5)
+            running = [torch.zeros(5, device=DEVICE), torch.ones(5, device=DEVICE)]
+            expected_running = [tensor.clone() for tensor in running]
+            torch.native_batch_norm(x.float(), w, b, *expected_running, True, 0.1, 1e-5)
+            parts = [torch.batch_norm_stats(part, 1e-5) for part in (x[:2], x[2:])]
+            rows = [torch.stack([part[i].cpu() for part in parts]).to(DEVICE) for i in (0, 1)]
+            counts = torch.tensor([8.0, 16.0]).to(DEVICE)
+            mean, inverse = torch.batch_norm_gather_stats_with_counts(x, *rows, *running, 0.1, 1e-5, counts)
+            for a, e in zip((mean, inverse, *running), (*whole[1:], *expected_running)):
+                torch.testing.assert_close(a.cpu(), e.cpu(), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(torch.batch_norm_elemt(x, w, b, mean, inverse, 1e-5).cpu(), whole[0].cpu().to(dtype), rtol=2e-2 if dtype in SHORT else 1e-4, atol=1e-4)
+            expected = torch.ops.aten.native_batch_norm_backward(gradient.float(), x.float(), w, None, None, mean, inverse, True, 1e-5, (True, True, True))
+            sums = torch.batch_norm_backward_reduce(gradient, x, mean, inverse, w, True, True, True)
+            for a, e in zip(sums[2:], expected[1:]):
+                torch.testing.assert_close(a.cpu(), e.cpu(), rtol=1e-4, atol=1e-4)
+            out = torch.batch_norm_backward_elemt(gradient, x, mean, inverse, w, *sums[:2], counts.int())
+            torch.testing.assert_close(out.cpu(), expected[0].cpu().to(dtype), rtol=2e-2 if dtype in SHORT else 1e-4, atol=1e-3 if dtype in SHORT else 1e-5)
+
+    def test_errors_are_the_hosts(self) -> None:
+        x = torch.randn(4, 2)
+        for arguments in ((x.long(), None, None, None, None, True), (x, None, torch.ones(2).double(), None, None, True), (x[:0], None, None, None, None, True),
+                          (x, torch.ones(2), torch.ones(2).double(), None, None, True), (x[0], None, None, None, None, True), (x, None, None, torch.ones(2), None, True)):  # fmt: skip
+            self.raises_the_same(lambda *a: torch.native_batch_norm(*a, 0.1, 1e-5), *arguments)
+        for weight, mean in ((torch.ones(3), torch.ones(2)), (None, torch.ones(3))):
+            self.raises_the_same(lambda *a: torch.nn.functional.batch_norm(*a), x, mean, torch.ones(2), weight)
+        with self.assertRaisesRegex(RuntimeError, "running_mean must be defined in evaluation mode"):
+            torch.native_batch_norm(x.to(DEVICE), None, None, None, None, False, 0.1, 1e-5)
+        with self.assertRaisesRegex(RuntimeError, "weight should contain 2 elements not 3"):
+            torch.native_batch_norm(x.to(DEVICE), torch.ones(3, device=DEVICE), None, None, None, True, 0.1, 1e-5)
+        with self.assertRaisesRegex(RuntimeError, "Expected all tensors to be on the same device"):
+            torch.native_batch_norm(x.to(DEVICE), torch.ones(2), None, None, None, True, 0.1, 1e-5)
+
+
+class Moments(Native):
+    def test_variance_or_deviation_with_the_mean(self) -> None:
+        for function in (torch.var_mean, torch.std_mean):
+            for dtype in (torch.float32, torch.float64):
+                for options in ({}, {"dim": 1}, {"dim": (0, 2), "correction": 0}, {"dim": -1, "keepdim": True}):
+                    self.same(lambda x: function(x, **options), torch.randn(4, 5, 6).to(dtype))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -309,4 +309,18 @@ typedef struct xhal_op_norm_gradient {
   xhal_op_u32 flags; /* of XHAL_OP_NORM_x: WEIGHT and BIAS, which gradients are written; COLUMNS; ROOT */
 } xhal_op_norm_gradient;
 
+/* The losses of batch times map elements, each with a class: x is [batch, classes, map], targets [batch, map]. */
+typedef struct xhal_op_nll {
+  xhal_op_u64 batch, classes, map;
+  xhal_op_i64 ignored; /* a class whose elements count for nothing */
+  xhal_op_u32 type;    /* of elements and weights */
+  xhal_op_u32 target;  /* of classes */
+  xhal_op_u32 has_weight;
+  xhal_op_u32 reduction; /* XHAL_OP_EACH, _MEAN or _SUM */
+} xhal_op_nll;
+enum xhal_op_loss_reduction { XHAL_OP_EACH, XHAL_OP_MEAN, XHAL_OP_SUM };
+#define XHAL_OP_NLL_LANES 64
+/* Elements that an item of a dense kernel of pairs takes. */
+#define XHAL_OP_LOSS_RUN 256
+
 #endif
