@@ -82,6 +82,7 @@ class Likelihood(Native):
             loss.sum().backward()
             self.assertEqual(x.grad.isnan().cpu().any(1).tolist(), [False, True, False])
             self.assertTrue(F.nll_loss(x, torch.tensor([0, wrong, 4]).to(DEVICE)).isnan().item())
+            self.assertTrue(F.nll_loss(torch.zeros(3, 0).to(DEVICE), torch.tensor([0, wrong, 4]).to(DEVICE)).isnan().item())
             maps = torch.randn(1, 5, 1, 2).to(DEVICE)
             self.assertTrue(F.nll_loss(maps, torch.tensor([[[wrong, 0]]]).to(DEVICE)).isnan().item())
 
@@ -127,7 +128,7 @@ class CrossEntropyOfTwo(Native):
         aten = torch.ops.aten
         self.same(lambda x, t: aten.binary_cross_entropy(x, t), torch.rand(2, 1, 3), torch.rand(2, 3))
         self.same(lambda x, t: aten.binary_cross_entropy(x, t, None, 0), torch.rand(2, 3), torch.rand(3))
-        self.same(lambda x, t: torch.ops.aten.binary_cross_entropy.out(x, t, None, 1, out=x.new_empty(2, 3)), torch.rand(2, 3), torch.rand(2, 3))
+        self.same(lambda x, t: torch.ops.aten.binary_cross_entropy.out(x, t, None, 0, out=x.new_empty(2, 3)), torch.rand(2, 3), torch.rand(2, 3))
         self.same(lambda x, t: aten.binary_cross_entropy_backward.grad_input(t, x, t, None, 1, grad_input=x.new_empty(2, 3)), torch.rand(2, 3), torch.rand(2, 3))
         self.same(lambda x, t: F.binary_cross_entropy_with_logits(x, t), torch.randn(2, 3).requires_grad_(), torch.rand(2, 3))
         found = F.binary_cross_entropy(torch.tensor([2.0, -1.0, float("nan"), 0.5]).to(DEVICE), torch.ones(4).to(DEVICE), reduction="none")

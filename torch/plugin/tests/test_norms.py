@@ -84,11 +84,10 @@ class Layer(Native):
             for value in (whole, whole.transpose(0, 1), whole[:, ::2, 3:20], torch.randn(3, 5000), torch.randn(1, 2, 3), torch.randn(33)):
                 for depth in range(1, min(value.dim(), 2) + 1):
                     size = tuple(value.shape[-depth:])
-                    for which in ((True, True), (True, False), (False, True), (False, False)):
+                    for which in ((True, True), (True, False), (False, True), (False, False))[:: 1 if dtype == torch.float32 else 3]:
                         with self.subTest(dtype=dtype, size=size, which=which):
                             given = [parameter if wanted else None for parameter, wanted in zip(parameters(size, dtype), which)]
                             x = value.detach().to(dtype).requires_grad_()
-                            self.same(lambda x, w, b: F.layer_norm(x, size, w, b), x, *given, **tolerances(dtype))
                             self.same(lambda x, w, b: torch.native_layer_norm(x, size, w, b, 1e-3), x, *given, **tolerances(dtype))
 
     def test_many_rows_and_rows_far_from_zero(self) -> None:
@@ -156,7 +155,7 @@ class RootMeanSquare(Native):
                 for depth in (1, 2):
                     size = tuple(value.shape[-depth:])
                     for weight in (torch.randn(size).to(dtype).requires_grad_(), None):
-                        for epsilon in (None, 1e-3):
+                        for epsilon in (None, 1e-3) if dtype == torch.float32 else (None,):
                             with self.subTest(dtype=dtype, size=size, epsilon=epsilon):
                                 x = value.detach().to(dtype).requires_grad_()
                                 self.same(lambda x, w: F.rms_norm(x, size, w, epsilon), x, weight, **tolerances(dtype))
@@ -177,7 +176,7 @@ class Group(Native):
                 if base.dim() == 5:
                     layouts.append(base.contiguous(memory_format=torch.channels_last_3d))
                 for value in layouts:
-                    for has_parameters in (True, False):
+                    for has_parameters in (True, False) if dtype == torch.float32 else (True,):
                         with self.subTest(dtype=dtype, size=size, strides=value.stride(), has_parameters=has_parameters):
                             given = parameters((size[1],), dtype) if has_parameters else (None, None)
                             self.same(lambda x, w, b: F.group_norm(x, groups, w, b), value.detach().requires_grad_(), *given, **tolerances(dtype))
@@ -215,7 +214,7 @@ class Batch(Native):
     def test_sizes_types_and_layouts_in_training_and_evaluation(self) -> None:
         for dtype in FLOATS:
             for size in ((6, 3), (5, 37), (4, 3, 7), (3, 20, 4, 5), (2, 5, 2, 3, 4), (2, 4, 1, 1)):
-                for value in batch_layouts(size):
+                for value in batch_layouts(size)[: 2 if dtype in SHORT else 9]:
                     for is_training in (True, False):
                         with self.subTest(dtype=dtype, size=size, strides=value.stride(), is_training=is_training):
                             self.batch_norm(value.to(dtype), size[1], dtype, is_training)

@@ -88,8 +88,9 @@ Classes classes_of(const char* name, const at::Tensor& self, const at::Tensor& t
   return out;
 }
 
-const at::Tensor& or_x(const at::Tensor& tensor, const at::Tensor& x) {
-  return tensor.defined() ? tensor : x;
+// What a kernel does not touch, since it is not there or has no elements, has the memory of something else: not all devices take none.
+Memory reads_or(const at::Tensor& tensor, const at::Tensor& otherwise) {
+  return reads(tensor.defined() && tensor.numel() != 0 ? tensor : otherwise);
 }
 
 void run_nll(const Classes& of, const at::Tensor& out, const at::Tensor& total) {
@@ -100,8 +101,8 @@ void run_nll(const Classes& of, const at::Tensor& out, const at::Tensor& total) 
     total.zero_();
     if (count == 0) return;
     into(out, [&](const at::Tensor& to) {
-      launch(nll_each.of(type), device, items(device, count), writes(to), reads(of.x), reads(of.target),
-             reads(or_x(of.weight, of.x)), of.shape);
+      launch(nll_each.of(type), device, items(device, count), writes(to), reads_or(of.x, of.target),
+             reads(of.target), reads_or(of.weight, of.target), of.shape);
     });
     return;
   }
@@ -111,8 +112,8 @@ void run_nll(const Classes& of, const at::Tensor& out, const at::Tensor& total) 
     return;
   }
   const Local lanes{XHAL_OP_NLL_LANES * (type == at::kDouble ? sizeof(double) : sizeof(float))};
-  launch(nll.of(type), device, groups(1, XHAL_OP_NLL_LANES), writes(out), writes(total), reads(of.x),
-         reads(of.target), reads(or_x(of.weight, of.x)), of.shape, lanes, lanes);
+  launch(nll.of(type), device, groups(1, XHAL_OP_NLL_LANES), writes(out), writes(total),
+         reads_or(of.x, of.target), reads(of.target), reads_or(of.weight, of.target), of.shape, lanes, lanes);
 }
 
 void run_nll_backward(const Classes& of, const at::Tensor& gradient, const at::Tensor& total,
@@ -126,7 +127,7 @@ void run_nll_backward(const Classes& of, const at::Tensor& gradient, const at::T
   const at::Tensor dense_gradient = dense(gradient);
   const at::Tensor to = dense(grad_input);
   launch(nll_backward.of(of.x.scalar_type()), device, items(device, count), updates(to),
-         reads(dense_gradient), reads(of.target), reads(or_x(of.weight, of.x)), reads(total), of.shape);
+         reads(dense_gradient), reads(of.target), reads_or(of.weight, of.target), reads(total), of.shape);
   if (!to.is_same(grad_input)) grad_input.copy_(to);
 }
 

@@ -32,12 +32,13 @@ uint64_t items_of(uint64_t count, uint32_t flags) {
   return (flags & XHAL_OP_NORM_COLUMNS) == 0 ? count : (count + XHAL_OP_NORM_LANES - 1) / XHAL_OP_NORM_LANES;
 }
 
-// What a kernel does not touch has the memory of something that it reads.
+// What a kernel does not touch, since it is not there or has no elements, has the memory of something else: not all devices take none.
+bool is_there(const at::Tensor& tensor) { return tensor.defined() && tensor.numel() != 0; }
 Memory reads_or(const at::Tensor& tensor, const at::Tensor& otherwise) {
-  return reads(tensor.defined() ? tensor : otherwise);
+  return reads(is_there(tensor) ? tensor : otherwise);
 }
 Memory writes_or(const at::Tensor& tensor, const at::Tensor& otherwise) {
-  return tensor.defined() ? writes(tensor) : reads(otherwise);
+  return is_there(tensor) ? writes(tensor) : reads(otherwise);
 }
 
 }  // namespace
@@ -76,13 +77,13 @@ void run(xhal_op_norm shape, const Forward& of, double epsilon, double momentum)
   if (of.y.defined()) shape.flags |= XHAL_OP_NORM_OUTPUT;
   if (of.running_mean.defined() && !is_given) shape.flags |= XHAL_OP_NORM_RUNNING;
   const auto running = [&](const at::Tensor& tensor) {
-    return tensor.defined() && !is_given ? updates(tensor) : reads_or(tensor, of.x);
+    return tensor.defined() && !is_given ? updates(tensor) : reads_or(tensor, statistics);
   };
   const c10::DeviceIndex device = of.x.device().index();
   launch(forwards.of(of.x.scalar_type()), device, items(device, items_of(shape.slices, shape.flags)),
-         writes_or(of.y, of.x), writes_or(of.mean, of.x), writes_or(of.deviation, of.x),
-         running(of.running_mean), running(of.running_variance), reads(of.x), reads_or(of.weight, of.x),
-         reads_or(of.bias, of.x), shape);
+         writes_or(of.y, statistics), writes_or(of.mean, statistics), writes_or(of.deviation, statistics),
+         running(of.running_mean), running(of.running_variance), reads_or(of.x, statistics),
+         reads_or(of.weight, statistics), reads_or(of.bias, statistics), shape);
 }
 
 void run_backward(xhal_op_norm shape, const Backward& of, double epsilon) {
@@ -98,9 +99,10 @@ void run_backward(xhal_op_norm shape, const Backward& of, double epsilon) {
   if (of.grad_bias.defined()) shape.flags |= XHAL_OP_NORM_BIAS_GRADIENT;
   const c10::DeviceIndex device = of.x.device().index();
   launch(backwards.of(of.x.scalar_type()), device, items(device, items_of(shape.slices, shape.flags)),
-         writes_or(of.grad_input, of.x), writes_or(of.grad_weight, of.x), writes_or(of.grad_bias, of.x),
-         reads(of.gradient), reads(of.x), reads_or(of.mean, of.x), reads(of.deviation),
-         reads_or(of.weight, of.x), shape);
+         writes_or(of.grad_input, of.deviation), writes_or(of.grad_weight, of.deviation),
+         writes_or(of.grad_bias, of.deviation), reads_or(of.gradient, of.deviation),
+         reads_or(of.x, of.deviation), reads_or(of.mean, of.deviation), reads(of.deviation),
+         reads_or(of.weight, of.deviation), shape);
 }
 
 void run_gradient(xhal_op_norm_gradient shape, const Backward& of, const at::Tensor& grad_weight,
