@@ -86,11 +86,10 @@ static inline void op_sums_of_rows(global const uchar* gradient, global const uc
     float row_products = 0;
     if (OP_NORM_HAS(shape, WEIGHT) && shape->weight_inner != 0) {
       global const float* w = OP_FLOATS(weight, k);
-      OP_SUM_ROW(row_gradients, shape->inner, e, g[e] * w[e]);
-      OP_SUM_ROW(row_products, shape->inner, e, g[e] * w[e] * (from[e] - mean));
+      OP_SUM_ROW_PAIR(row_gradients, row_products, shape->inner, e, g[e] * w[e],
+                      g[e] * w[e] * (from[e] - mean));
     } else {
-      OP_SUM_ROW(row_gradients, shape->inner, e, g[e]);
-      OP_SUM_ROW(row_products, shape->inner, e, g[e] * (from[e] - mean));
+      OP_SUM_ROW_PAIR(row_gradients, row_products, shape->inner, e, g[e], g[e] * (from[e] - mean));
     }
     const int is_row_weight = OP_NORM_HAS(shape, WEIGHT) && shape->weight_outer != 0;
     const float factor = is_row_weight ? *OP_FLOATS(weight, k) : 1.0f;
@@ -193,8 +192,8 @@ static inline void op_backward_columns(global uchar* grad_input, global uchar* g
     op_given_f32(mean, deviation, shape, slice + l, &found[l]);
     middle[l] = found[l].mean;
   }
-  OP_SUM_COLUMNS(scale, shape->outer, i, l, g[i * stride + l]);
-  OP_SUM_COLUMNS(slope, shape->outer, i, l, g[i * stride + l] * (from[i * stride + l] - middle[l]));
+  OP_SUM_COLUMNS_PAIR(scale, slope, shape->outer, i, l, g[i * stride + l],
+                      g[i * stride + l] * (from[i * stride + l] - middle[l]));
   for (uint l = 0; l < OP_NORM_LANES; ++l) {
     op_slopes_f32 to;
     op_put_parameters_f32(grad_weight, grad_bias, shape, slice + l, scale[l], slope[l], found[l].inverse);
@@ -223,20 +222,18 @@ static inline void op_gradient_of_columns(global uchar* grad_weight, global ucha
   global const float* inverse = OP_FLOATS(deviation, 0);
   float of_weight[OP_NORM_LANES] = {0};
   float of_bias[OP_NORM_LANES] = {0};
-  if (OP_NORM_HAS(shape, WEIGHT)) {
-    if (OP_NORM_HAS(shape, ROOT)) {
-      OP_SUM_COLUMNS(of_weight, shape->repeats, i, l, g[i * stride + l] * from[i * stride + l] * inverse[i]);
-    } else {
-      global const float* middle = OP_FLOATS(mean, 0);
-      OP_SUM_COLUMNS(of_weight, shape->repeats, i, l,
-                     g[i * stride + l] * (from[i * stride + l] - middle[i]) * inverse[i]);
-    }
+  if (OP_NORM_HAS(shape, ROOT)) {
+    OP_SUM_COLUMNS(of_weight, shape->repeats, i, l, g[i * stride + l] * from[i * stride + l] * inverse[i]);
+  } else {
+    global const float* middle = OP_FLOATS(mean, 0);
+    OP_SUM_COLUMNS_PAIR(of_weight, of_bias, shape->repeats, i, l,
+                        g[i * stride + l] * (from[i * stride + l] - middle[i]) * inverse[i],
+                        g[i * stride + l]);
+  }
+  if (OP_NORM_HAS(shape, WEIGHT))
     for (uint l = 0; l < OP_NORM_LANES; ++l) ((global float*)grad_weight)[weight + l] = of_weight[l];
-  }
-  if (OP_NORM_HAS(shape, BIAS)) {
-    OP_SUM_COLUMNS(of_bias, shape->repeats, i, l, g[i * stride + l]);
+  if (OP_NORM_HAS(shape, BIAS))
     for (uint l = 0; l < OP_NORM_LANES; ++l) ((global float*)grad_bias)[weight + l] = of_bias[l];
-  }
 }
 
 // The gradients of a weight whose elements are runs that lie densely: those of a group's channel.
@@ -253,8 +250,7 @@ static inline void op_gradient_of_runs(global uchar* grad_weight, global uchar* 
     global const float* from = OP_FLOATS(x, at);
     const float middle = *OP_FLOATS(mean, s);
     float products = 0;
-    OP_SUM_ROW(products, shape->run, k, g[k] * (from[k] - middle));
-    OP_SUM_ROW(of_bias, shape->run, k, g[k]);
+    OP_SUM_ROW_PAIR(products, of_bias, shape->run, k, g[k] * (from[k] - middle), g[k]);
     of_weight += products * *OP_FLOATS(deviation, s);
   }
   if (OP_NORM_HAS(shape, WEIGHT)) ((global float*)grad_weight)[weight] = of_weight;
@@ -282,7 +278,7 @@ kernel void xhal_norm_f32(global uchar* y, global uchar* mean, global uchar* dev
   const ulong slice = get_global_id(0);
   if (slice >= shape.slices) return;
   if (shape.type != OP_F32 || shape.inner_stride != 1) {
-    op_norm_slice_f32(OP_NORM_ARGUMENTS, slice);
+    OP_WITH_TYPE(op_norm_slice_f32, shape, OP_NORM_ARGUMENTS, slice);
     return;
   }
   op_statistics_f32 found;
@@ -312,7 +308,7 @@ kernel void xhal_norm_backward_f32(global uchar* grad_input, global uchar* grad_
   const ulong slice = get_global_id(0);
   if (slice >= shape.slices) return;
   if (shape.type != OP_F32 || shape.inner_stride != 1)
-    op_backward_slice_f32(OP_BACKWARD_ARGUMENTS, slice);
+    OP_WITH_TYPE(op_backward_slice_f32, shape, OP_BACKWARD_ARGUMENTS, slice);
   else
     op_backward_rows(OP_BACKWARD_ARGUMENTS, slice);
 }
@@ -333,7 +329,7 @@ kernel void xhal_norm_gradient_f32(global uchar* grad_weight, global uchar* grad
   const ulong weight = get_global_id(0);
   if (weight >= shape.weights) return;
   if (shape.type != OP_F32 || shape.run_stride != 1)
-    op_gradient_of_weight_f32(OP_GRADIENT_ARGUMENTS, weight);
+    OP_WITH_TYPE(op_gradient_of_weight_f32, shape, OP_GRADIENT_ARGUMENTS, weight);
   else
     op_gradient_of_runs(OP_GRADIENT_ARGUMENTS, weight);
 }

@@ -44,6 +44,59 @@ static inline float op_sum_of_lanes(const float* lanes) {
     for (uint l = 0; l < OP_NORM_LANES; ++l) totals[l] += op_lanes[l];    \
   }
 
+// Both of two sums in one pass.
+#define OP_SUM_ROW_PAIR(total, other, count, k, term, other_term)                               \
+  for (ulong op_first = 0; op_first < (count); op_first += OP_NORM_BLOCK) {                     \
+    const ulong op_end = (count)-op_first < OP_NORM_BLOCK ? (count) : op_first + OP_NORM_BLOCK; \
+    float op_lanes[OP_NORM_LANES] = {0};                                                        \
+    float op_others[OP_NORM_LANES] = {0};                                                       \
+    float op_rest = 0;                                                                          \
+    float op_other_rest = 0;                                                                    \
+    ulong op_i = op_first;                                                                      \
+    for (; op_i + OP_NORM_LANES <= op_end; op_i += OP_NORM_LANES)                               \
+      for (uint op_l = 0; op_l < OP_NORM_LANES; ++op_l) {                                       \
+        const ulong k = op_i + op_l;                                                            \
+        op_lanes[op_l] += (term);                                                               \
+        op_others[op_l] += (other_term);                                                        \
+      }                                                                                         \
+    for (; op_i < op_end; ++op_i) {                                                             \
+      const ulong k = op_i;                                                                     \
+      op_rest += (term);                                                                        \
+      op_other_rest += (other_term);                                                            \
+    }                                                                                           \
+    total += op_sum_of_lanes(op_lanes) + op_rest;                                               \
+    other += op_sum_of_lanes(op_others) + op_other_rest;                                        \
+  }
+#define OP_SUM_COLUMNS_PAIR(totals, others, rows, i, l, term, other_term) \
+  for (ulong op_first = 0; op_first < (rows); op_first += 256) {          \
+    const ulong op_end = (rows)-op_first < 256 ? (rows) : op_first + 256; \
+    float op_lanes[OP_NORM_LANES] = {0};                                  \
+    float op_others[OP_NORM_LANES] = {0};                                 \
+    for (ulong i = op_first; i < op_end; ++i)                             \
+      for (uint l = 0; l < OP_NORM_LANES; ++l) {                          \
+        op_lanes[l] += (term);                                            \
+        op_others[l] += (other_term);                                     \
+      }                                                                   \
+    for (uint l = 0; l < OP_NORM_LANES; ++l) {                            \
+      totals[l] += op_lanes[l];                                           \
+      others[l] += op_others[l];                                          \
+    }                                                                     \
+  }
+
+// Runs a function with the type of the elements as a constant where it has 16 bits, so that reading one asks for no type.
+#define OP_WITH_TYPE(function, shape, ...) \
+  do {                                     \
+    if ((shape).type == OP_BF16) {         \
+      (shape).type = OP_BF16;              \
+      function(__VA_ARGS__);               \
+    } else if ((shape).type == OP_F16) {   \
+      (shape).type = OP_F16;               \
+      function(__VA_ARGS__);               \
+    } else {                               \
+      function(__VA_ARGS__);               \
+    }                                      \
+  } while (0)
+
 #define OP_NORM_HAS(shape, flag) (((shape)->flags & XHAL_OP_NORM_##flag) != 0)
 
 static inline ulong op_slice_at(const xhal_op_norm* shape, ulong slice) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normalisation of elements of any type, computed in OP_T (float or double), named by OP_F(name). Included once for each type.
 
-static inline OP_T OP_F(op_at)(global const uchar* base, ulong index, uint type) {
+static inline __attribute__((always_inline)) OP_T OP_F(op_at)(global const uchar* base, ulong index,
+                                                              uint type) {
   return OP_F(op_load)(base, (long)(index * op_bytes_of(type)), type);
 }
-static inline void OP_F(op_put)(global uchar* base, ulong index, uint type, OP_T value) {
+static inline __attribute__((always_inline)) void OP_F(op_put)(global uchar* base, ulong index, uint type,
+                                                               OP_T value) {
   OP_F(op_store)(base, (long)(index * op_bytes_of(type)), type, value);
 }
 
@@ -32,8 +34,9 @@ typedef struct OP_F(op_statistics) {
     total += op_part;                                                                           \
   } while (0)
 
-static inline void OP_F(op_moments)(global const uchar* x, const xhal_op_norm* shape, ulong first,
-                                    OP_F(op_statistics) * found) {
+static inline __attribute__((always_inline)) void OP_F(op_moments)(global const uchar* x,
+                                                                   const xhal_op_norm* shape, ulong first,
+                                                                   OP_F(op_statistics) * found) {
   const OP_T count = (OP_T)(shape->outer * shape->inner);
   OP_T sum = 0;
   if (!OP_NORM_HAS(shape, ROOT)) OP_SUM_SLICE(sum, shape, first, at, OP_F(op_at)(x, at, shape->type));
@@ -45,8 +48,10 @@ static inline void OP_F(op_moments)(global const uchar* x, const xhal_op_norm* s
   found->variance = squares / count;
 }
 
-static inline void OP_F(op_given)(global const uchar* mean, global const uchar* deviation,
-                                  const xhal_op_norm* shape, ulong slice, OP_F(op_statistics) * found) {
+static inline __attribute__((always_inline)) void OP_F(op_given)(global const uchar* mean,
+                                                                 global const uchar* deviation,
+                                                                 const xhal_op_norm* shape, ulong slice,
+                                                                 OP_F(op_statistics) * found) {
   found->mean = OP_NORM_HAS(shape, ROOT) ? (OP_T)0 : OP_F(op_at)(mean, slice, shape->statistics);
   found->variance = OP_F(op_at)(deviation, slice, shape->statistics);
   found->inverse = OP_NORM_HAS(shape, INVERSE)
@@ -55,9 +60,11 @@ static inline void OP_F(op_given)(global const uchar* mean, global const uchar* 
 }
 
 // Statistics of a slice as its elements are to see them; those that are asked for are written.
-static inline void OP_F(op_keep)(global uchar* mean, global uchar* deviation, global uchar* running_mean,
-                                 global uchar* running_variance, const xhal_op_norm* shape, ulong slice,
-                                 OP_F(op_statistics) * found) {
+static inline __attribute__((always_inline)) void OP_F(op_keep)(global uchar* mean, global uchar* deviation,
+                                                                global uchar* running_mean,
+                                                                global uchar* running_variance,
+                                                                const xhal_op_norm* shape, ulong slice,
+                                                                OP_F(op_statistics) * found) {
   const uint type = shape->statistics;
   const OP_T epsilon = OP_F(OP_NORM_EPSILON)(shape);
   const int is_nothing = OP_NORM_HAS(shape, BATCH) && found->variance == 0 && epsilon == 0;
@@ -82,9 +89,11 @@ static inline void OP_F(op_keep)(global uchar* mean, global uchar* deviation, gl
   }
 }
 
-static inline void OP_F(op_normalise)(global uchar* y, global const uchar* x, global const uchar* weight,
-                                      global const uchar* bias, const xhal_op_norm* shape, ulong slice,
-                                      const OP_F(op_statistics) * found) {
+static inline __attribute__((always_inline)) void OP_F(op_normalise)(global uchar* y, global const uchar* x,
+                                                                     global const uchar* weight,
+                                                                     global const uchar* bias,
+                                                                     const xhal_op_norm* shape, ulong slice,
+                                                                     const OP_F(op_statistics) * found) {
   const ulong first = op_slice_at(shape, slice);
   for (ulong i = 0; i < shape->outer; ++i)
     for (ulong j = 0; j < shape->inner; ++j) {
@@ -97,10 +106,10 @@ static inline void OP_F(op_normalise)(global uchar* y, global const uchar* x, gl
     }
 }
 
-static inline void OP_F(op_norm_slice)(global uchar* y, global uchar* mean, global uchar* deviation,
-                                       global uchar* running_mean, global uchar* running_variance,
-                                       global const uchar* x, global const uchar* weight,
-                                       global const uchar* bias, const xhal_op_norm* shape, ulong slice) {
+static inline __attribute__((always_inline)) void OP_F(op_norm_slice)(
+    global uchar* y, global uchar* mean, global uchar* deviation, global uchar* running_mean,
+    global uchar* running_variance, global const uchar* x, global const uchar* weight,
+    global const uchar* bias, const xhal_op_norm* shape, ulong slice) {
   OP_F(op_statistics) found;
   if (OP_NORM_HAS(shape, GIVEN)) {
     OP_F(op_given)(running_mean, running_variance, shape, slice, &found);
@@ -119,8 +128,9 @@ typedef struct OP_F(op_slopes) {
 } OP_F(op_slopes);
 
 // From the sums of gradients, and of gradients times distances from the mean; both of what was weighted already.
-static inline void OP_F(op_slopes_of)(const xhal_op_norm* shape, OP_T gradients, OP_T products, OP_T inverse,
-                                      OP_F(op_slopes) * out) {
+static inline __attribute__((always_inline)) void OP_F(op_slopes_of)(const xhal_op_norm* shape,
+                                                                     OP_T gradients, OP_T products,
+                                                                     OP_T inverse, OP_F(op_slopes) * out) {
   const OP_T count = (OP_T)(shape->outer * shape->inner);
   out->scale = inverse;
   out->slope = OP_NORM_HAS(shape, GIVEN) ? (OP_T)0 : -inverse * inverse * inverse * products / count;
@@ -128,23 +138,25 @@ static inline void OP_F(op_slopes_of)(const xhal_op_norm* shape, OP_T gradients,
 }
 
 // The gradients of the one weight and bias of a slice.
-static inline void OP_F(op_put_parameters)(global uchar* grad_weight, global uchar* grad_bias,
-                                           const xhal_op_norm* shape, ulong slice, OP_T gradients,
-                                           OP_T products, OP_T inverse) {
+static inline __attribute__((always_inline)) void OP_F(op_put_parameters)(global uchar* grad_weight,
+                                                                          global uchar* grad_bias,
+                                                                          const xhal_op_norm* shape,
+                                                                          ulong slice, OP_T gradients,
+                                                                          OP_T products, OP_T inverse) {
   if (OP_NORM_HAS(shape, WEIGHT_GRADIENT)) OP_F(op_put)
   (grad_weight, slice, shape->statistics, OP_NORM_HAS(shape, SUMS) ? products : products * inverse);
   if (OP_NORM_HAS(shape, BIAS_GRADIENT)) OP_F(op_put)(grad_bias, slice, shape->statistics, gradients);
 }
 
-static inline OP_T OP_F(op_weight_of)(global const uchar* weight, const xhal_op_norm* shape, ulong k) {
+static inline __attribute__((always_inline)) OP_T OP_F(op_weight_of)(global const uchar* weight,
+                                                                     const xhal_op_norm* shape, ulong k) {
   return OP_NORM_HAS(shape, WEIGHT) ? OP_F(op_at)(weight, k, shape->parameters) : (OP_T)1;
 }
 
-static inline void OP_F(op_backward_slice)(global uchar* grad_input, global uchar* grad_weight,
-                                           global uchar* grad_bias, global const uchar* gradient,
-                                           global const uchar* x, global const uchar* mean,
-                                           global const uchar* deviation, global const uchar* weight,
-                                           const xhal_op_norm* shape, ulong slice) {
+static inline __attribute__((always_inline)) void OP_F(op_backward_slice)(
+    global uchar* grad_input, global uchar* grad_weight, global uchar* grad_bias,
+    global const uchar* gradient, global const uchar* x, global const uchar* mean,
+    global const uchar* deviation, global const uchar* weight, const xhal_op_norm* shape, ulong slice) {
   const ulong first = op_slice_at(shape, slice);
   const ulong k = op_weight_at(shape, slice);
   const uint type = shape->type;
@@ -177,10 +189,10 @@ static inline void OP_F(op_backward_slice)(global uchar* grad_input, global ucha
 #undef OP_WEIGHTED
 }
 
-static inline void OP_F(op_gradient_of_weight)(global uchar* grad_weight, global uchar* grad_bias,
-                                               global const uchar* gradient, global const uchar* x,
-                                               global const uchar* mean, global const uchar* deviation,
-                                               const xhal_op_norm_gradient* shape, ulong weight) {
+static inline __attribute__((always_inline)) void OP_F(op_gradient_of_weight)(
+    global uchar* grad_weight, global uchar* grad_bias, global const uchar* gradient, global const uchar* x,
+    global const uchar* mean, global const uchar* deviation, const xhal_op_norm_gradient* shape,
+    ulong weight) {
   OP_T gradients = 0;
   OP_T products = 0;
   for (ulong r = 0; r < shape->repeats; ++r) {
