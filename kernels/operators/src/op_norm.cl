@@ -211,29 +211,38 @@ static inline void op_backward_columns(global uchar* grad_input, global uchar* g
           g[i * stride + l] * scale[l] + (from[i * stride + l] - middle[l]) * slope[l] + shift[l];
 }
 
-// The gradients of neighbouring weights that all have the same statistics: those of a layer.
-static inline void op_gradient_of_columns(global uchar* grad_weight, global uchar* grad_bias,
-                                          global const uchar* gradient, global const uchar* x,
-                                          global const uchar* mean, global const uchar* deviation,
-                                          const xhal_op_norm_gradient* shape, ulong weight) {
-  const ulong stride = shape->repeat_stride;
-  global const float* g = OP_FLOATS(gradient, weight);
-  global const float* from = OP_FLOATS(x, weight);
-  global const float* inverse = OP_FLOATS(deviation, 0);
-  float of_weight[OP_NORM_LANES] = {0};
-  float of_bias[OP_NORM_LANES] = {0};
-  if (OP_NORM_HAS(shape, ROOT)) {
-    OP_SUM_COLUMNS(of_weight, shape->repeats, i, l, g[i * stride + l] * from[i * stride + l] * inverse[i]);
-  } else {
-    global const float* middle = OP_FLOATS(mean, 0);
-    OP_SUM_COLUMNS_PAIR(of_weight, of_bias, shape->repeats, i, l,
-                        g[i * stride + l] * (from[i * stride + l] - middle[i]) * inverse[i],
-                        g[i * stride + l]);
+// The gradients of `lanes` neighbouring weights that all have the same statistics: those of a layer. Few columns at a time would read
+// little of each row, and many rows for it.
+static inline __attribute__((always_inline)) void op_gradient_of_columns(
+    global uchar* grad_weight, global uchar* grad_bias, global const uchar* gradient, global const uchar* x,
+    global const uchar* mean, global const uchar* deviation, const xhal_op_norm_gradient* shape, ulong weight,
+    uint lanes) {
+  const int has_mean = !OP_NORM_HAS(shape, ROOT);
+  float of_weight[XHAL_OP_NORM_WIDE] = {0};
+  float of_bias[XHAL_OP_NORM_WIDE] = {0};
+  for (ulong first = 0; first < shape->repeats; first += 256) {
+    const ulong end = shape->repeats - first < 256 ? shape->repeats : first + 256;
+    float products[XHAL_OP_NORM_WIDE] = {0};
+    float gradients[XHAL_OP_NORM_WIDE] = {0};
+    for (ulong i = first; i < end; ++i) {
+      global const float* g = OP_FLOATS(gradient, i * shape->repeat_stride + weight);
+      global const float* from = OP_FLOATS(x, i * shape->repeat_stride + weight);
+      const float middle = has_mean ? *OP_FLOATS(mean, i) : 0.0f;
+      const float inverse = *OP_FLOATS(deviation, i);
+      for (uint l = 0; l < lanes; ++l) {
+        products[l] += g[l] * (from[l] - middle) * inverse;
+        gradients[l] += g[l];
+      }
+    }
+    for (uint l = 0; l < lanes; ++l) {
+      of_weight[l] += products[l];
+      of_bias[l] += gradients[l];
+    }
   }
   if (OP_NORM_HAS(shape, WEIGHT))
-    for (uint l = 0; l < OP_NORM_LANES; ++l) ((global float*)grad_weight)[weight + l] = of_weight[l];
+    for (uint l = 0; l < lanes; ++l) ((global float*)grad_weight)[weight + l] = of_weight[l];
   if (OP_NORM_HAS(shape, BIAS))
-    for (uint l = 0; l < OP_NORM_LANES; ++l) ((global float*)grad_bias)[weight + l] = of_bias[l];
+    for (uint l = 0; l < lanes; ++l) ((global float*)grad_bias)[weight + l] = of_bias[l];
 }
 
 // The gradients of a weight whose elements are runs that lie densely: those of a group's channel.
@@ -318,11 +327,13 @@ kernel void xhal_norm_gradient_f32(global uchar* grad_weight, global uchar* grad
                                    global const uchar* mean, global const uchar* deviation,
                                    xhal_op_norm_gradient shape) {
   if (OP_NORM_HAS(&shape, COLUMNS)) {
-    ulong weight = get_global_id(0) * OP_NORM_LANES;
-    if (weight + OP_NORM_LANES <= shape.weights) {
-      op_gradient_of_columns(OP_GRADIENT_ARGUMENTS, weight);
+    ulong weight = get_global_id(0) * XHAL_OP_NORM_WIDE;
+    if (weight + XHAL_OP_NORM_WIDE <= shape.weights) {
+      op_gradient_of_columns(OP_GRADIENT_ARGUMENTS, weight, XHAL_OP_NORM_WIDE);
       return;
     }
+    for (; weight + OP_NORM_LANES <= shape.weights; weight += OP_NORM_LANES)
+      op_gradient_of_columns(OP_GRADIENT_ARGUMENTS, weight, OP_NORM_LANES);
     for (; weight < shape.weights; ++weight) op_gradient_of_weight_f32(OP_GRADIENT_ARGUMENTS, weight);
     return;
   }

@@ -299,6 +299,7 @@ enum xhal_op_norm_flag {
   XHAL_OP_NORM_SUMS = 4096           /* rather than the weight's gradient the sum that it is made of */
 };
 #define XHAL_OP_NORM_LANES 16
+#define XHAL_OP_NORM_WIDE 64 /* neighbouring weights of an item of xhal_norm_gradient_f32, of COLUMNS */
 
 /* Gradients of weights that many slices share: weight k adds up `repeats` times `run` elements from repeat * repeat_stride + k *
  * weight_stride on, with the statistics repeat * statistics_stride + k / share. */

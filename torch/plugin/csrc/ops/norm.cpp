@@ -28,8 +28,8 @@ uint32_t code_of_any(const at::Tensor& tensor, const at::Tensor& otherwise) {
   return code_of((tensor.defined() ? tensor : otherwise).scalar_type());
 }
 
-uint64_t items_of(uint64_t count, uint32_t flags) {
-  return (flags & XHAL_OP_NORM_COLUMNS) == 0 ? count : (count + XHAL_OP_NORM_LANES - 1) / XHAL_OP_NORM_LANES;
+uint64_t items_of(uint64_t count, uint32_t flags, uint64_t columns = XHAL_OP_NORM_LANES) {
+  return (flags & XHAL_OP_NORM_COLUMNS) == 0 ? count : (count + columns - 1) / columns;
 }
 
 // What a kernel does not touch, since it is not there or has no elements, has the memory of something else: not all devices take none.
@@ -114,9 +114,10 @@ void run_gradient(xhal_op_norm_gradient shape, const Backward& of, const at::Ten
   if (grad_weight.defined()) shape.flags |= XHAL_OP_NORM_WEIGHT;
   if (grad_bias.defined()) shape.flags |= XHAL_OP_NORM_BIAS;
   const c10::DeviceIndex device = of.x.device().index();
-  launch(gradients.of(of.x.scalar_type()), device, items(device, items_of(shape.weights, shape.flags)),
-         writes_or(grad_weight, of.x), writes_or(grad_bias, of.x), reads(of.gradient), reads(of.x),
-         reads_or(of.mean, of.x), reads(of.deviation), shape);
+  launch(gradients.of(of.x.scalar_type()), device,
+         items(device, items_of(shape.weights, shape.flags, XHAL_OP_NORM_WIDE)), writes_or(grad_weight, of.x),
+         writes_or(grad_bias, of.x), reads(of.gradient), reads(of.x), reads_or(of.mean, of.x),
+         reads(of.deviation), shape);
 }
 
 namespace {
