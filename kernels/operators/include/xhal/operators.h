@@ -364,4 +364,68 @@ typedef struct xhal_op_list {
   xhal_op_u32 padding;
 } xhal_op_list;
 
+/* ---- Normalisation and losses ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * Slices of a tensor, each brought to mean 0 and variance 1. Slice s begins at s / period * far_stride + s % period * near_stride and has
+ * `outer` rows of `inner` elements; the weight of element j of row i is (s % period) * weight_slice + i * weight_outer + j * weight_inner.
+ * Strides are in elements. Rows of a layer, groups and channels are slices of this kind.
+ */
+typedef struct xhal_op_norm {
+  xhal_op_u64 slices, period;
+  xhal_op_u64 far_stride, near_stride;
+  xhal_op_u64 outer, inner;
+  xhal_op_u64 outer_stride, inner_stride;
+  xhal_op_u64 weight_slice, weight_outer, weight_inner;
+  xhal_op_f64 epsilon_f64, momentum_f64;
+  xhal_op_f32 epsilon_f32, momentum_f32; /* the same, for a device that computes in no double */
+  xhal_op_u32 type;                      /* of the elements */
+  xhal_op_u32 statistics; /* the type of means, deviations and running statistics, one for each slice */
+  xhal_op_u32 parameters; /* the type of weights and biases */
+  xhal_op_u32 flags;      /* XHAL_OP_NORM_x */
+} xhal_op_norm;
+
+enum xhal_op_norm_flag {
+  XHAL_OP_NORM_WEIGHT = 1,   /* there are weights */
+  XHAL_OP_NORM_BIAS = 2,     /* and biases */
+  XHAL_OP_NORM_ROOT = 4,     /* divided by the root of the mean square; nothing is subtracted */
+  XHAL_OP_NORM_GIVEN = 8,    /* statistics are not those of the slice: means and variances are given */
+  XHAL_OP_NORM_INVERSE = 16, /* what is given are inverse deviations rather than variances */
+  XHAL_OP_NORM_BATCH =
+      32, /* statistics are rounded to their type before they are used; without any deviation or epsilon it is 0 */
+  XHAL_OP_NORM_RUNNING = 64,   /* running statistics move on by the momentum */
+  XHAL_OP_NORM_VARIANCE = 128, /* variances are written in the place of inverse deviations */
+  XHAL_OP_NORM_COLUMNS = 256,  /* slices are neighbouring columns: an item takes XHAL_OP_NORM_LANES of them */
+  XHAL_OP_NORM_OUTPUT = 512,   /* elements are written, not statistics alone */
+  XHAL_OP_NORM_WEIGHT_GRADIENT =
+      1024, /* a slice has one weight, whose gradient is written, in the statistics' type */
+  XHAL_OP_NORM_BIAS_GRADIENT = 2048, /* and its bias' */
+  XHAL_OP_NORM_SUMS = 4096           /* rather than the weight's gradient the sum that it is made of */
+};
+#define XHAL_OP_NORM_LANES 16
+#define XHAL_OP_NORM_WIDE 64 /* neighbouring weights of an item of xhal_norm_gradient_f32, of COLUMNS */
+
+/* Gradients of weights that many slices share: weight k adds up `repeats` times `run` elements from repeat * repeat_stride + k *
+ * weight_stride on, with the statistics repeat * statistics_stride + k / share. */
+typedef struct xhal_op_norm_gradient {
+  xhal_op_u64 weights, repeats, run, share;
+  xhal_op_u64 repeat_stride, weight_stride, run_stride, statistics_stride;
+  xhal_op_u32 type, statistics, parameters;
+  xhal_op_u32 flags; /* of XHAL_OP_NORM_x: WEIGHT and BIAS, which gradients are written; COLUMNS; ROOT */
+} xhal_op_norm_gradient;
+
+/* The losses of batch times map elements, each with a class: x is [batch, classes, map], targets [batch, map]. */
+typedef struct xhal_op_nll {
+  xhal_op_u64 batch, classes, map;
+  xhal_op_i64 ignored; /* a class whose elements count for nothing */
+  xhal_op_u32 type;    /* of elements and weights */
+  xhal_op_u32 target;  /* of classes */
+  xhal_op_u32 has_weight;
+  xhal_op_u32 reduction; /* XHAL_OP_EACH, _MEAN or _SUM */
+} xhal_op_nll;
+enum xhal_op_loss_reduction { XHAL_OP_EACH, XHAL_OP_MEAN, XHAL_OP_SUM };
+#define XHAL_OP_NLL_LANES 64
+/* Elements that an item of a dense kernel of pairs takes. */
+#define XHAL_OP_LOSS_RUN 256
+
 #endif

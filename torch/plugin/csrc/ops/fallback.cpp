@@ -164,18 +164,6 @@ void run_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 
 namespace {
 
-// Writes to the running statistics, and its schema does not say so: they would stay as they are. The schema of its successor says it.
-void run_batch_norm_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  static const auto successor =
-      c10::Dispatcher::singleton().findSchemaOrThrow("aten::_native_batch_norm_legit", "");
-  const auto is_tensor = [&](size_t argument) {
-    const c10::IValue& value = (*stack)[stack->size() - op.schema().arguments().size() + argument];
-    return value.isTensor() && value.toTensor().defined();
-  };
-  const FallbackScope counted(c10::toString(op.operator_name()));
-  at::native::cpu_fallback(is_tensor(3) && is_tensor(4) ? successor : op, stack);
-}
-
 void run_conj_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   // A real tensor is its own.
   if (stack->back().toTensor().is_complex()) run_on_host(op, stack);
@@ -186,7 +174,6 @@ TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
 }
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("native_batch_norm", torch::CppFunction::makeFromBoxedFunction<&run_batch_norm_on_host>());
   // PyTorch has these for all devices and then refuses, or has no kernel, for one that it does not know.
   m.impl("conj_physical_", torch::CppFunction::makeFromBoxedFunction<&run_conj_on_host>());
 }
