@@ -428,4 +428,30 @@ enum xhal_op_loss_reduction { XHAL_OP_EACH, XHAL_OP_MEAN, XHAL_OP_SUM };
 /* Elements that an item of a dense kernel of pairs takes. */
 #define XHAL_OP_LOSS_RUN 256
 
+/* ---- Indexing -------------------------------------------------------------------------------------------------------------------- */
+
+/* Elements of one tensor ("self") that an index names, beside values; strides in bytes. An item has a place in the first `kept` dimensions
+ * and goes through the others in turn, the innermost first. In self the index moves along one dimension of `count` places. */
+typedef struct xhal_op_places {
+  xhal_op_u64 sizes[XHAL_OP_DIMS];
+  xhal_op_i64 self[XHAL_OP_DIMS];
+  xhal_op_i64 values[XHAL_OP_DIMS];
+  xhal_op_i64 index[XHAL_OP_DIMS];
+  xhal_op_u64 items;
+  xhal_op_u64 turns; /* of each item */
+  xhal_op_i64 count;
+  xhal_op_i64 stride; /* from one place to the next */
+  xhal_op_u32 kept;
+  xhal_op_u32 dims;
+  xhal_op_u32 wraps;      /* a negative index counts from behind */
+  xhal_op_u32 index_type; /* i32 or i64 */
+  xhal_op_u32 type;       /* of self and values */
+  xhal_op_u32 bytes;
+} xhal_op_places;
+
+enum xhal_op_update_code { XHAL_OP_UPDATE_ADD, XHAL_OP_UPDATE_MUL, XHAL_OP_UPDATE_MIN, XHAL_OP_UPDATE_MAX };
+
+/* Values 0 to 3: start, step, end, base. */
+enum xhal_op_range_code { XHAL_OP_RANGE_STEPS, XHAL_OP_RANGE_LINE, XHAL_OP_RANGE_POWERS };
+
 #endif
