@@ -20,7 +20,8 @@ struct Local {
   uint64_t bytes;
 };
 
-// From a tensor's first element to its last, holes included; an address that kernels may be given even where there is no element.
+// From a tensor's first element to its last, holes included. A tensor without elements has no address, and OpenCL devices refuse none: who may
+// meet one launches nothing, or gives another in its place.
 Memory reads(const at::TensorBase& tensor);
 Memory writes(const at::TensorBase& tensor);
 Memory updates(const at::TensorBase& tensor);
