@@ -205,7 +205,7 @@ at::Tensor masked_select(const at::Tensor& self, const at::Tensor& mask) {
 at::Tensor& masked_scatter_(at::Tensor& self, const at::Tensor& mask, const at::Tensor& source) {
   at::assert_no_internal_overlap(self);
   TORCH_CHECK(self.scalar_type() == source.scalar_type(),
-              "masked_scatter: expected self and source to have same dtypes but got ", self.scalar_type(),
+              "masked_scatter: expected self and source to have same dtypes but got", self.scalar_type(),
               " and ", source.scalar_type());
   check_one_device(self, {mask, source});
   TORCH_CHECK(mask.dtype() == at::kBool,
