@@ -97,7 +97,7 @@ class Triangles(Native):
 
     def test_indices_and_units(self) -> None:
         for rows, columns in ((0, 3), (3, 0), (1, 1), (4, 7), (7, 4), (5, 5)):
-            for diagonal in range(-8, 9):
+            for diagonal in (-8, -3, -1, 0, 1, 2, 5, 8):
                 for dtype in (torch.int64, torch.int32):
                     self.same(lambda device: torch.tril_indices(rows, columns, diagonal, dtype=dtype, device=device))
                     self.same(lambda device: torch.triu_indices(rows, columns, diagonal, dtype=dtype, device=device))

@@ -161,7 +161,7 @@ at::Tensor& range_out(const at::Scalar& start, const at::Scalar& end, const at::
   TORCH_CHECK(by > 0 || by < 0, "step must be nonzero");
   TORCH_CHECK(std::isfinite(first) && std::isfinite(last), "unsupported range: ", first, " -> ", last);
   TORCH_CHECK((by > 0 && last >= first) || (by < 0 && last <= first),
-              "upper bound and larger bound inconsistent with step sign");
+              "upper bound and lower bound inconsistent with step sign");
   TORCH_CHECK_NOT_IMPLEMENTED(out.scalar_type() != at::kBool, "\"range_cpu\" not implemented for 'Bool'");
   const bool is_whole = !at::isFloatingType(out.scalar_type());
   const int64_t size =
@@ -173,6 +173,10 @@ at::Tensor& range_out(const at::Scalar& start, const at::Scalar& end, const at::
   write_range(dense.view({size}), XHAL_OP_RANGE_STEPS, {start, step});
   if (!dense.is_same(out)) out.copy_(dense.view(out.sizes()));
   return out;
+}
+
+at::Tensor& range_out_by_one(const at::Scalar& start, const at::Scalar& end, at::Tensor& out) {
+  return range_out(start, end, 1, out);
 }
 
 at::Tensor& eye_m_out(int64_t n, int64_t m, at::Tensor& out) {
