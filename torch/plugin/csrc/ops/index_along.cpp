@@ -150,18 +150,19 @@ void IndexReduce::impl(const at::Tensor& self, int64_t dim, const at::Tensor& in
   }
   if (!out.is_same(self)) out.copy_(self);
   check_source_dims(out, source);
-  if (!include_self) at::Tensor(out).index_fill_(dim, index.to(at::kLong), start);
-  in_wide_sums(out, source, [&](const at::Tensor& result, const at::Tensor& values) {
-    update_indexed(along(result, dim, index, values, false), op);
-    if (reduce != "mean") return;
-    at::Tensor counts = include_self ? at::ones_like(result) : at::zeros_like(result);
-    update_indexed(along(counts, dim, index, at::ones_like(values), false), XHAL_OP_UPDATE_ADD);
-    counts.masked_fill_(counts.eq(0), 1);
-    if (at::isFloatingType(type))
-      result.div_(counts);
-    else
-      result.div_(counts, "floor");
-  });
+  at::Tensor result = out;
+  if (!include_self) result.index_fill_(dim, index.to(at::kLong), start);
+  // Rounded at each step, as on the host; only the counts of a mean are exact.
+  update_indexed(along(result, dim, index, source, false), op);
+  if (reduce != "mean") return;
+  const auto wide = result.options().dtype(at::isReducedFloatingType(type) ? at::kFloat : type);
+  at::Tensor counts = include_self ? at::ones_like(result, wide) : at::zeros_like(result, wide);
+  update_indexed(along(counts, dim, index, at::ones_like(source, wide), false), XHAL_OP_UPDATE_ADD);
+  counts.masked_fill_(counts.eq(0), 1);
+  if (at::isFloatingType(type))
+    result.div_(counts);
+  else
+    result.div_(counts, "floor");
 }
 
 at::Tensor embedding_dense_backward(const at::Tensor& gradient, const at::Tensor& indices, int64_t count,
