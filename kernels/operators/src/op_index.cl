@@ -62,6 +62,24 @@ kernel void xhal_index_offsets(global long* y, global const uchar* index, ulong 
 OP_INDEX_ROWS(1, uchar)
 OP_INDEX_ROWS(4, uint)
 
+// Rows of `words` one behind the other, to rows that lie `stride` words apart.
+#define OP_JOIN_ROWS(bytes, T)                                                                     \
+  kernel void xhal_join_rows_##bytes(global T* restrict y, global const T* restrict a, ulong rows, \
+                                     ulong words, ulong stride, ulong lanes) {                     \
+    const ulong row = get_global_id(0) / lanes;                                                    \
+    const ulong lane = get_global_id(0) - row * lanes;                                             \
+    if (row >= rows) return;                                                                       \
+    global T* restrict to = y + row * stride;                                                      \
+    global const T* restrict from = a + row * words;                                               \
+    if (lanes == 1) {                                                                              \
+      for (ulong i = 0; i < words; ++i) to[i] = from[i];                                           \
+    } else {                                                                                       \
+      for (ulong i = lane; i < words; i += lanes) to[i] = from[i];                                 \
+    }                                                                                              \
+  }
+OP_JOIN_ROWS(1, uchar)
+OP_JOIN_ROWS(4, uint)
+
 // An index is an embedding's row: its gradients are added in the order of the index, so that sums are the same each time. An item has
 // `width` columns.
 kernel void xhal_index_add_rows_f32(global float* restrict y, global const float* restrict a,

@@ -5,6 +5,22 @@
 // Whole numbers are cut off from what a host computes, so each step is rounded as it is there.
 #pragma OPENCL FP_CONTRACT OFF
 
+// Where whole numbers are stored, a power that should be one is one, although pow() need not be exact.
+#define OP_POWER(name, T, most)                                                   \
+  static inline T op_power_##name(T base, T exponent, uint type) {                \
+    const T power = pow(base, exponent);                                          \
+    const T whole = rint(power);                                                  \
+    return type <= OP_U64 && fabs(power - whole) <= most * whole ? whole : power; \
+  }
+OP_POWER(f32, float, 4e-7f)
+#ifdef cl_khr_fp64
+OP_POWER(f64, double, 1e-15)
+#endif
+#define OP_ROUNDED_WAY_f32(way, type) op_rounded_f32(way, OP_F32, type)
+#define OP_ROUNDED_WAY_f64(way, type) \
+  ((type) == OP_F16 || (type) == OP_BF16 ? (double)op_rounded_f32((float)(way), OP_F32, type) : (way))
+#define OP_ROUNDED_WAY_i64(way, type) (way)
+
 // Each half of a line is counted from its own end, so that both ends are met.
 #define OP_RANGE(name, T, POWER)                                                           \
   kernel void xhal_range_##name(uint op, global uchar* y, ulong n, long stride, uint type, \
@@ -15,10 +31,14 @@
     const T step = OP_IMMEDIATE_##name(values, 1);                                         \
     const T end = OP_IMMEDIATE_##name(values, 2);                                          \
     const int is_second = op != XHAL_OP_RANGE_STEPS && i >= n / 2;                         \
-    const T value = is_second ? end - step * (T)(n - 1 - i) : start + step * (T)i;         \
+    T way = step * (T)(is_second ? n - 1 - i : i);                                         \
+    /* In 16 bits the host rounds the way, too. */                                         \
+    if (op == XHAL_OP_RANGE_LINE) way = OP_ROUNDED_WAY_##name(way, type);                  \
+    const T value = is_second ? end - way : start + way;                                   \
     op_store_##name(y, (long)i* stride, type, POWER);                                      \
   }
-#define OP_RANGE_POWER(name) op == XHAL_OP_RANGE_POWERS ? pow(OP_IMMEDIATE_##name(values, 3), value) : value
+#define OP_RANGE_POWER(name) \
+  op == XHAL_OP_RANGE_POWERS ? op_power_##name(OP_IMMEDIATE_##name(values, 3), value, type) : value
 OP_RANGE(f32, float, OP_RANGE_POWER(f32))
 OP_RANGE(i64, long, value)
 #ifdef cl_khr_fp64

@@ -52,6 +52,10 @@ at::Tensor as_strided(const at::Tensor& self, c10::IntArrayRef size, c10::IntArr
 const at::Tensor& resize_(const at::Tensor& self, c10::IntArrayRef size,
                           std::optional<c10::MemoryFormat> memory_format) {
   const c10::DeviceGuard guard(self.device());
+  // PyTorch's grows storage by a copy on the host, so that it must not have to.
+  const int64_t elements = c10::multiply_integers(size);
+  const size_t bytes = static_cast<size_t>(self.storage_offset() + elements) * self.element_size();
+  if (elements > 0 && bytes > self.storage().nbytes()) at::native::resize_bytes_nocuda(self.storage(), bytes);
   return at::native::resize_(self, size, memory_format);
 }
 

@@ -115,6 +115,7 @@ void within_dims(at::TensorIteratorBase& iterator, const One& one) {
 template <class Run>
 void with_iterator(const Indexed& indexed, const Run& run) {
   check_one_device(indexed.self, {indexed.values, indexed.index});
+  TORCH_INTERNAL_ASSERT(indexed.self.scalar_type() == indexed.values.scalar_type());
   at::TensorIterator whole = iterator_of(indexed);
   if (whole.numel() == 0) return;
   TORCH_CHECK_INDEX(indexed.count != 0, "index is out of bounds for dimension with size 0");
@@ -149,6 +150,7 @@ void move_indexed(Kernel* kernels, const Indexed& indexed, Operand from, Operand
 bool can_share(const Launch& parts, xhal_op_update_code op, at::ScalarType type) {
   if (parts.places.items >= kFewItems || parts.places.turns < kManyTurns) return false;
   if (at::globalContext().deterministicAlgorithms() && at::isFloatingType(type)) return false;
+  if (at::isReducedFloatingType(type)) return false;
   if (reinterpret_cast<uintptr_t>(parts.memory[kSelf].pointer) % 4 != 0) return false;
   return parts.places.bytes <= 4 || (type == at::kLong && op == XHAL_OP_UPDATE_ADD);
 }
@@ -239,6 +241,13 @@ xhal_op_update_code code_of_reduction(at::native::ReductionType reduction) {
   }
 }
 
+void reduce_elements(const at::Tensor& given_self, int64_t dim, const at::Tensor& index,
+                     const at::Tensor& given_values, at::native::ReductionType reduction) {
+  in_wide_sums(given_self, given_values, [&](const at::Tensor& self, const at::Tensor& values) {
+    update_indexed(element_by_element(self, dim, index, values), code_of_reduction(reduction));
+  });
+}
+
 void take(at::TensorIterator& iterator, const at::TensorBase& from) {
   const at::Tensor& index = iterator.tensor(1);
   const at::Tensor flat = at::Tensor(from).contiguous();
@@ -248,21 +257,23 @@ void take(at::TensorIterator& iterator, const at::TensorBase& from) {
 }
 
 void put(at::TensorIterator& iterator, const at::TensorBase& to, bool accumulates) {
-  const at::Tensor self(to);
   const at::Tensor& index = iterator.tensor(1);
-  const at::Tensor flat = self.contiguous();
   const at::DimVector still(static_cast<size_t>(index.dim()), 0);
-  const Indexed indexed{flat.as_strided(index.sizes(), still),
-                        iterator.tensor(0),
-                        index,
-                        flat.numel(),
-                        static_cast<int64_t>(flat.element_size()),
-                        true};
+  const auto run = [&](const at::Tensor& self, const at::Tensor& values) {
+    const at::Tensor flat = self.contiguous();
+    const Indexed indexed{flat.as_strided(index.sizes(), still),     values, index, flat.numel(),
+                          static_cast<int64_t>(flat.element_size()), true};
+    if (accumulates)
+      update_indexed(indexed, XHAL_OP_UPDATE_ADD);
+    else
+      set_indexed(indexed);
+    if (!flat.is_same(self)) self.copy_(flat);
+  };
+  const at::Tensor self(to);
   if (accumulates)
-    update_indexed(indexed, XHAL_OP_UPDATE_ADD);
+    in_wide_sums(self, iterator.tensor(0), run);
   else
-    set_indexed(indexed);
-  if (!flat.is_same(self)) self.copy_(flat);
+    run(self, iterator.tensor(0));
 }
 
 // What the iterator has behind its first two operands.
@@ -308,20 +319,28 @@ struct Prepared final : at::meta::structured_index_Tensor {
 };
 
 // What PyTorch asks of devices that accumulate, or are to be deterministic: the values of one place in their order.
-void index_put_in_order(at::Tensor& self, const c10::List<std::optional<at::Tensor>>& indices,
-                        const at::Tensor& values, bool accumulates, bool) {
-  const Prepared prepared(self, indices);
-  const at::Tensor& places = prepared.tensor(1);
-  TORCH_CHECK(at::is_expandable_to(values.sizes(), places.sizes()), "shape mismatch: value tensor of shape ",
-              values.sizes(), " cannot be broadcast to indexing result of shape ", places.sizes());
-  TORCH_CHECK(values.scalar_type() == places.scalar_type(),
-              "Index put requires the source and destination dtypes match, got ", places.scalar_type(),
-              " for the destination and ", values.scalar_type(), " for the source.");
-  const Indexed indexed = by_tensors(places, values, indices_of(prepared), prepared.sizes, prepared.strides);
+void index_put_in_order(at::Tensor& given_self, const c10::List<std::optional<at::Tensor>>& indices,
+                        const at::Tensor& given_values, bool accumulates, bool) {
+  const auto run = [&](const at::Tensor& self, const at::Tensor& values) {
+    const Prepared prepared(self, indices);
+    const at::Tensor& places = prepared.tensor(1);
+    TORCH_CHECK(at::is_expandable_to(values.sizes(), places.sizes()),
+                "shape mismatch: value tensor of shape ", values.sizes(),
+                " cannot be broadcast to indexing result of shape ", places.sizes());
+    TORCH_CHECK(given_values.scalar_type() == given_self.scalar_type(),
+                "Index put requires the source and destination dtypes match, got ", given_self.scalar_type(),
+                " for the destination and ", given_values.scalar_type(), " for the source.");
+    const Indexed indexed =
+        by_tensors(places, values, indices_of(prepared), prepared.sizes, prepared.strides);
+    if (accumulates)
+      update_indexed(indexed, XHAL_OP_UPDATE_ADD);
+    else
+      set_indexed(indexed);
+  };
   if (accumulates)
-    update_indexed(indexed, XHAL_OP_UPDATE_ADD);
+    in_wide_sums(given_self, given_values, run);
   else
-    set_indexed(indexed);
+    run(given_self, given_values);
 }
 
 void index_fill(at::TensorIterator& iterator, int64_t, int64_t size, int64_t stride,
@@ -405,22 +424,19 @@ REGISTER_PRIVATEUSE1_DISPATCH(scatter_fill_stub,
                                 torch_xhal::set_indexed(torch_xhal::element_by_element(
                                     self, dim, index, torch_xhal::value_like(self, value)));
                               })
-REGISTER_PRIVATEUSE1_DISPATCH(scatter_add_stub, [](const Tensor& self, int64_t dim, const Tensor& index,
-                                                   const Tensor& source) {
-  torch_xhal::update_indexed(torch_xhal::element_by_element(self, dim, index, source), XHAL_OP_UPDATE_ADD);
-})
+REGISTER_PRIVATEUSE1_DISPATCH(scatter_add_stub,
+                              [](const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source) {
+                                torch_xhal::reduce_elements(self, dim, index, source, ReductionType::SUM);
+                              })
 REGISTER_PRIVATEUSE1_DISPATCH(scatter_scalar_reduce_stub, [](const Tensor& self, int64_t dim,
                                                              const Tensor& index, const Scalar& value,
                                                              const ReductionType& reduction) {
-  torch_xhal::update_indexed(
-      torch_xhal::element_by_element(self, dim, index, torch_xhal::value_like(self, value)),
-      torch_xhal::code_of_reduction(reduction));
+  torch_xhal::reduce_elements(self, dim, index, torch_xhal::value_like(self, value), reduction);
 })
 #define TORCH_XHAL_SCATTER_REDUCE(stub)                                                          \
   REGISTER_PRIVATEUSE1_DISPATCH(stub, [](const Tensor& self, int64_t dim, const Tensor& index,   \
                                          const Tensor& source, const ReductionType& reduction) { \
-    torch_xhal::update_indexed(torch_xhal::element_by_element(self, dim, index, source),         \
-                               torch_xhal::code_of_reduction(reduction));                        \
+    torch_xhal::reduce_elements(self, dim, index, source, reduction);                            \
   })
 TORCH_XHAL_SCATTER_REDUCE(scatter_reduce_stub)
 TORCH_XHAL_SCATTER_REDUCE(scatter_reduce_two_stub)

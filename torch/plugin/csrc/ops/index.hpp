@@ -36,6 +36,18 @@ void set_indexed(const Indexed& indexed);
 // deterministic; integers are the same in any order.
 void update_indexed(const Indexed& indexed, xhal_op_update_code op);
 
+// Of 16 bits sums are made in 32 and rounded once: `run` gets self and values in what they are made in.
+template <class Run>
+void in_wide_sums(const at::Tensor& self, const at::Tensor& values, const Run& run) {
+  if (!at::isReducedFloatingType(self.scalar_type())) {
+    run(self, values);
+    return;
+  }
+  const at::Tensor wide = self.to(at::kFloat);
+  run(wide, values.to(at::kFloat));
+  self.copy_(wide);
+}
+
 // As of index_add_ and its kind: the index goes along one dimension of self, and values have its length there.
 Indexed along(const at::Tensor& self, int64_t dim, const at::Tensor& index, const at::Tensor& values,
               bool wraps);

@@ -87,6 +87,8 @@ at::Tensor& index_select_out(const at::Tensor& self, int64_t dim, const at::Tens
   check_index_type("index_select", index);
   TORCH_CHECK(self.scalar_type() == out.scalar_type(),
               "index_select(): self and result must have the same scalar type");
+  TORCH_CHECK(self.dim() != 0 || index.numel() == 1,
+              "index_select(): Index to scalar can have only 1 value, got ", index.numel(), " value(s)");
   at::assert_no_internal_overlap(out);
   at::assert_no_overlap(out, self);
   at::assert_no_overlap(out, index);
@@ -116,7 +118,9 @@ void IndexAdd::impl(const at::Tensor& self, int64_t dim, const at::Tensor& index
   if (!out.is_same(self)) out.copy_(self);
   check_source_dims(out, source);
   const at::Tensor values = alpha.equal(1) ? source : source.mul(alpha);
-  update_indexed(along(out, dim, index, values, false), XHAL_OP_UPDATE_ADD);
+  in_wide_sums(out, values, [&](const at::Tensor& sums, const at::Tensor& terms) {
+    update_indexed(along(sums, dim, index, terms, false), XHAL_OP_UPDATE_ADD);
+  });
 }
 
 void IndexCopy::impl(const at::Tensor& self, int64_t dim, const at::Tensor& index, const at::Tensor& source,
@@ -148,10 +152,12 @@ void IndexReduce::impl(const at::Tensor& self, int64_t dim, const at::Tensor& in
   check_source_dims(out, source);
   at::Tensor result = out;
   if (!include_self) result.index_fill_(dim, index.to(at::kLong), start);
+  // Rounded at each step, as on the host; only the counts of a mean are exact.
   update_indexed(along(result, dim, index, source, false), op);
   if (reduce != "mean") return;
-  at::Tensor counts = include_self ? at::ones_like(result) : at::zeros_like(result);
-  update_indexed(along(counts, dim, index, at::ones_like(source), false), XHAL_OP_UPDATE_ADD);
+  const auto wide = result.options().dtype(at::isReducedFloatingType(type) ? at::kFloat : type);
+  at::Tensor counts = include_self ? at::ones_like(result, wide) : at::zeros_like(result, wide);
+  update_indexed(along(counts, dim, index, at::ones_like(source, wide), false), XHAL_OP_UPDATE_ADD);
   counts.masked_fill_(counts.eq(0), 1);
   if (at::isFloatingType(type))
     result.div_(counts);
@@ -166,15 +172,17 @@ at::Tensor embedding_dense_backward(const at::Tensor& gradient, const at::Tensor
   at::checkScalarTypes("embedding_backward", argument, {at::kLong, at::kInt});
   at::Tensor index = indices.reshape({-1});
   const int64_t columns = gradient.size(-1);
-  at::Tensor rows = gradient.reshape({index.numel(), columns});
-  at::Tensor out = at::zeros({count, columns}, gradient.options());
-  if (index.numel() == 0 || out.numel() == 0) return out;
+  // Of 16 bits sums are made in 32 and rounded once.
+  const at::ScalarType type =
+      at::isReducedFloatingType(gradient.scalar_type()) ? at::kFloat : gradient.scalar_type();
+  at::Tensor rows = gradient.reshape({index.numel(), columns}).to(type);
+  at::Tensor out = at::zeros({count, columns}, rows.options());
+  if (index.numel() == 0 || out.numel() == 0) return out.to(gradient.scalar_type());
   if (scales_by_frequency) {
     at::Tensor counts = at::zeros({count}, index.options().dtype(at::kFloat));
     update_indexed(along(counts, 0, index, at::ones({index.numel()}, counts.options()), false),
                    XHAL_OP_UPDATE_ADD);
-    rows = rows.mul(torch_xhal::index_select(counts, 0, index).reciprocal().unsqueeze(1))
-               .to(gradient.scalar_type());
+    rows = rows.mul(torch_xhal::index_select(counts, 0, index).reciprocal().unsqueeze(1)).to(type);
   }
   // A row that leads nowhere adds nothing.
   if (padding >= 0) index = index.masked_fill(index.eq(padding), -1);
@@ -191,7 +199,7 @@ at::Tensor embedding_dense_backward(const at::Tensor& gradient, const at::Tensor
   launch(add_rows, device, items(device, (wide + width - 1) / width), updates(out), reads(dense_rows),
          reads(dense_index), static_cast<uint64_t>(index.numel()), count, wide, width,
          code_of(index.scalar_type()));
-  return out;
+  return out.to(gradient.scalar_type());
 }
 
 at::Tensor bincount(const at::Tensor& self, const std::optional<at::Tensor>& given, int64_t least) {

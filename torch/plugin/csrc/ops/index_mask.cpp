@@ -152,13 +152,13 @@ at::Tensor& nonzero_out(const at::Tensor& self, at::Tensor& out) {
   const int64_t count = selected.count();
   at::native::resize_output(out, {count, self.dim()});
   if (out.numel() == 0) return out;
-  at::Tensor positions = at::empty({count}, out.options());
+  const at::Tensor dense = out.is_contiguous() ? out : at::empty(out.sizes(), out.options());
+  const at::Tensor positions = self.dim() == 1 ? dense : at::empty({count}, out.options());
   launch(positions_of, selected.device, items(selected.device, selected.blocks), updates(positions),
          reads(selected.starts), reads(selected.from), selected.n, selected.block, selected.bytes,
          selected.significant, uint64_t{1});
-  const at::Tensor dense = out.is_contiguous() ? out : at::empty(out.sizes(), out.options());
   int64_t inner = self.numel();
-  for (int64_t d = 0; d < self.dim(); ++d) {
+  for (int64_t d = 0; d < self.dim() && self.dim() != 1; ++d) {
     inner /= self.size(d);
     const at::Tensor column = dense.select(1, d);
     launch(coordinates_of, selected.device, items(selected.device, count_of(positions)), updates(column),
@@ -205,7 +205,7 @@ at::Tensor masked_select(const at::Tensor& self, const at::Tensor& mask) {
 at::Tensor& masked_scatter_(at::Tensor& self, const at::Tensor& mask, const at::Tensor& source) {
   at::assert_no_internal_overlap(self);
   TORCH_CHECK(self.scalar_type() == source.scalar_type(),
-              "masked_scatter: expected self and source to have same dtypes but got ", self.scalar_type(),
+              "masked_scatter: expected self and source to have same dtypes but got", self.scalar_type(),
               " and ", source.scalar_type());
   check_one_device(self, {mask, source});
   TORCH_CHECK(mask.dtype() == at::kBool,

@@ -60,8 +60,9 @@ void write_range(const at::Tensor& out, xhal_op_range_code op, const Numbers& nu
          code_of(out.scalar_type()), values);
 }
 
-// The ends as the type has them, and the step between.
-Numbers line_of(const at::Scalar& start, const at::Scalar& end, int64_t steps, at::ScalarType type) {
+// The ends as the type has them, and the step between; in 16 bits a host's lines have a step of the type, too.
+Numbers line_of(const at::Scalar& start, const at::Scalar& end, int64_t steps, at::ScalarType type,
+                bool rounds_step) {
   Numbers out;
   AT_DISPATCH_ALL_TYPES_AND2(at::kBFloat16, at::kHalf, type, "linspace", [&] {
     const auto first = start.to<scalar_t>();
@@ -70,8 +71,7 @@ Numbers line_of(const at::Scalar& start, const at::Scalar& end, int64_t steps, a
     out.end = static_cast<double>(last);
     const double step =
         steps > 1 ? (out.end.toDouble() - out.start.toDouble()) / static_cast<double>(steps - 1) : 0.0;
-    // In 16 bits the host's step is one of the type.
-    out.step = sizeof(scalar_t) == 2 && !std::is_integral_v<scalar_t>
+    out.step = rounds_step && sizeof(scalar_t) == 2 && !std::is_integral_v<scalar_t>
                    ? static_cast<double>(static_cast<scalar_t>(step))
                    : step;
   });
@@ -88,7 +88,7 @@ void arange(at::TensorIterator& iterator, const at::Scalar& start, const at::Sca
 void linspace(at::TensorIterator& iterator, const at::Scalar& start, const at::Scalar& end, int64_t steps) {
   const at::Tensor& out = iterator.tensor(0);
   TORCH_CHECK_NOT_IMPLEMENTED(out.scalar_type() != at::kBool, "\"linspace_cpu\" not implemented for 'Bool'");
-  write_range(out, XHAL_OP_RANGE_LINE, line_of(start, end, steps, out.scalar_type()));
+  write_range(out, XHAL_OP_RANGE_LINE, line_of(start, end, steps, out.scalar_type(), true));
 }
 
 void keep_triangle(bool is_upper, const at::Tensor& self, int64_t diagonal, const at::Tensor& out) {
@@ -146,7 +146,7 @@ at::Tensor& logspace_out(const at::Scalar& start, const at::Scalar& end, int64_t
   if (steps == 1) return out.fill_(std::pow(base, start.to<double>()));
   TORCH_CHECK_NOT_IMPLEMENTED(out.scalar_type() != at::kBool, "\"logspace_cpu\" not implemented for 'Bool'");
   const at::Tensor dense = out.is_contiguous() ? out : at::empty({steps}, out.options());
-  Numbers numbers = line_of(start, end, steps, out.scalar_type());
+  Numbers numbers = line_of(start, end, steps, out.scalar_type(), false);
   numbers.base = base;
   write_range(dense, XHAL_OP_RANGE_POWERS, numbers);
   if (!dense.is_same(out)) out.copy_(dense.view(out.sizes()));
@@ -161,7 +161,7 @@ at::Tensor& range_out(const at::Scalar& start, const at::Scalar& end, const at::
   TORCH_CHECK(by > 0 || by < 0, "step must be nonzero");
   TORCH_CHECK(std::isfinite(first) && std::isfinite(last), "unsupported range: ", first, " -> ", last);
   TORCH_CHECK((by > 0 && last >= first) || (by < 0 && last <= first),
-              "upper bound and larger bound inconsistent with step sign");
+              "upper bound and lower bound inconsistent with step sign");
   TORCH_CHECK_NOT_IMPLEMENTED(out.scalar_type() != at::kBool, "\"range_cpu\" not implemented for 'Bool'");
   const bool is_whole = !at::isFloatingType(out.scalar_type());
   const int64_t size =
@@ -173,6 +173,10 @@ at::Tensor& range_out(const at::Scalar& start, const at::Scalar& end, const at::
   write_range(dense.view({size}), XHAL_OP_RANGE_STEPS, {start, step});
   if (!dense.is_same(out)) out.copy_(dense.view(out.sizes()));
   return out;
+}
+
+at::Tensor& range_out_by_one(const at::Scalar& start, const at::Scalar& end, at::Tensor& out) {
+  return range_out(start, end, 1, out);
 }
 
 at::Tensor& eye_m_out(int64_t n, int64_t m, at::Tensor& out) {
