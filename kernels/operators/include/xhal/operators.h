@@ -280,4 +280,17 @@ typedef struct xhal_op_window {
       row_stride; /* of columns: from member to member, and from a channel and place to the next; in elements */
 } xhal_op_window;
 
+/* ---- Pooling ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Members are planes, of which each has its windows; channels and the strides of columns are not used. */
+typedef struct xhal_op_pool {
+  xhal_op_window window;
+  xhal_op_i64 divisor;        /* of an average; 0: what its window holds */
+  xhal_op_u32 counts_padding; /* among what a window holds */
+  xhal_op_u32
+      is_adaptive;   /* the outputs share the input out: size, stride, dilation and padding are not used */
+  xhal_op_u32 type;  /* XHAL_DTYPE_x */
+  xhal_op_u32 bytes; /* of an element */
+} xhal_op_pool;
+
 #endif
