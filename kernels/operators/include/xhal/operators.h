@@ -454,4 +454,17 @@ enum xhal_op_update_code { XHAL_OP_UPDATE_ADD, XHAL_OP_UPDATE_MUL, XHAL_OP_UPDAT
 /* Values 0 to 3: start, step, end, base. */
 enum xhal_op_range_code { XHAL_OP_RANGE_STEPS, XHAL_OP_RANGE_LINE, XHAL_OP_RANGE_POWERS };
 
+/* ---- Pooling ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Members are planes, of which each has its windows; channels and the strides of columns are not used. */
+typedef struct xhal_op_pool {
+  xhal_op_window window;
+  xhal_op_i64 divisor;        /* of an average; 0: what its window holds */
+  xhal_op_u32 counts_padding; /* among what a window holds */
+  xhal_op_u32
+      is_adaptive;   /* the outputs share the input out: size, stride, dilation and padding are not used */
+  xhal_op_u32 type;  /* XHAL_DTYPE_x */
+  xhal_op_u32 bytes; /* of an element */
+} xhal_op_pool;
+
 #endif
