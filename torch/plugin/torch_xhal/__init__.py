@@ -48,13 +48,15 @@ def _autoload() -> None:
         return
     name = _device_name()
     _rename(name)
-    from torch_xhal import _C, compile, device, memory, random  # noqa: F401  (the library registers guard, hooks and allocators)
+    from torch_xhal import _C, amp, compile, device, memory, multiprocessing, random  # noqa: F401  (the library registers guard, hooks and allocators)
 
     torch._register_device_module(name, device)
     sys.modules[f"torch.{name}"] = device
+    sys.modules[f"torch.{name}.amp"] = amp
     sys.modules[f"torch.{name}.memory"] = memory
     sys.modules[f"torch.{name}.random"] = random
     torch.utils.generate_methods_for_privateuse1_backend(for_tensor=True, for_module=True, for_packed_sequence=True, for_storage=True)
+    multiprocessing.on_processes()
     compile.on_dynamo()
     # Before the interpreter ends, which autograd's threads do not outlive.
     atexit.register(_C.stop_autograd)

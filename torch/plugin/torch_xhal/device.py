@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from torch_xhal import _C, compile, memory, random
+from torch_xhal import _C, amp, compile, memory, random  # noqa: F401
 from torch_xhal._index import DeviceLike
 from torch_xhal._index import device_index as _index
 from torch_xhal._index import device_name as _name

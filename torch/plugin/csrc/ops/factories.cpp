@@ -5,6 +5,7 @@
 #include <ATen/ops/_reshape_alias_native.h>
 #include <ATen/ops/as_strided_native.h>
 #include <ATen/ops/set_cpu_dispatch.h>
+#include <ATen/ops/set_native.h>
 #include <ATen/ops/unfold_native.h>
 #include <ATen/ops/view_as_complex_native.h>
 #include <ATen/ops/view_as_real_native.h>
@@ -64,6 +65,12 @@ at::Tensor& set_storage(at::Tensor& result, at::Storage storage, int64_t offset,
   return at::cpu::set_(result, std::move(storage), offset, size, stride);
 }
 
+at::Tensor& set_nothing(at::Tensor& self) {
+  const c10::DeviceGuard guard(self.device());
+  at::Storage nothing(at::Storage::use_byte_size_t(), 0, c10::GetAllocator(kDevice), true);
+  return set_storage(self, std::move(nothing), 0, {0}, {});
+}
+
 void record_stream(at::Tensor& self, c10::Stream stream) { record_memory(self.storage().data_ptr(), stream); }
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
@@ -76,6 +83,9 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("view_as_real", &at::native::view_as_real);
   m.impl("view_as_complex", &at::native::view_as_complex);
   m.impl("resize_", &resize_);
+  m.impl("set_", &set_nothing);
+  m.impl("set_.source_Storage", TORCH_FN(at::native::set_));
+  m.impl("set_.source_Tensor", &at::native::set_tensor_);
   m.impl("set_.source_Storage_storage_offset", &set_storage);
   m.impl("record_stream", &record_stream);
 }
