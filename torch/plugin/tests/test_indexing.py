@@ -263,6 +263,7 @@ class Writing(Native):
                     inner.index_put_((index[1:], index[1:]), whole[0, 0], accumulate=True)
                     inner.index_fill_(0, index[1:], 99)
                     self.assertEqual(inner[index, index].tolist(), [9, 0])
+                    self.assertEqual(inner[index, index[:1]].tolist(), [9, 0])
                 self.assertEqual(whole.tolist(), before.tolist())
 
     def test_errors_are_those_of_the_host(self) -> None:
