@@ -49,6 +49,9 @@ class Pads(Pooling):
             for out in (torch.empty(0, device=DEVICE), torch.empty(expected.shape[::-1], device=DEVICE).permute(3, 2, 1, 0)):
                 operator.out(value.to(DEVICE), [1, 2, 3, 0], out=out)
                 torch.testing.assert_close(out.cpu(), expected)
+            whole = torch.zeros(*expected.shape, 2).to(DEVICE)
+            operator.out(value.to(DEVICE), [1, 2, 3, 0], out=whole[..., 0])
+            torch.testing.assert_close(whole.cpu(), torch.stack((expected, torch.zeros_like(expected)), -1))
             self.message(lambda x, o: operator.out(x, [1, 2, 3, 0], out=o), value, torch.empty(0, dtype=torch.double))
 
     def test_what_is_wrong_is_said_as_on_the_host(self) -> None:

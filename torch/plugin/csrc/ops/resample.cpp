@@ -85,9 +85,10 @@ void run(const at::Tensor& from, const xhal_op_places& places, const at::Tensor&
   });
 }
 
-// Of padding the host's kernels choose the layout, as far as images of two and more dimensions have one of their own.
+// Of padding the host's kernels choose the layout, as far as images of two and more dimensions have one of their own. What lies between a
+// view's elements is not the output's.
 void take_format(const at::Tensor& like, size_t dims, const at::Tensor& out) {
-  if (dims > 1 && like.dim() == static_cast<int64_t>(dims) + 2)
+  if (dims > 1 && like.dim() == static_cast<int64_t>(dims) + 2 && out.is_non_overlapping_and_dense())
     out.unsafeGetTensorImpl()->empty_tensor_restride(like.suggest_memory_format());
 }
 
