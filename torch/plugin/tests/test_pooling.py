@@ -17,8 +17,8 @@ FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 class Pooling(Native):
     def within(self, value: torch.Tensor) -> dict[str, float]:
-        # The host adds some halves in their own precision.
-        return {"rtol": 0.03, "atol": 0.02} if value.dtype in (torch.float16, torch.bfloat16) else {}
+        # The host adds some halves in their own precision, and its sums drift.
+        return {torch.float16: {"rtol": 0.03, "atol": 0.02}, torch.bfloat16: {"rtol": 0.03, "atol": 0.15}}.get(value.dtype, {})
 
     def compare(self, function: Callable[..., Any], *inputs: Any, gradients: bool = False) -> None:
         """Results, their layouts and, where they are asked for, gradients."""
@@ -121,9 +121,10 @@ class Largest(Pooling):
             ATEN.max_pool2d_with_indices.out(value.to(DEVICE), [2], out=out, indices=indices)
             torch.testing.assert_close((out.cpu(), indices.cpu()), expected)
         wrong = torch.empty(0, dtype=torch.double)
-        self.message(lambda x, o, i: ATEN.max_pool2d_with_indices.out(x, [2], out=o, indices=i), value, wrong, torch.empty(0, dtype=torch.long))
-        self.message(lambda x, o, i: ATEN.max_pool3d_with_indices.out(x, [2], out=o, indices=i), value, wrong, torch.empty(0, dtype=torch.long))
-        self.message(lambda x, o, i: ATEN.max_pool3d_with_indices.out(x, [2], out=o, indices=i), value, torch.empty(0), wrong)
+        places = torch.empty(0, dtype=torch.long)
+        for operator in (ATEN.max_pool2d_with_indices, ATEN.max_pool3d_with_indices):
+            self.message(lambda x, o, i: operator.out(x, [2], out=o, indices=i), value, wrong, places)
+            self.message(lambda x, o, i: operator.out(x, [2], out=o, indices=i), value, torch.empty(0), wrong)
 
     def test_what_is_wrong_is_said_as_on_the_host(self) -> None:
         value = torch.randn(1, 2, 4, 4)

@@ -467,4 +467,27 @@ typedef struct xhal_op_pool {
   xhal_op_u32 bytes; /* of an element */
 } xhal_op_pool;
 
+/* ---- Images by other images' places --------------------------------------------------------------------------------------------------- */
+
+enum xhal_op_place_code {
+  XHAL_OP_PLACE_REFLECTED,
+  XHAL_OP_PLACE_REPLICATED,
+  XHAL_OP_PLACE_NEAREST,      /* scale times an output's index, rounded down */
+  XHAL_OP_PLACE_NEAREST_EXACT /* of an output's middle */
+};
+
+/* Each output has the value of one place of the input. Depth, height, width; what an image has not is 1. Planes lie behind each other. */
+typedef struct xhal_op_places {
+  xhal_op_u64 input[3];
+  xhal_op_u64 output[3];
+  xhal_op_i64
+      before[3]; /* outputs before the input's first place, where there is padding; below 0 it is cut */
+  xhal_op_f64 scale[3]; /* from outputs to inputs, where the nearest is taken */
+  xhal_op_f32 scale_f32[3];
+  xhal_op_u32 code;
+  xhal_op_u64 planes;
+  xhal_op_u32 type; /* XHAL_DTYPE_x */
+  xhal_op_u32 bytes;
+} xhal_op_places;
+
 #endif
