@@ -129,13 +129,21 @@ class Contents(unittest.TestCase):
             x.__dlpack__(stream=5)
 
     def test_subclasses(self) -> None:
+        seen = []
+
         class Mine(torch.Tensor):
-            pass
+            @classmethod
+            def __torch_function__(cls, function, types, args=(), kwargs=None):
+                seen.append(function.__name__)
+                return super().__torch_function__(function, types, args, kwargs)
 
         x = _numbers(3).as_subclass(Mine)
         self.assertEqual(x.__dlpack_device__(), (EXTERNAL, 0))
         self.assertEqual(torch.from_dlpack(x).data_ptr(), x.data_ptr())
+        seen.clear()
+        x.__dlpack_device__()
         x.__dlpack__(stream=None)
+        self.assertEqual([name for name in seen if "dlpack" in name], ["__dlpack_device__", "__dlpack__"])
 
     def test_memory_that_is_no_devices_is_refused(self) -> None:
         class Disguised(Library):
@@ -198,6 +206,15 @@ class Streams(unittest.TestCase):
             capsule = self.x.fill_(7).__dlpack__(stream=self.consumer.xhal_stream, copy=True)
             self.assertFalse(self.consumer.query())
         with self.consumer:
+            self.assertEqual(torch.from_dlpack(capsule).sum().item(), 7 * 64)
+
+    @two_devices
+    def test_the_consumer_waits_for_a_copy_to_its_device(self) -> None:
+        consumer = torch.xhal.Stream(1)
+        with Gate(self.producer), self.producer:
+            capsule = self.x.fill_(7).__dlpack__(stream=consumer.xhal_stream, dl_device=(EXTERNAL, 1))
+            self.assertFalse(consumer.query())
+        with consumer:
             self.assertEqual(torch.from_dlpack(capsule).sum().item(), 7 * 64)
 
     def test_a_library_is_told_our_stream(self) -> None:
