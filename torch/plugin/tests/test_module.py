@@ -131,7 +131,7 @@ class Names(unittest.TestCase):
     }
     # Pools by name: memory of graphs alone has pools of its own.
     OF_POOLS = {"MemPool", "use_mem_pool"}
-    # Elsewhere in torch for every accelerator: torch.accelerator.Graph, torch.amp, torch.Stream.
+    # Elsewhere in torch for every accelerator: torch.accelerator.Graph, torch.Stream.
     ELSEWHERE = {"graph", "graph_pool_handle", "graphs", "ipc_collect", "make_graphed_callables", "streams"}
 
     def test_what_torch_cuda_has_is_there_or_has_a_reason(self) -> None:

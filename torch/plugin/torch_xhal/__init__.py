@@ -48,7 +48,8 @@ def _autoload() -> None:
         return
     name = _device_name()
     _rename(name)
-    from torch_xhal import _C, amp, compile, device, memory, multiprocessing, random  # noqa: F401  (the library registers guard, hooks and allocators)
+    # The library registers guard, hooks and allocators.
+    from torch_xhal import _C, amp, compile, device, dlpack, memory, multiprocessing, random
 
     torch._register_device_module(name, device)
     sys.modules[f"torch.{name}"] = device
@@ -56,6 +57,7 @@ def _autoload() -> None:
     sys.modules[f"torch.{name}.memory"] = memory
     sys.modules[f"torch.{name}.random"] = random
     torch.utils.generate_methods_for_privateuse1_backend(for_tensor=True, for_module=True, for_packed_sequence=True, for_storage=True)
+    dlpack.on_tensors()
     multiprocessing.on_processes()
     compile.on_dynamo()
     # Before the interpreter ends, which autograd's threads do not outlive.

@@ -24,6 +24,9 @@ def __getattr__(name: str) -> Any:
     # Made when it is asked for: to import opens no driver.
     if name == "default_generators":
         return random.default_generators()
+    # torch.utils.checkpoint keeps random states of what is initialised alone.
+    if name == "_initialized":
+        return is_initialized()
     # Inductor looks for its classes here; they need Inductor themselves.
     if name in compile.INDUCTOR_CLASSES:
         return compile.inductor_class(name)

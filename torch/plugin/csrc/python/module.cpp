@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the Python package asks of the library. Loading this module loads the library, which registers guard, hooks and allocators; no
 // driver is opened by it.
+#include <ATen/Context.h>
 #include <c10/core/Stream.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -66,6 +67,10 @@ void bind_devices(py::module& m) {
   m.def("set_device",
         [](int index) { torch_xhal::set_current_device(static_cast<c10::DeviceIndex>(index)); });
   m.def("check_device", [](int index) { torch_xhal::device_at(static_cast<c10::DeviceIndex>(index)); });
+  m.def("device_of_pointer", [](uintptr_t pointer) {
+    return static_cast<int>(
+        at::globalContext().getDeviceFromPtr(reinterpret_cast<void*>(pointer), torch_xhal::kDevice).index());
+  });
   m.def("properties", &properties_of);
   m.def("has_feature", &has_feature_named);
   m.def("can_access_peer", [](int device, int peer) {
