@@ -477,7 +477,7 @@ enum xhal_op_place_code {
 };
 
 /* Each output has the value of one place of the input. Depth, height, width; what an image has not is 1. Planes lie behind each other. */
-typedef struct xhal_op_places {
+typedef struct xhal_op_resampling {
   xhal_op_u64 input[3];
   xhal_op_u64 output[3];
   xhal_op_i64
@@ -488,6 +488,6 @@ typedef struct xhal_op_places {
   xhal_op_u64 planes;
   xhal_op_u32 type; /* XHAL_DTYPE_x */
   xhal_op_u32 bytes;
-} xhal_op_places;
+} xhal_op_resampling;
 
 #endif

@@ -32,9 +32,9 @@ void check_devices(const at::Tensor& tensor, const at::Tensor& other) {
 }
 
 // Images in the last dimensions; all before are planes.
-xhal_op_places places_of(xhal_op_place_code code, const at::Tensor& input, const at::Tensor& output,
-                         int64_t dims) {
-  xhal_op_places places = {};
+xhal_op_resampling places_of(xhal_op_place_code code, const at::Tensor& input, const at::Tensor& output,
+                             int64_t dims) {
+  xhal_op_resampling places = {};
   for (int64_t d = 0; d < 3; ++d) {
     const int64_t from_end = 3 - d;
     const bool is_there = from_end <= dims;
@@ -50,17 +50,17 @@ xhal_op_places places_of(xhal_op_place_code code, const at::Tensor& input, const
 }
 
 // What pads stand in front of the input, the innermost dimension first.
-xhal_op_places padded(xhal_op_place_code code, const at::Tensor& input, const at::Tensor& output,
-                      at::IntArrayRef padding) {
+xhal_op_resampling padded(xhal_op_place_code code, const at::Tensor& input, const at::Tensor& output,
+                          at::IntArrayRef padding) {
   const size_t dims = padding.size() / 2;
-  xhal_op_places places = places_of(code, input, output, static_cast<int64_t>(dims));
+  xhal_op_resampling places = places_of(code, input, output, static_cast<int64_t>(dims));
   for (size_t d = 0; d < dims; ++d) places.before[2 - d] = padding[2 * d];
   return places;
 }
 
-xhal_op_places scaled(xhal_op_place_code code, const at::Tensor& input, const at::Tensor& output,
-                      std::initializer_list<Scale> scales) {
-  xhal_op_places places = places_of(code, input, output, static_cast<int64_t>(scales.size()));
+xhal_op_resampling scaled(xhal_op_place_code code, const at::Tensor& input, const at::Tensor& output,
+                          std::initializer_list<Scale> scales) {
+  xhal_op_resampling places = places_of(code, input, output, static_cast<int64_t>(scales.size()));
   // A dimension that is not there maps its one place to itself.
   for (int d = 0; d < 3; ++d) places.scale[d] = places.scale_f32[d] = 1;
   size_t d = 3 - scales.size();
@@ -74,7 +74,7 @@ xhal_op_places scaled(xhal_op_place_code code, const at::Tensor& input, const at
   return places;
 }
 
-void run(const at::Tensor& from, const xhal_op_places& places, const at::Tensor& out, bool is_backward) {
+void run(const at::Tensor& from, const xhal_op_resampling& places, const at::Tensor& out, bool is_backward) {
   check_devices(from, out);
   if (out.numel() == 0) return;
   const at::Tensor given = from.contiguous();
