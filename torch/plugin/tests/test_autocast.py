@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Autocast casts as CUDA's does, and gradients are scaled: types by PyTorch's policies, values against the CPU in the same type."""
 import unittest
+import warnings
 
 import torch
 from torch.nn import functional as F
@@ -129,6 +130,45 @@ class Policies(unittest.TestCase):
                     y = F.linear(x, w)
                 expected = F.linear(x.cpu().to(dtype), w.cpu().to(dtype))
                 torch.testing.assert_close(y.cpu(), expected)
+
+
+class PyTorchsOwnLists(unittest.TestCase):
+    """What PyTorch tests CUDA's autocast with: types, and values against the same operator on inputs that were cast by hand."""
+
+    # cuDNN's are CUDA's alone; einsum's arguments are not in this list's form, and Policies has it.
+    ELSEWHERE = {"cudnn_convolution", "cudnn_convolution_transpose", "einsum"}
+
+    def _cases(self, lists, dtype: torch.dtype):
+        neural, single = torch._C._nn, torch.float32
+        for module, run_as, cases in (
+            (torch, dtype, lists.torch_fp16), (neural, dtype, lists.nn_fp16), (None, dtype, lists.methods_fp16),
+            (torch, single, lists.torch_fp32), (neural, single, lists.nn_fp32), (None, single, lists.methods_fp32),
+        ):
+            for name, args, *more in cases:
+                options = next((value for value in more if isinstance(value, dict)), None)
+                yield name, args, run_as, {"module": module, "add_kwargs": options}
+        # Their halves are f16: PyTorch promotes no other than the region's.
+        if dtype is torch.float16:
+            for name, args in lists.torch_need_autocast_promote:
+                yield name, args, single, {"module": torch}
+        for module, cases in ((torch, lists.torch_expect_builtin_promote), (None, lists.methods_expect_builtin_promote)):
+            for name, args, result in cases:
+                yield name, args, single, {"module": module, "out_type": result}
+
+    def test_them(self) -> None:
+        from torch.testing._internal.autocast_test_lists import AutocastTestLists, TestAutocast
+
+        checker, ran = TestAutocast(), 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for dtype in LOWER:
+                for name, args, run_as, options in self._cases(AutocastTestLists(torch.device("xhal:0")), dtype):
+                    if name in self.ELSEWHERE:
+                        continue
+                    ran += 1
+                    with self.subTest(name, dtype=dtype):
+                        checker._run_autocast_outofplace(name, args, run_as, device="xhal", amp_dtype=dtype, **options)
+        self.assertGreater(ran, 200)
 
 
 class Regions(unittest.TestCase):
