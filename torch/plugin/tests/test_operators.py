@@ -162,6 +162,13 @@ class Products(Native):
         torch.testing.assert_close(out.cpu(), left @ right)
 
 
+    def test_operands_of_two_types_are_refused(self) -> None:
+        left, right = torch.ones(3, 3, device=DEVICE), torch.ones(3, 3, dtype=torch.float16, device=DEVICE)
+        for call in (lambda: left @ right, lambda: torch.bmm(left[None], right[None]), lambda: torch.baddbmm(left[None], left[None], right[None])):
+            with self.assertRaisesRegex(RuntimeError, "expected m1 and m2 to have the same dtype|expected scalar type"):
+                call()
+
+
 class Reductions(Native):
     def test_over_any_dimensions(self) -> None:
         value = torch.randn(6, 5, 70)

@@ -110,6 +110,8 @@ void add_in(const at::Tensor& addend, const at::Scalar& beta, const at::Tensor& 
 
 void multiply(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, const at::Scalar& alpha,
               const at::Scalar& beta) {
+  TORCH_CHECK(a.scalar_type() == b.scalar_type(),
+              "expected m1 and m2 to have the same dtype, but got: ", a.dtype(), " != ", b.dtype());
   if (c.numel() == 0) return;
   for (const at::Tensor& operand : {a, b})
     TORCH_CHECK(operand.device() == c.device(),
