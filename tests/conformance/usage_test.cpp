@@ -162,15 +162,19 @@ INSTANTIATE_TEST_SUITE_P(
                   "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\nif_claimed = [\"cores\"]", "'cores'"},
         LevelFile{"interface_of_no_clause",
                   "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nname = \"i\"\n"
-                  "clauses = [\"XHAL-EVENT-0\"]",
-                  "'XHAL-EVENT-0' names no clause"},
+                  "clauses = [\"XHAL-"
+                  "EVENT-0\"]",
+                  "'XHAL-"
+                  "EVENT-0' names no clause"},
         LevelFile{"interface_beyond_the_clauses",
                   "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nname = \"i\"\n"
-                  "clauses = [\"XHAL-EVENT-1..999\"]",
+                  "clauses = [\"XHAL-"
+                  "EVENT-1..999\"]",
                   "is no clause of docs/spec"},
         LevelFile{"interface_backwards",
                   "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nname = \"i\"\n"
-                  "clauses = [\"XHAL-EVENT-3..1\"]",
+                  "clauses = [\"XHAL-"
+                  "EVENT-3..1\"]",
                   "names no clause"},
         LevelFile{"interface_without_clauses",
                   "schema = 1\nname = \"a\"\nfeatures = []\ntests = []\n[[interface]]\nname = \"i\"\n"

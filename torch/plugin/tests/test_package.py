@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package from outside: each case in a process of its own, because what is registered stays."""
 import os
+import re
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 
 
 def run(program: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -29,6 +31,15 @@ class Package(unittest.TestCase):
     def test_without_autoload_it_is_imported_by_hand(self) -> None:
         self.says("False True", "import torch; print(hasattr(torch, 'xhal'), end=' '); import torch_xhal; print(torch.xhal.is_available())",
                   TORCH_DEVICE_BACKEND_AUTOLOAD="0")
+
+    def test_the_example_of_the_readme(self) -> None:
+        text = (Path(__file__).parents[3] / "README.md").read_text()
+        example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        self.assertEqual(len(example), 1)
+        self.assertEqual(example[0].count("\n"), 5)
+        done = run(example[0])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^\S.*: loss \d+\.\d+, on the host: \{\}\n$")
 
     def test_import_and_count_open_no_context(self) -> None:
         self.says("True False", "import torch; print(torch.xhal.device_count() > 0, torch.xhal.is_initialized())")

@@ -33,6 +33,15 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def fallback_counts() -> dict[str, int]:
+    """How often each operator that has no kernel ran on the host, on copies of its tensors, since reset_fallback_counts()."""
+    return _C.fallback_counts()
+
+
+def reset_fallback_counts() -> None:
+    _C.reset_fallback_counts()
+
+
 def device_count() -> int:
     """Opens no context; 0 when there is no driver, whatever the reason (torch.xhal.why_none())."""
     return _C.device_count()
