@@ -78,6 +78,19 @@ class Convolution(unittest.TestCase):
         numbers = torch.randint(-9, 9, (2, 4, 8, 8)), torch.randint(-9, 9, (6, 4, 3, 3)), torch.randint(-9, 9, (6,))
         self.same(F.conv2d, numbers, stride=2)
 
+    def test_complex_ones_run_on_the_host_and_are_counted(self) -> None:
+        values = torch.randn(2, 4, 8, 8, dtype=torch.complex64), torch.randn(6, 4, 3, 3, dtype=torch.complex64)
+        for function in (F.conv2d, lambda value, weight: F.conv_transpose2d(value, weight.transpose(0, 1))):
+            results = []
+            for device in ("cpu", DEVICE):
+                inputs = [value.to(device).requires_grad_() for value in values]
+                out = function(*inputs)
+                results.append((out, *torch.autograd.grad(out, inputs, torch.ones_like(out))))
+            for expected, found in zip(*results, strict=True):
+                torch.testing.assert_close(found.detach().cpu(), expected.detach(), rtol=1e-4, atol=1e-4)
+        self.assertNotEqual(_C.fallback_counts(), {})
+        _C.reset_fallback_counts()
+
     def test_more_members_than_columns_are_kept_of(self) -> None:
         # 9 * 8 * 128 * 128 * 4 bytes a member: four passes.
         values = torch.randn(13, 8, 128, 128), torch.randn(4, 8, 3, 3), torch.randn(4)

@@ -170,6 +170,17 @@ class Products(Native):
 
 
 class Reductions(Native):
+    def test_of_nothing(self) -> None:
+        # What lies in new memory must not show.
+        torch.full((64,), 7.0, device=DEVICE)
+        for size, dims in (((0,), 0), ((3, 0), 1), ((3, 0, 2), 1)):
+            for function in (torch.sum, torch.prod, torch.mean, torch.linalg.vector_norm):
+                for dtype in FLOATS:
+                    with self.subTest(function=function.__name__, size=size, dtype=dtype):
+                        self.same(lambda x: function(x, dim=dims), torch.zeros(size, dtype=dtype))
+        self.same(torch.all, torch.zeros(0))
+        self.same(torch.any, torch.zeros(0))
+
     def test_over_any_dimensions(self) -> None:
         value = torch.randn(6, 5, 70)
         for dims in (None, 0, 1, 2, (0, 2), (1, 2)):

@@ -171,6 +171,7 @@ class Running(Ordered):
             value = torch.tensor([[0.5, -1.0, 300.0, -8.0], [-float("inf"), -float("inf"), 2.0, 1.0], [float("inf"), 1.0, NAN, 1.0]])
             for dim in (0, 1):
                 self.same(lambda x: torch.logcumsumexp(x, dim), value.to(dtype))
+                self.same(lambda x: torch.logcumsumexp(x, dim, out=torch.empty(0, dtype=x.dtype, device=x.device)), value.to(dtype))
 
     def test_the_greatest_and_the_least_so_far(self) -> None:
         for dtype in TYPES:

@@ -2,12 +2,16 @@
 #include "ops/convolution.hpp"
 
 #include <ATen/native/ConvUtils.h>
+#include <ATen/ops/convolution.h>
+#include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
+#include <c10/core/DeviceGuard.h>
+#include <torch/library.h>
 
 #include "kernels/by_type.hpp"
 #include "kernels/launch.hpp"
+#include "ops/fallback.hpp"
 #include "ops/matmul.hpp"
 #include "ops/types.hpp"
 
@@ -213,8 +217,8 @@ at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight,
   check(input, weight, bias);
   if (is_half(input)) {
     const auto wider_bias = bias && bias->defined() ? std::optional<at::Tensor>(wider(*bias)) : std::nullopt;
-    return like(convolution(wider(input), wider(weight), wider_bias, stride, padding, dilation, transposed,
-                            output_padding, groups),
+    return like(torch_xhal::convolution(wider(input), wider(weight), wider_bias, stride, padding, dilation,
+                                        transposed, output_padding, groups),
                 input);
   }
   const at::Tensor image = input.contiguous();
@@ -251,8 +255,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
   check(gradient, weight, std::nullopt);
   if (is_half(input)) {
     const auto [of_input, of_weight, of_bias] =
-        convolution_backward(wider(gradient), wider(input), wider(weight), stride, padding, dilation,
-                             transposed, output_padding, groups, output_mask);
+        torch_xhal::convolution_backward(wider(gradient), wider(input), wider(weight), stride, padding,
+                                         dilation, transposed, output_padding, groups, output_mask);
     return {like(of_input, input), like(of_weight, weight), of_bias};
   }
   const at::Tensor given = input.contiguous();
@@ -284,4 +288,53 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
   return {of_input, of_weight, at::Tensor()};
 }
 
+namespace {
+
+// The host has no convolution by the dispatcher's name for devices like ours, so what is not native asks for the one by its own.
+bool is_native(const at::Tensor& input) {
+  return is_native_type(input.scalar_type(), input.device().index());
+}
+
+at::Tensor convolution_anywhere(const at::Tensor& input, const at::Tensor& weight,
+                                const std::optional<at::Tensor>& bias, at::IntArrayRef stride,
+                                at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
+                                at::IntArrayRef output_padding, int64_t groups) {
+  const c10::DeviceGuard guard(input.device());
+  if (is_native(input))
+    return torch_xhal::convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding,
+                                   groups);
+  check(input, weight, bias);
+  const FallbackScope counted("aten::convolution_overrideable");
+  const auto host_bias = bias && bias->defined() ? std::optional<at::Tensor>(bias->cpu()) : std::nullopt;
+  return at::convolution(input.cpu(), weight.cpu(), host_bias, stride, padding, dilation, transposed,
+                         output_padding, groups)
+      .to(input.device());
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward_anywhere(
+    const at::Tensor& gradient, const at::Tensor& input, const at::Tensor& weight, at::IntArrayRef stride,
+    at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed, at::IntArrayRef output_padding,
+    int64_t groups, std::array<bool, 3> output_mask) {
+  const c10::DeviceGuard guard(input.device());
+  if (is_native(input))
+    return torch_xhal::convolution_backward(gradient, input, weight, stride, padding, dilation, transposed,
+                                            output_padding, groups, output_mask);
+  check(input, weight, std::nullopt);
+  const FallbackScope counted("aten::convolution_backward_overrideable");
+  const auto back = [&](const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.to(input.device()) : tensor;
+  };
+  output_mask[2] = false;
+  const auto [of_input, of_weight, of_bias] =
+      at::convolution_backward(gradient.cpu(), input.cpu(), weight.cpu(), at::OptionalIntArrayRef(), stride,
+                               padding, dilation, transposed, output_padding, groups, output_mask);
+  return {back(of_input), back(of_weight), at::Tensor()};
+}
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("convolution_overrideable", &convolution_anywhere);
+  m.impl("convolution_backward_overrideable", &convolution_backward_anywhere);
+}
+
+}  // namespace
 }  // namespace torch_xhal

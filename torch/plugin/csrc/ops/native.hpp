@@ -30,7 +30,9 @@ namespace torch_xhal::native {
 // ---- Whether kernels know the arguments ------------------------------------------------------------------------------------
 
 inline bool is_known(const at::Tensor& tensor) {
-  if (!tensor.defined() || tensor.device().type() != kDevice) return true;
+  if (!tensor.defined()) return true;
+  // A number that is wrapped as a tensor: a complex one makes all complex.
+  if (tensor.device().type() != kDevice) return code_of(tensor.scalar_type()) != kNoCode;
   return is_native_type(tensor.scalar_type(), tensor.device().index());
 }
 inline bool is_known(const std::optional<at::Tensor>& tensor) { return !tensor || is_known(*tensor); }

@@ -247,6 +247,8 @@ namespace at::native {
 TORCH_XHAL_RUNNING(cumsum_stub, XHAL_OP_RUNNING_SUM)
 TORCH_XHAL_RUNNING(cumprod_stub, XHAL_OP_RUNNING_PROD)
 REGISTER_PRIVATEUSE1_DISPATCH(logcumsumexp_stub, [](Tensor& result, const Tensor& self, int64_t dim) {
+  // The host's kernel does it, too.
+  resize_output(result, self.sizes());
   torch_xhal::run_running(XHAL_OP_RUNNING_LOGSUMEXP, result, self, dim);
 })
 REGISTER_PRIVATEUSE1_DISPATCH(max_stub,

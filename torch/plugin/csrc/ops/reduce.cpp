@@ -44,7 +44,11 @@ xhal_op_reduction reduction_of(const at::TensorIteratorBase& iterator) {
     }
     ++dims;
   }
-  if (out.reduced_dims == 0) out.reduced[out.reduced_dims++] = 1;
+  if (out.reduced_dims == 0 || out.count == 0) {
+    out.reduced_dims = 1;
+    out.reduced[0] = 1;
+    out.reduced_input[0] = 0;
+  }
   out.input_type = code_of(iterator.dtype(1));
   out.output_type = code_of(iterator.dtype(0));
   return out;
@@ -98,11 +102,15 @@ void softmax_backward(bool is_log, const at::Tensor& gradient, const at::Tensor&
 
 void run_reduction(at::TensorIteratorBase& iterator, xhal_op_reduction_code op, const at::Scalar& parameter) {
   check_types(iterator);
-  if (iterator.num_output_elements() == 0 || iterator.numel() == 0) return;
+  // num_output_elements() counts none, too, where each output is one of no elements.
+  if (iterator.tensor_base(0).numel() == 0) return;
   const c10::DeviceIndex device = iterator.device(0).index();
   const xhal_op_reduction shape = reduction_of(iterator);
   const Memory output = memory_of(iterator, 0, XHAL_ACCESS_READ_WRITE);
-  const Memory input = memory_of(iterator, 1, XHAL_ACCESS_READ);
+  // Of nothing the kernel makes what the operator begins with; an address that it does not look at stands for the input.
+  const bool is_of_nothing = iterator.tensor_base(1).numel() == 0;
+  const Memory input = is_of_nothing ? Memory{output.pointer, output.bytes, XHAL_ACCESS_READ}
+                                     : memory_of(iterator, 1, XHAL_ACCESS_READ);
   const bool is_mean = op == XHAL_OP_REDUCE_MEAN;
   if ((op == XHAL_OP_REDUCE_SUM || is_mean) && are_dense_rows(shape)) {
     const float divisor = is_mean ? static_cast<float>(shape.count) : 1.0F;
