@@ -135,7 +135,7 @@ xhal_result_t make_program(const Device& device, std::string_view format, std::s
   cl_int code = CL_SUCCESS;
   if (format == kSpirv) {
     if (const char* const fault = fault_of_spirv(image); fault != nullptr)
-      return kit::fail(XHAL_ERROR_INVALID_IMAGE, fault);
+      return kit::fail(XHAL_ERROR_INVALID_IMAGE, "%s", fault);
     out = calls.clCreateProgramWithIL(device.platform->context, image.data(), image.size(), &code);
   } else if (format == kBinary) {
     out = program_of_binary(device, image, code);
