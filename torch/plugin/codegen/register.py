@@ -9,6 +9,8 @@ A line of OPERATORS.txt names operators, with all overloads, in-place and out va
   exp sin cos
 or gives an implementation in the place of PyTorch's (a class for a structured operator, else a function), for one operator or one overload:
   gelu = torch_xhal::Gelu
+or leaves one out that is registered beside its code:
+  -normal_
 What a release of PyTorch lacks is left out.
 """
 from __future__ import annotations
@@ -64,6 +66,9 @@ def main() -> None:
     includes: set[str] = set()
     seen: set[str] = set()
     for name, own in wanted:
+        if name.startswith("-"):
+            seen.add(name[1:])
+            continue
         functions = [name] if name in entries and ("." in name or name.endswith("_") or own) else by_base.get(name, [])
         if own and name in entries and entries[name].get("structured_delegate"):
             functions = [entries[name]["structured_delegate"]]

@@ -490,4 +490,59 @@ typedef struct xhal_op_resampling {
   xhal_op_u32 bytes;
 } xhal_op_resampling;
 
+/* ---- Images blended from several places ----------------------------------------------------------------------------------------------- */
+
+enum xhal_op_blend_code { XHAL_OP_BLEND_LINEAR, XHAL_OP_BLEND_CUBIC };
+
+/* Each output is a weighted sum of the places around it: two along each dimension, or four. Depth, height, width; what an image has not is 1.
+ * Planes lie behind each other. */
+typedef struct xhal_op_blending {
+  xhal_op_u64 input[3];
+  xhal_op_u64 output[3];
+  xhal_op_f64 scale[3]; /* from outputs to inputs */
+  xhal_op_f32 scale_f32[3];
+  xhal_op_u32 code;
+  xhal_op_u64 planes;
+  xhal_op_u32
+      aligns_corners; /* the first and last places of both lie upon each other, rather than their edges */
+  xhal_op_u32 type;   /* XHAL_DTYPE_x */
+  xhal_op_u32 bytes;
+} xhal_op_blending;
+
+/* ---- Bags of embeddings ---------------------------------------------------------------------------------------------------------------- */
+
+enum xhal_op_bag_mode { XHAL_OP_BAG_SUM, XHAL_OP_BAG_MEAN, XHAL_OP_BAG_MAX };
+
+/* Bag b holds the rows that indices from offsets[b] on name, up to where the next one begins. */
+typedef struct xhal_op_bag {
+  xhal_op_u64 bags;
+  xhal_op_u64 indices;
+  xhal_op_u64 rows;
+  xhal_op_u64 columns;
+  xhal_op_i64 padding; /* an index that is in no bag; below 0 there is none */
+  xhal_op_u32 mode;
+  xhal_op_u32 has_weights;  /* of each index' row */
+  xhal_op_u32 has_last_end; /* offsets has one more, where the last bag ends */
+  xhal_op_u32 by_frequency; /* a row's gradient is divided by how often it is named */
+  xhal_op_u32 index_type;   /* i32 or i64, of offsets, too */
+  xhal_op_u32 type;         /* of rows, weights and results */
+  xhal_op_u32 bytes;
+} xhal_op_bag;
+
+/* ---- Sequences of labels without times (connectionist temporal classification) ---------------------------------------------------------- */
+
+/* Logarithms of probabilities are [step, member, label]; those of a member's paths [member, step, state], where states are its labels
+ * with a blank around each. */
+typedef struct xhal_op_sequences {
+  xhal_op_u64 steps;
+  xhal_op_u64 members;
+  xhal_op_u64 labels;
+  xhal_op_u64 states; /* 2 * the most labels of a member + 1 */
+  xhal_op_i64 blank;
+  xhal_op_i64 target_stride; /* from one label of a member to its next */
+  xhal_op_u32 target_type;   /* i32 or i64 */
+  xhal_op_u32 type;
+  xhal_op_u32 zero_infinity; /* gradients of impossible members are 0 */
+} xhal_op_sequences;
+
 #endif

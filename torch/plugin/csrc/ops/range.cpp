@@ -187,7 +187,6 @@ at::Tensor& eye_m_out(int64_t n, int64_t m, at::Tensor& out) {
   if (out.numel() != 0) out.diagonal().fill_(1);
   return out;
 }
-at::Tensor& eye_out(int64_t n, at::Tensor& out) { return eye_m_out(n, n, out); }
 
 at::Tensor tril_indices(int64_t rows, int64_t columns, int64_t diagonal, std::optional<at::ScalarType> type,
                         std::optional<at::Layout> layout, std::optional<at::Device> device,

@@ -23,7 +23,6 @@ at::Tensor& logspace_out(const at::Scalar& start, const at::Scalar& end, int64_t
 at::Tensor& range_out(const at::Scalar& start, const at::Scalar& end, const at::Scalar& step,
                       at::Tensor& out);
 at::Tensor& range_out_by_one(const at::Scalar& start, const at::Scalar& end, at::Tensor& out);
-at::Tensor& eye_out(int64_t n, at::Tensor& out);
 at::Tensor& eye_m_out(int64_t n, int64_t m, at::Tensor& out);
 at::Tensor tril_indices(int64_t rows, int64_t columns, int64_t diagonal, std::optional<at::ScalarType> type,
                         std::optional<at::Layout> layout, std::optional<at::Device> device,
