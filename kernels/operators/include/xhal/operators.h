@@ -513,7 +513,7 @@ typedef struct xhal_op_blending {
 
 enum xhal_op_bag_mode { XHAL_OP_BAG_SUM, XHAL_OP_BAG_MEAN, XHAL_OP_BAG_MAX };
 
-/* Bag b holds the rows that indices from offsets[b] on name, up to where the next one begins. */
+/* Bag b holds the rows that indices from offsets[b] on name, up to where the next one begins; the last one those of all that are left. */
 typedef struct xhal_op_bag {
   xhal_op_u64 bags;
   xhal_op_u64 indices;
@@ -521,27 +521,25 @@ typedef struct xhal_op_bag {
   xhal_op_u64 columns;
   xhal_op_i64 padding; /* an index that is in no bag; below 0 there is none */
   xhal_op_u32 mode;
-  xhal_op_u32 has_weights;  /* of each index' row */
-  xhal_op_u32 has_last_end; /* offsets has one more, where the last bag ends */
-  xhal_op_u32 by_frequency; /* a row's gradient is divided by how often it is named */
-  xhal_op_u32 index_type;   /* i32 or i64, of offsets, too */
-  xhal_op_u32 type;         /* of rows, weights and results */
+  xhal_op_u32 has_factors; /* of each index */
+  xhal_op_u32 has_counts;  /* a row's gradient is divided by how often it is named */
+  xhal_op_u32 index_type;  /* i32 or i64, of offsets and bags, too */
+  xhal_op_u32 type;        /* of rows, factors and results */
   xhal_op_u32 bytes;
 } xhal_op_bag;
 
 /* ---- Sequences of labels without times (connectionist temporal classification) ---------------------------------------------------------- */
 
 /* Logarithms of probabilities are [step, member, label]; those of a member's paths [member, step, state], where states are its labels
- * with a blank around each. */
+ * with a blank around each. What each member has are four numbers: its steps, its labels, where its labels begin in the targets, and how far
+ * from one to the next. */
 typedef struct xhal_op_sequences {
   xhal_op_u64 steps;
   xhal_op_u64 members;
   xhal_op_u64 labels;
   xhal_op_u64 states; /* 2 * the most labels of a member + 1 */
   xhal_op_i64 blank;
-  xhal_op_i64 target_stride; /* from one label of a member to its next */
   xhal_op_u32 target_type;   /* i32 or i64 */
-  xhal_op_u32 type;
   xhal_op_u32 zero_infinity; /* gradients of impossible members are 0 */
 } xhal_op_sequences;
 
