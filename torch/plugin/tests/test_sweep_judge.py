@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the sweep takes for the same as the CPU's, and what not; and that the documents say what the table says."""
+import argparse
+import io
 import sys
+import tempfile
 import unittest
+from contextlib import redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -10,11 +15,12 @@ HERE = Path(__file__).resolve().parent.parent / "sweep"
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 sys.path.insert(0, str(HERE))
 
+from sweep.__main__ import is_as_before  # noqa: E402
 from sweep.choice import choice_of  # noqa: E402
 from sweep.compare import Tolerance, difference  # noqa: E402
 from sweep.exact import FACTOR, UNITS, unlike_exact  # noqa: E402
-from sweep.native import listed, native, of_operators  # noqa: E402
-from sweep.table import Line, changes, read_table  # noqa: E402
+from sweep.native import listed, native, of_operators, write_documents  # noqa: E402
+from sweep.table import Changes, Line, changes, read_table, summary  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -156,6 +162,37 @@ class Documents(unittest.TestCase):
         self.assertEqual((set(names) - held, held - set(names)), (set(), set()), "scripts/torch.sh sweep --record docs writes both")
         self.assertLess(len(names), len(of_operators(self.table.values())))
         self.assertEqual({"mul", "mm", "sum", "nn.functional.conv2d"} - set(names), set())
+
+    @unittest.skipUnless(find_spec("expecttest") and find_spec("numpy"), "torch.testing._internal imports expecttest and numpy")
+    def test_a_record_writes_the_documents(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            docs = Path(folder)
+            (docs / "results" / "torch").mkdir(parents=True)
+            for name in ("torch.md", "results/torch/README.md"):
+                (docs / name).write_text((DOCS / name).read_text())
+            lines = list(self.table.values())
+            write_documents(lines, docs, "sim", 1)
+            self.assertEqual((docs / "torch.md").read_text(), (DOCS / "torch.md").read_text())
+            counts = (docs / "results/torch/README.md").read_text()
+            self.assertIn(summary(lines), counts)
+            self.assertIn(summary(lines), (DOCS / "results/torch/README.md").read_text())
+            write_documents(lines[:3], docs, "sim", 1)
+            self.assertEqual(listed(docs / "torch.md"), native(lines[:3]))
+            self.assertIn("3 pairs over `sim`", (docs / "results/torch/README.md").read_text())
+            with self.assertRaisesRegex(ValueError, "counts over nonesuch"):
+                write_documents(lines, docs, "nonesuch", 1)
+
+    def test_what_is_better_must_be_recorded(self) -> None:
+        better, worse, new, gone = (Changes([], ["x"], [], []), Changes(["x"], [], [], []), Changes([], [], ["x"], []), Changes([], [], [], ["x"]))
+        for found, is_whole, record, expected in (
+            (better, True, None, False), (better, False, None, True), (better, True, DOCS, True),
+            (worse, True, None, False), (worse, False, None, False), (worse, True, DOCS, True),
+            (new, True, None, False), (new, False, None, True), (gone, True, None, False), (gone, False, None, True),
+            (Changes([], [], [], []), True, None, True),
+        ):
+            with redirect_stdout(io.StringIO()) as told:
+                self.assertEqual(is_as_before(argparse.Namespace(record=record, compare="x"), found, is_whole), expected, (found, is_whole))
+            self.assertEqual("--record" in told.getvalue(), found not in (worse, Changes([], [], [], [])) and record is None)
 
     def test_one_fallback_is_enough_not_to_be_native(self) -> None:
         line = next(line for line in self.table.values() if str(line.pair) == "op mul float32")

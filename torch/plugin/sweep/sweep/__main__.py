@@ -17,7 +17,7 @@ PAIRS_BETWEEN_NEWS = 500
 HERE = Path(__file__).resolve().parent
 
 EPILOG = """exit codes: 0 every pair is native, fallback, refused or excluded with a reason, and none is worse than in the table compared with;
-1 a failure without a reason, a line that is worse (of all pairs: or another), or an exclusion that nothing needs; 2 wrong usage or no device"""
+1 a failure without a reason, a line that is worse (of all pairs: or another), or an entry of known.toml that nothing needs; 2 wrong usage or no device"""
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -36,7 +36,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
                         "all pairs run, and is told of else")
     parser.add_argument("--record", type=Path, metavar="DOCS", help="of all pairs: write the table and all that is made of it into this folder "
                         "'docs'; differences to --compare do not fail then")
-    parser.add_argument("--known", type=Path, default=HERE / "known.toml", metavar="FILE", help="exclusions and tolerances")
+    parser.add_argument("--known", type=Path, default=HERE / "known.toml", metavar="FILE", help="refusals and exclusions")
     parser.add_argument("--setup", type=Path, metavar="FILE", help="a Python file that each worker runs first")
     parser.add_argument("--list", action="store_true", help="print the pairs and end")
     parser.add_argument("--slowest", type=int, default=0, metavar="N", help="print the N pairs that took longest")
@@ -56,6 +56,10 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return given
 
 
+def driver_of(given: argparse.Namespace) -> str:
+    return os.environ.get("XHAL_DRIVERS", given.device)
+
+
 def _refuse(text: str) -> int:
     print(f"sweep: {text}", file=sys.stderr)
     return 2
@@ -67,6 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from sweep import pairs as all_of
     from sweep.known import read_known
+    from sweep.native import check_documents
     from sweep.table import read_table
 
     import torch
@@ -92,6 +97,8 @@ def main(argv: list[str] | None = None) -> int:
         if not module.is_available():
             return _refuse(f"no device '{given.device}': {module.why_none() if hasattr(module, 'why_none') else 'its driver has none'}")
     try:
+        if given.record:
+            check_documents(given.record, driver_of(given))
         known = read_known(given.known)
         former = read_table(given.compare) if given.compare else None
     except ValueError as error:
@@ -99,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     return _sweep(given, chosen, every, known, former)
 
 
-def _is_as_before(given: argparse.Namespace, found: Changes, is_whole: bool) -> bool:
+def is_as_before(given: argparse.Namespace, found: Changes, is_whole: bool) -> bool:
     """What is better and not in the table could be lost again unseen: only a part of the pairs may leave that to a later run."""
     for text in found.worse:
         print(f"worse: {text}")
@@ -144,15 +151,16 @@ def _sweep(given: argparse.Namespace, chosen: list, every: list, known: "object"
         print(f"{seconds:7.2f} s {pair}")
     print(f"sweep: {len(lines)} pairs in {time.monotonic() - start:.0f} seconds, {failed} failed without a reason")
     is_wrong = failed > 0
-    for entry in unneeded(known, needed, chosen, every):
-        print(f"sweep: no pair needs this exclusion any more, remove it: {entry}")
+    is_whole = chosen == all_of.all_pairs(all_of.SUITES)
+    for entry in unneeded(known, needed, chosen, every, is_whole):
+        print(f"sweep: no pair needs this entry any more, remove it: {entry}")
         is_wrong = True
     if given.record:
-        driver = os.environ.get("XHAL_DRIVERS", given.device)
+        driver = driver_of(given)
         write_table(lines, given.record / "results" / "torch" / f"operators-{driver}.tsv")
         write_documents(lines, given.record, driver, (time.monotonic() - start) / 60)
     if former is not None:
-        is_wrong = not _is_as_before(given, changes(lines, former, every), is_whole=chosen == all_of.all_pairs(all_of.SUITES)) or is_wrong
+        is_wrong = not is_as_before(given, changes(lines, former, every), is_whole) or is_wrong
     return 1 if is_wrong else 0
 
 

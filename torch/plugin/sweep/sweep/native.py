@@ -84,6 +84,12 @@ def _replace(document: Path, name: str, text: str) -> None:
     document.write_text(old[: part.start()] + text + "\n" + old[part.end() :])
 
 
+def check_documents(docs: Path, driver: str) -> None:
+    """ValueError when there is no place for what a record writes."""
+    _between((docs / "results" / "torch" / "README.md").read_text(), f"counts over {driver}")
+    _between((docs / "torch.md").read_text(), "native operators")
+
+
 def write_documents(lines: list[Line], docs: Path, driver: str, minutes: float) -> None:
     """docs/torch.md's list and the counts beside the tables."""
     import platform
