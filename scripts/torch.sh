@@ -10,7 +10,8 @@ usage: scripts/torch.sh wheel | test [TEST...] | sweep [OPTION...]
   wheel  builds the wheel of torch_xhal against the xhal of build/dev, and prints its path
   test   installs that wheel into an environment that has nothing else, and runs torch/plugin/tests there (TEST: a module of it)
   sweep  runs PyTorch's own databases of operators, modules and optimisers there (torch/plugin/sweep) and compares what it finds with
-         docs/results/torch/operators-DRIVER.tsv where there is one (OPTION: of python -m sweep, as --sample 300 or --table FILE)
+         docs/results/torch/operators-DRIVER.tsv where there is one (OPTION: of python -m sweep). --sample N runs N pairs, which depend on the
+         commit, so that commits take turns, or on --seed TEXT; --record docs writes that table anew and the documents that are made of it
 
 What is missing is installed by pip below build/torch, which holds all that this script makes. DRIVERS in the environment: the drivers to test
 over, one after the other (default: sim). A name of scripts/opencl.sh --list stands for xhal's driver opencl over that runtime; pocl:2 has two
@@ -65,6 +66,10 @@ environment empty torch==2.13.0 numpy==2.3.5 expecttest==0.3.0
 "$folder/empty/bin/pip" install --quiet --no-deps --no-index --force-reinstall "$file"
 unset TORCH_DEVICE_BACKEND_AUTOLOAD
 if [ "$command" = sweep ]; then
+  case " $* " in
+    *" --seed "*) ;;
+    *" --sample "*) set -- "$@" --seed "$(git rev-parse --short=12 --verify --quiet HEAD || echo 0)" ;;
+  esac
   for driver in ${DRIVERS:-sim}; do
     table=docs/results/torch/operators-$driver.tsv
     echo "torch: sweep over $driver"

@@ -2,18 +2,23 @@
 """One set of arguments: forward and gradient on both devices, and what is the same about them."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Callable
 
 import torch
 
 from sweep import randoms
+from sweep.choice import Choice
 from sweep.compare import Tolerance, difference
-from sweep.place import place, tensors_of
+from sweep.place import in_double, place, tensors_of
 from sweep.report import Refused, Subject
 
 CPU = torch.device("cpu")
 SEED = 20260101
+# Beside the one that each gradient is taken with.
+MORE_VECTORS = 8
 
 
 @dataclass
@@ -30,12 +35,16 @@ class Ready:
 
 @dataclass
 class Case:
-    """make(device) gives fresh arguments each time; process makes a result one of its kind (an eigenvector has any sign)."""
+    """make(device) gives fresh arguments each time; process makes a result one of its kind (an eigenvector has any sign).
+
+    make_double: the same computation in double, on the CPU. choice: which of equal values are chosen, where that is nobody's promise.
+    """
 
     name: str
     make: Callable[[torch.device], Ready]
     process: Callable[[Any], Any] = lambda result: result
     make_double: Callable[[], Ready] | None = None
+    choice: Choice | None = None
 
 
 @dataclass
@@ -56,16 +65,18 @@ def gradients_of(result: Any, leaves: list[torch.Tensor], vectors: list[torch.Te
     return torch.autograd.grad(differentiable(result), leaves, vectors, allow_unused=True)
 
 
-def vectors_for(result: Any) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(SEED)
+def vectors_for(result: Any, seed: int = SEED) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
     return [torch.randn(one.shape, generator=generator, dtype=torch.float32).to(one.dtype) for one in differentiable(result)]
 
 
-def on_the_cpu(ready: Ready, process: Callable[[Any], Any], seed: int = SEED) -> Expected:
-    torch.manual_seed(seed)
+def on_the_cpu(ready: Ready, process: Callable[[Any], Any], vectors: list[torch.Tensor] | None = None) -> Expected:
+    """vectors: what stands behind the outputs; drawn when none are given."""
+    torch.manual_seed(SEED)
     result = process(ready.call())
     arguments = [tensor.detach().clone() for tensor in ready.arguments]
-    gradients, vectors = None, vectors_for(result)
+    gradients = None
+    vectors = vectors_for(result) if vectors is None else vectors
     if ready.leaves and vectors:
         try:
             gradients = gradients_of(result, ready.leaves, vectors)
@@ -84,7 +95,23 @@ def without_gradients(case: Case) -> Case:
 
         return Ready(call, [tensor.detach() for tensor in ready.arguments])
 
-    return Case(case.name, make, case.process)
+    return replace(case, make=make)
+
+
+def exact_of(case: Case, expected: Expected) -> Callable[[], Expected | None]:
+    """What the CPU has in double, of the same arguments and the same vectors; computed when it is first asked for."""
+
+    @cache
+    def exact() -> Expected | None:
+        if case.make_double is None:
+            return None
+        try:
+            with nullcontext() if expected.vectors else torch.no_grad():
+                return on_the_cpu(case.make_double(), case.process, in_double(expected.vectors))
+        except Exception:
+            return None
+
+    return exact
 
 
 def expectation(case: Case) -> tuple[Case, Expected] | None:
@@ -95,6 +122,25 @@ def expectation(case: Case) -> tuple[Case, Expected] | None:
         except Exception:
             continue
     return None
+
+
+def gradients_differ(case: Case, expected: Expected, tolerance: Tolerance, device: torch.device) -> str | None:
+    """By several vectors: a sum that cancels says of one vector little about how exact it is."""
+
+    def gradients(ready: Ready, vectors: list[torch.Tensor]) -> list[torch.Tensor]:
+        torch.manual_seed(SEED)
+        found = gradients_of(case.process(ready.call()), ready.leaves, vectors)
+        return [one for one in found if one is not None]
+
+    assert case.make_double is not None
+    ours, theirs, exact = [], [], []
+    for number in range(MORE_VECTORS + 1):
+        vectors = expected.vectors if number == 0 else vectors_for(expected.result, SEED + number)
+        ours.append(gradients(case.make(device), [place(vector, device) for vector in vectors]))
+        theirs.append(gradients(case.make(CPU), vectors))
+        exact.append(gradients(case.make_double(), in_double(vectors)))
+    stacked = [[torch.stack(of_one) for of_one in zip(*of_all)] for of_all in (ours, theirs, exact)]
+    return difference(stacked[0], stacked[1], tolerance, device, exact=lambda: stacked[2])
 
 
 def run_case(subject: Subject, case: Case, tolerance: Callable[[str], Tolerance], check: str = "forward") -> Expected | None:
@@ -116,32 +162,24 @@ def run_case(subject: Subject, case: Case, tolerance: Callable[[str], Tolerance]
     except Refused:
         return None
 
-    def in_double() -> Expected | None:
-        if case.make_double is None:
-            return None
-        try:
-            return on_the_cpu(case.make_double(), case.process)
-        except Exception:
-            return None
+    exact = exact_of(case, expected)
+
+    def differs(ours: Any, theirs: Any, part: Callable[[Expected], Any], of: str) -> str | None:
+        def in_double() -> Any:
+            found = exact()
+            return None if found is None else part(found)
+
+        return difference(ours, theirs, tolerance(of), target.device, values=has_contents, exact=in_double)
 
     def look() -> str | None:
-        text = differs(case.process(result), expected.result, in_double, lambda exact: exact.result, check)
+        ours = case.process(result)
+        if case.choice is not None:
+            return difference(ours, expected.result, Tolerance(), target.device, values=False) or case.choice.result_differs(ours, expected.result)
+        text = differs(ours, expected.result, lambda found: found.result, check)
         if text is None and has_contents:
-            text = difference([one.detach() for one in ready.arguments], expected.arguments, tolerance(check), target.device)
+            text = differs([one.detach() for one in ready.arguments], expected.arguments, lambda found: found.arguments, check)
             text = None if text is None else "arguments: " + text
         return text
-
-    def differs(ours: Any, theirs: Any, exact: Callable[[], Expected | None], part: Callable[[Expected], Any], of: str) -> str | None:
-        text = difference(ours, theirs, tolerance(of), target.device, values=has_contents)
-        if text is None or "values:" not in text:
-            return text
-        # Two results of a narrow type may both be right; the exact one decides.
-        reference = exact()
-        if reference is None or part(reference) is None:
-            return text
-        narrowed = torch.utils._pytree.tree_map(
-            lambda one, like: one.detach().to(like.dtype) if isinstance(like, torch.Tensor) else like, part(reference), theirs)
-        return None if difference(ours, narrowed, tolerance(of), target.device) is None else text
 
     target.result(report, check, case.name, look)
     if expected.gradients is None or check != "forward":
@@ -155,6 +193,15 @@ def run_case(subject: Subject, case: Case, tolerance: Callable[[str], Tolerance]
     except Exception as error:
         report.fail("gradient", f"{case.name}: {type(error).__name__}: {error}")
         return expected
-    target.result(report, "gradient", case.name,
-                  lambda: differs(gradients, expected.gradients, in_double, lambda exact: exact.gradients, "gradient"))
+
+    def look_at_gradients() -> str | None:
+        if case.choice is not None:
+            text = difference(gradients, expected.gradients, Tolerance(), target.device, values=False)
+            return text or case.choice.gradient_differs(gradients, expected.gradients)
+        text = differs(gradients, expected.gradients, lambda found: found.gradients, "gradient")
+        if text is None or "values:" not in text or exact() is None:
+            return text
+        return gradients_differ(case, expected, tolerance("gradient"), target.device)
+
+    target.result(report, "gradient", case.name, look_at_gradients)
     return expected

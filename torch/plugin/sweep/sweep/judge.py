@@ -23,19 +23,19 @@ def judge(found: Iterable[tuple[Pair, Report]], never: dict[Pair, Entry], known:
         yield pair, report
     for pair, report in found:
         for check in CHECKS:
-            if report.verdicts[check] != "fail":
-                continue
-            entry = known.exclusion(pair, check, report.reasons.get(check, ""))
+            verdict, reason = report.verdicts[check], report.reasons.get(check, "")
+            entry = {"fail": lambda: known.exclusion(pair, check, reason), "refused": lambda: known.refusal(reason)}.get(verdict, lambda: None)()
             if entry is not None:
                 needed.add(entry)
-                _excluded(report, check, entry)
+                if verdict == "fail":
+                    _excluded(report, check, entry)
         yield pair, report
 
 
-def unneeded(known: Known, needed: set[Entry], chosen: list[Pair], every: list[Pair]) -> list[Entry]:
-    """Of the entries whose pairs were all run."""
+def unneeded(known: Known, needed: set[Entry], chosen: list[Pair], every: list[Pair], is_whole: bool) -> list[Entry]:
+    """Of the entries whose pairs were all run; a refusal is about any pair there is."""
     run = set(chosen)
-    return [
+    return [entry for entry in known.refused if is_whole and entry not in needed] + [
         entry
         for entry in known.exclude
         if entry not in needed and not entry.never_run and all(pair in run for pair in every if entry.is_about(pair))

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""known.toml: which refusals are right, what is compared otherwise, what is excluded and why."""
+"""known.toml: which refusals are right, what is excluded and why."""
 from __future__ import annotations
 
 import re
 import tomllib
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 from sweep.pairs import Pair
 
@@ -16,7 +15,6 @@ _FIELDS = {
     "refused": {"text", "why"},
     "contents": {"operator", "why"},
     "host_arguments": {"operator", "why"},
-    "tolerance": {"suite", "operator", "dtypes", "checks", "rtol", "atol", "why"},
     "exclude": {"suite", "operator", "dtypes", "checks", "text", "never_run", "why", "link"},
 }
 
@@ -30,8 +28,6 @@ class Entry:
     dtypes: list[str] | None = None
     checks: tuple[str, ...] = CHECKS
     text: str = ""
-    rtol: float = 0.0
-    atol: float = 0.0
     never_run: bool = False
 
     def is_about(self, pair: Pair) -> bool:
@@ -42,7 +38,8 @@ class Entry:
         )
 
     def __str__(self) -> str:
-        return f"{self.suite} {self.operator} {','.join(self.dtypes or ['all types'])} ({self.why})"
+        what = f"'{self.text}'" if self.operator == ".*" else self.operator
+        return f"{self.suite} {what} {','.join(self.dtypes or ['all types'])} ({self.why})"
 
 
 @dataclass
@@ -50,24 +47,16 @@ class Known:
     refused: list[Entry] = field(default_factory=list)
     contents: list[Entry] = field(default_factory=list)
     host_arguments: list[Entry] = field(default_factory=list)
-    tolerance: list[Entry] = field(default_factory=list)
     exclude: list[Entry] = field(default_factory=list)
 
-    @cached_property
-    def _refusals(self) -> re.Pattern[str]:
-        return re.compile("|".join(f"(?:{entry.text})" for entry in self.refused) or r"(?!)")
-
-    def is_refusal(self, text: str) -> bool:
-        return self._refusals.search(text) is not None
+    def refusal(self, text: str) -> Entry | None:
+        return next((entry for entry in self.refused if re.search(entry.text, text)), None)
 
     def has_contents(self, pair: Pair) -> bool:
         return not any(entry.is_about(pair) for entry in self.contents)
 
     def keeps_arguments_on_host(self, pair: Pair) -> bool:
         return any(entry.is_about(pair) for entry in self.host_arguments)
-
-    def tolerances(self, pair: Pair, check: str) -> Iterable[tuple[float, float]]:
-        return ((entry.rtol, entry.atol) for entry in self.tolerance if entry.is_about(pair) and check in entry.checks)
 
     def exclusion(self, pair: Pair, check: str, text: str) -> Entry | None:
         for entry in self.exclude:

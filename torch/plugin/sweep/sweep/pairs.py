@@ -73,7 +73,7 @@ def chosen(pairs: list[Pair], operators: str | None, dtypes: list[str] | None) -
     ]
 
 
-def sample_of(pairs: list[Pair], count: int) -> list[Pair]:
-    """The same ones each time, and, when pairs are added, still nearly the same ones."""
-    by_hash = sorted(pairs, key=lambda pair: hashlib.sha256(str(pair).encode()).digest())
+def sample_of(pairs: list[Pair], count: int, seed: str) -> list[Pair]:
+    """The same ones each time for a seed, and, when pairs are added, still nearly the same ones."""
+    by_hash = sorted(pairs, key=lambda pair: hashlib.sha256(f"{seed} {pair}".encode()).digest())
     return sorted(by_hash[:count])

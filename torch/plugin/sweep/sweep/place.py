@@ -63,10 +63,16 @@ def tensors_of(value: Any) -> list[torch.Tensor]:
     return [leaf for leaf in torch.utils._pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
 
+def on_cpu(tensor: torch.Tensor) -> torch.Tensor:
+    out = tensor.detach().cpu()
+    return out.resolve_conj().resolve_neg() if out.layout is torch.strided else out
+
+
 def in_double(value: Any) -> Any:
-    """Floating point widened to double, types named in arguments too."""
+    """A copy on the CPU, floating point widened to double, types named in arguments too; the same tensor given twice stays one."""
     wide = {torch.complex32: torch.complex128, torch.complex64: torch.complex128}
     narrow = (torch.float16, torch.bfloat16, torch.float32)
+    seen: dict[int, torch.Tensor] = {}
 
     def dtype_of(dtype: torch.dtype) -> torch.dtype:
         return torch.float64 if dtype in narrow else wide.get(dtype, dtype)
@@ -76,7 +82,9 @@ def in_double(value: Any) -> Any:
             return dtype_of(leaf)
         if not isinstance(leaf, torch.Tensor) or leaf.layout is not torch.strided or leaf.is_nested:
             return leaf
-        out = leaf.detach().to(dtype_of(leaf.dtype))
-        return out.requires_grad_(leaf.requires_grad) if out.is_floating_point() or out.is_complex() else out
+        if id(leaf) not in seen:
+            out = leaf.detach().to(dtype_of(leaf.dtype), copy=True)
+            seen[id(leaf)] = out.requires_grad_(leaf.requires_grad) if out.is_floating_point() or out.is_complex() else out
+        return seen[id(leaf)]
 
     return torch.utils._pytree.tree_map(widened, value)

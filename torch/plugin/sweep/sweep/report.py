@@ -70,7 +70,7 @@ class Target:
             result = call()
         except NotImplementedError as error:
             text = f"{where}: {short(str(error))}"
-            report.add(check, "refused" if self.known.is_refusal(str(error)) else "fail", f"NotImplementedError: {text}")
+            report.add(check, "refused" if self.known.refusal(text) else "fail", f"NotImplementedError: {text}")
             raise Refused from None
         except Exception as error:
             report.fail(check, f"{where}: {type(error).__name__}: {short(str(error))}")

@@ -59,14 +59,17 @@ def read_table(path: Path) -> dict[Pair, Line]:
 
 @dataclass
 class Changes:
+    """new: not in the former table; gone: in it, and not among all pairs that there are."""
+
     worse: list[str]
     better: list[str]
     new: list[str]
+    gone: list[str]
 
 
-def changes(lines: Iterable[Line], former: dict[Pair, Line]) -> Changes:
+def changes(lines: Iterable[Line], former: dict[Pair, Line], every: Iterable[Pair]) -> Changes:
     """Worse is a lower verdict, or a check that is not made any more."""
-    out = Changes([], [], [])
+    out = Changes([], [], [], sorted(str(pair) for pair in set(former) - set(every)))
     for line in lines:
         before = former.get(line.pair)
         if before is None:

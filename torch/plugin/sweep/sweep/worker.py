@@ -14,6 +14,8 @@ import torch
 
 from sweep.case import SEED
 from sweep.known import CHECKS, read_known
+from sweep.modules import check_module, check_optimizer
+from sweep.operators import check_operator
 from sweep.pairs import Pair
 from sweep.report import Report, Subject, Target, short
 
@@ -22,9 +24,6 @@ PAIRS_BETWEEN_CLEANING = 50
 
 
 def run_pair(pair: Pair, target: Target) -> Report:
-    from sweep.modules import check_module, check_optimizer
-    from sweep.operators import check_operator
-
     subject = Subject(pair, target, target.known)
     start = time.monotonic()
     random.seed(SEED)
