@@ -8,7 +8,8 @@ usage() {
 usage: scripts/torch.sh wheel | test [TEST...] | sweep [OPTION...]
 
   wheel  builds the wheel of torch_xhal against the xhal of build/dev, and prints its path
-  test   installs that wheel into an environment that has nothing else, and runs torch/plugin/tests there (TEST: a module of it)
+  test   installs that wheel into an environment that has nothing else, and runs torch/plugin/tests there (TEST: a module of it), JOBS
+         processes side by side (default: a processor each)
   sweep  runs PyTorch's own databases of operators, modules and optimisers there (torch/plugin/sweep) and compares what it finds with
          docs/results/torch/operators-DRIVER.tsv where there is one (OPTION: of python -m sweep). --sample N runs N pairs, which depend on the
          commit, so that commits take turns, or on --seed TEXT; --record docs writes that table anew and the documents that are made of it
@@ -80,17 +81,21 @@ if [ "$command" = sweep ]; then
   done
   exit
 fi
-if [ $# -eq 0 ]; then set -- discover --start-directory .; fi
 cd torch/plugin/tests
+failed=
 for driver in ${DRIVERS:-sim}; do
   echo "torch: tests over $driver"
-  tests=("$folder/empty/bin/python" -W error::DeprecationWarning:torch_xhal -m unittest "$@")
+  tests=("$folder/empty/bin/python" -W error::DeprecationWarning:torch_xhal run.py "$@")
   case ${driver%%:*} in
     pocl | pocl-basic | intel | rusticl | oclgrind)
       devices=1
       if [ "$driver" != "${driver%%:*}" ]; then devices=${driver##*:}; fi
-      XHAL_DRIVERS=opencl "$top/scripts/opencl.sh" "${driver%%:*}" --devices "$devices" -- "${tests[@]}"
+      XHAL_DRIVERS=opencl "$top/scripts/opencl.sh" "${driver%%:*}" --devices "$devices" -- "${tests[@]}" || failed="$failed $driver"
       ;;
-    *) XHAL_DRIVERS=$driver "${tests[@]}" ;;
+    *) XHAL_DRIVERS=$driver "${tests[@]}" || failed="$failed $driver" ;;
   esac
 done
+if [ -n "$failed" ]; then
+  echo "torch: tests failed over$failed" >&2
+  exit 1
+fi
