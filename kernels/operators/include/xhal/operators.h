@@ -531,16 +531,27 @@ typedef struct xhal_op_bag {
 /* ---- Sequences of labels without times (connectionist temporal classification) ---------------------------------------------------------- */
 
 /* Logarithms of probabilities are [step, member, label]; those of a member's paths [member, step, state], where states are its labels
- * with a blank around each. What each member has are four numbers: its steps, its labels, where its labels begin in the targets, and how far
- * from one to the next. */
+ * with a blank around each. */
 typedef struct xhal_op_sequences {
   xhal_op_u64 steps;
   xhal_op_u64 members;
   xhal_op_u64 labels;
   xhal_op_u64 states; /* 2 * the most labels of a member + 1 */
   xhal_op_i64 blank;
+  xhal_op_i64 target_stride; /* from one label of a member to its next */
+  xhal_op_u64 targets;       /* how many there are in all */
   xhal_op_u32 target_type;   /* i32 or i64 */
   xhal_op_u32 zero_infinity; /* gradients of impossible members are 0 */
 } xhal_op_sequences;
+
+/* What each member of a launch has, from member `first` on. */
+#define XHAL_OP_SEQUENCES_AT_ONCE 32
+typedef struct xhal_op_lengths {
+  xhal_op_u64 first;
+  xhal_op_u64 count;
+  xhal_op_u64 target[XHAL_OP_SEQUENCES_AT_ONCE]; /* where its labels begin */
+  xhal_op_u32 steps[XHAL_OP_SEQUENCES_AT_ONCE];
+  xhal_op_u32 labels[XHAL_OP_SEQUENCES_AT_ONCE];
+} xhal_op_lengths;
 
 #endif
