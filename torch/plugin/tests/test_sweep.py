@@ -113,7 +113,8 @@ class Sweep(unittest.TestCase):
         self.assertEqual((line("special.bessel_j0")["forward"], line("special.bessel_j0")["strided"]), ("native", "fail"))
         self.assertIn("arguments", line("special.bessel_j1")["reason"])
         self.assertEqual(line("special.bessel_y0")["out"], "fail")
-        self.assertEqual(line("special.bessel_y1")["reason"], "forward: crash: SIGSEGV")
+        # Intel's runtime adds words of its own to a crash.
+        self.assertRegex(line("special.bessel_y1")["reason"], "^forward: crash: SIGSEGV(: |$)")
         self.assertEqual(line("special.modified_bessel_i0")["reason"], "forward: hang: no answer in 10 seconds")
         self.assertIn("NotImplementedError", line("special.modified_bessel_i1")["reason"])
         self.assertEqual(line("special.modified_bessel_i1")["forward"], "fail")
